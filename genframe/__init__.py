@@ -1,0 +1,157 @@
+"""genframe: generative models as typed compositions of five parts.
+
+Importing this package does not import torch: names that need it are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .composition import Composition, ModelSpec, check
+from .errors import (
+    CheckpointError,
+    DataError,
+    GenframeError,
+    Mismatch,
+    NonFiniteError,
+    PluginError,
+    Problem,
+    RunError,
+    SpecError,
+    StorageError,
+    Unsupported,
+    at,
+)
+from .hookspecs import hookimpl
+from .plugins import Installed, Plugin, installed
+from .recipes import Recipe
+from .spaces import Categorical, Real, Space, projected, require_real
+from .specs import (
+    ComponentSpec,
+    DatasetSpec,
+    DecoderSpec,
+    EncoderSpec,
+    LossSpec,
+    MetricSpec,
+    Needs,
+    PriorSpec,
+    SamplerSpec,
+    Spec,
+    conditional_if,
+)
+from .traits import traits
+
+if TYPE_CHECKING:
+    from .data import Dataset, Prepare, Split, data_digest
+    from .heads import into_space, projection
+    from .likelihood import LogProb
+    from .model import Model, Samples, build, compose
+    from .roles import (
+        Batch,
+        Decoder,
+        Encoder,
+        Loss,
+        LossOutput,
+        Metric,
+        MetricResult,
+        Prior,
+        Sampler,
+        State,
+        generator_for,
+    )
+
+__all__ = [
+    "Batch",
+    "Categorical",
+    "CheckpointError",
+    "ComponentSpec",
+    "Composition",
+    "DataError",
+    "Dataset",
+    "DatasetSpec",
+    "Decoder",
+    "DecoderSpec",
+    "Encoder",
+    "EncoderSpec",
+    "GenframeError",
+    "Installed",
+    "LogProb",
+    "Loss",
+    "LossOutput",
+    "LossSpec",
+    "Metric",
+    "MetricResult",
+    "MetricSpec",
+    "Mismatch",
+    "Model",
+    "ModelSpec",
+    "Needs",
+    "NonFiniteError",
+    "Plugin",
+    "PluginError",
+    "Prepare",
+    "Prior",
+    "PriorSpec",
+    "Problem",
+    "Real",
+    "Recipe",
+    "RunError",
+    "Sampler",
+    "SamplerSpec",
+    "Samples",
+    "Space",
+    "Spec",
+    "SpecError",
+    "Split",
+    "State",
+    "StorageError",
+    "Unsupported",
+    "at",
+    "build",
+    "check",
+    "compose",
+    "conditional_if",
+    "data_digest",
+    "generator_for",
+    "hookimpl",
+    "installed",
+    "into_space",
+    "projected",
+    "projection",
+    "require_real",
+    "traits",
+]
+
+__version__ = "0.1.0"
+
+_NEEDS_TORCH = {
+    "data": ("Dataset", "Prepare", "Split", "data_digest"),
+    "heads": ("into_space", "projection"),
+    "likelihood": ("LogProb",),
+    "model": ("Model", "Samples", "build", "compose"),
+    "roles": (
+        "Batch",
+        "Decoder",
+        "Encoder",
+        "Loss",
+        "LossOutput",
+        "Metric",
+        "MetricResult",
+        "Prior",
+        "Sampler",
+        "State",
+        "generator_for",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _NEEDS_TORCH.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'genframe' has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})

@@ -1,0 +1,26 @@
+"""``genframe list``."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..specs import KINDS
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("kind", nargs="?", choices=KINDS, help="only this kind")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print every installed component, by kind."""
+    from ..plugins import installed
+    from .describe import brief
+    from .output import print_json, print_table
+
+    specs = [spec for spec in installed().components() if options.kind in (None, spec.kind)]
+    if options.json:
+        print_json([brief(spec) for spec in specs])
+    else:
+        print_table(["kind", "component", ""], [[spec.kind, spec.type_name(), brief(spec)["summary"]] for spec in specs])

@@ -1,0 +1,278 @@
+"""The typed check: whether five parts make a model, and what kind of model, from their specs alone.
+
+Spaces flow through encoder, code, prior and decoder; what a part needs is matched with what the others
+provide; the kinds of density and of sampling fall out. Nothing is built and torch is not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from pydantic import Field, ValidationError
+
+from .errors import Mismatch, Problem, SpecError
+from .plugins import installed
+from .spaces import Space
+from .specs import (
+    ComponentSpec,
+    DecoderSpec,
+    EncoderSpec,
+    Kind,
+    LossSpec,
+    PriorSpec,
+    Role,
+    SamplerSpec,
+    Spec,
+    with_article,
+)
+from .traits import (
+    Bijective,
+    Conditional,
+    Density,
+    DensityKind,
+    Energy,
+    Likelihood,
+    Posterior,
+    ProbabilityMass,
+    SamplingKind,
+    Trait,
+    TraitSet,
+)
+
+__all__ = ["SLOTS", "Composition", "ModelSpec", "check", "density_kind", "fitting"]
+
+SLOTS: Final[Mapping[str, Kind]] = {
+    "condition": "encoder",
+    "encoder": "encoder",
+    "decoder": "decoder",
+    "prior": "prior",
+    "loss": "loss",
+    "sampler": "sampler",
+}
+
+
+class ModelSpec(Spec):
+    """A model: a typed composition of five parts, and an encoder for the condition if it has one."""
+
+    encoder: EncoderSpec | None = Field(default=None, description="how data becomes a latent; none for a GAN")
+    decoder: DecoderSpec = Field(description="how a latent becomes data")
+    prior: PriorSpec = Field(
+        default=cast(PriorSpec, "core/normal"), validate_default=True, description="what codes look like on their own"
+    )
+    loss: LossSpec = Field(description="what training minimises")
+    sampler: SamplerSpec = Field(
+        default=cast(SamplerSpec, "core/ancestral"), validate_default=True, description="how new data are drawn"
+    )
+    condition: EncoderSpec | None = Field(default=None, description="how a label becomes the context that parts read")
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A model whose types fit: its spaces, traits, and the kinds of its density and sampling."""
+
+    spec: ModelSpec
+    data: Space
+    condition: Space | None
+    context: Space | None
+    latent: Space
+    code: Space
+    density: DensityKind
+    sampling: SamplingKind
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The loss's players, in the order of their steps."""
+        return self.spec.loss.player_names()
+
+    @property
+    def mass(self) -> bool:
+        """Whether the model's log-likelihood is of probability mass rather than of density."""
+        return self.has("prior" if self.density == "exact" else "decoder", ProbabilityMass)
+
+    def has(self, role: Role, trait: Trait) -> bool:
+        """Return whether the part in ``role`` provides ``trait``."""
+        part = cast("ComponentSpec | None", getattr(self.spec, role))
+        return part is not None and trait in part.provided_traits()
+
+
+def check(spec: ModelSpec, data: Space, condition: Space | None = None, context: Space | None = None) -> Composition:
+    """Type the model ``spec`` for data of a space, and for labels of the space ``condition`` if it has any.
+
+    ``context`` is for a nested model, which reads the context that the outer model has encoded.
+
+    :raises SpecError: with every problem that was found, each with its path, what is missing and what
+        of the installed components would fit.
+    """
+    flow = _Flow(spec, data, condition, context)
+    problems = [*flow.problems, *_unmet_needs(spec), *_unread_condition(spec)]
+    if problems or flow.latent is None or flow.code is None:
+        raise SpecError(problems)
+    return Composition(
+        spec,
+        data,
+        condition if spec.condition else None,
+        flow.context,
+        flow.latent,
+        flow.code,
+        density_kind(spec),
+        sampling_kind(spec),
+    )
+
+
+class _Flow:
+    """Spaces flowing through a model's parts; problems are collected, and what depends on one is passed over."""
+
+    def __init__(self, spec: ModelSpec, data: Space, condition: Space | None, context: Space | None) -> None:
+        self.spec, self.data = spec, data
+        self.problems: list[Problem] = []
+        self.context = self._context(condition) if spec.condition else context
+        self.latent = self._try("encoder", lambda: self._latent())
+        self.code = self._try("encoder", lambda: self._code()) if self.latent else None
+        latent, code = self.latent, self.code
+        if code is not None:
+            self._try("prior", lambda: spec.prior.accepts(code))
+        if latent is not None:
+            self._try("decoder", lambda: spec.decoder.accepts(latent, data))
+            self._try("loss", lambda: spec.loss.accepts(data, latent))
+
+    def _context(self, condition: Space | None) -> Space | None:
+        encoder = self.spec.condition
+        if encoder is None or condition is None:
+            mend = "choose data with labels or leave 'condition' out"
+            self.problems.append(Problem("model.condition", "the data has no labels to condition on", mend))
+            return None
+        return cast("Space | None", self._try("condition", lambda: encoder.latent_space(condition)))
+
+    def _latent(self) -> Space:
+        if self.spec.encoder is not None:
+            return self.spec.encoder.latent_space(self.data)
+        return self._own_space()
+
+    def _code(self) -> Space:
+        if self.spec.encoder is not None:
+            return self.spec.encoder.code_space(self.data)
+        return self._own_space()
+
+    def _own_space(self) -> Space:
+        space = self.spec.prior.own_space()
+        if space is None:
+            raise Mismatch(
+                "there is no encoder and the prior does not say its own space",
+                f"give {self.spec.prior.type!r} its space, such as shape: [64] for core/normal, or add an encoder",
+            )
+        return space
+
+    def _try(self, role: str, action: Any) -> Any:
+        try:
+            return action()
+        except Mismatch as mismatch:
+            slot = "prior" if role == "encoder" and self.spec.encoder is None else role
+            problem = mismatch.under("model", slot).problem
+            if not problem.mend and not mismatch.path:
+                problem = Problem(problem.path, problem.message, self._what_fits(slot))
+            self.problems.append(problem)
+            return None
+
+    def _what_fits(self, slot: str) -> str:
+        names = [spec.type_name() for spec in fitting(slot) if self._fits(slot, spec)]
+        return f"these fit: {', '.join(names)}" if names else ""
+
+    def _fits(self, slot: str, component: type[ComponentSpec]) -> bool:
+        """Whether the component, as it comes, takes the spaces at the slot."""
+        part = _default(component)
+        try:
+            match part:
+                case EncoderSpec():
+                    part.latent_space(self.data)
+                case DecoderSpec() if self.latent is not None:
+                    part.accepts(self.latent, self.data)
+                case PriorSpec() if self.code is not None:
+                    part.accepts(self.code)
+                case LossSpec() if self.latent is not None:
+                    part.accepts(self.data, self.latent)
+                case _:
+                    return False
+        except Mismatch:
+            return False
+        return not list(_needs_of(slot, part, self.spec))
+
+
+def _default(component: type[ComponentSpec]) -> ComponentSpec | None:
+    """Return the component with its defaults, or ``None`` where a field must be given."""
+    try:
+        return component.model_validate({"type": component.type_name()})
+    except ValidationError:
+        return None
+
+
+def fitting(slot: str) -> list[type[ComponentSpec]]:
+    """Return the installed components of the slot's kind, by name."""
+    registry = installed().registry(SLOTS[slot])
+    return [registry.find(name) for name in registry.names()]
+
+
+def _unmet_needs(spec: ModelSpec) -> Iterator[Problem]:
+    for slot in ("encoder", "decoder", "prior", "loss", "sampler"):
+        part = getattr(spec, slot)
+        if part is not None:
+            yield from _needs_of(slot, part, spec)
+
+
+def _needs_of(slot: str, part: ComponentSpec, spec: ModelSpec) -> Iterator[Problem]:
+    """Yield a problem for each trait that ``part``, put into ``slot``, does not find in the others."""
+    for role, needed in part.needed_traits().items():
+        other = cast("ComponentSpec | None", getattr(spec, role))
+        for trait in needed if isinstance(needed, tuple) else (needed,):
+            if other is not None and trait in other.provided_traits():
+                continue
+            found = "there is none" if other is None else f"{other.type!r} has none"
+            message = f"needs {with_article(role)} with {trait.__name__}; {found}"
+            yield Problem(f"model.{slot}", message, _these_have(role, trait))
+
+
+def _these_have(role: Role, trait: Trait) -> str:
+    names = []
+    for component in fitting(role):
+        part = _default(component)
+        if trait in (part.provided_traits() if part is not None else component.provides):
+            names.append(component.type_name())
+    return f"these have: {', '.join(names)}" if names else f"no installed {role} has it"
+
+
+def _unread_condition(spec: ModelSpec) -> Iterator[Problem]:
+    if spec.condition is None or any(Conditional in traits for traits in _trait_sets(spec)):
+        return
+    names = sorted(
+        {component.type_name() for role in ("encoder", "decoder", "prior") for component in fitting(role) if _reads(component)}
+    )
+    yield Problem("model.condition", "no part of the model reads the condition", f"these can: {', '.join(names)}")
+
+
+def _reads(component: type[ComponentSpec]) -> bool:
+    part = _default(component)
+    return part is not None and Conditional in part.provided_traits()
+
+
+def _trait_sets(spec: ModelSpec) -> tuple[TraitSet, TraitSet, TraitSet]:
+    encoder = spec.encoder.provided_traits() if spec.encoder is not None else frozenset()
+    return encoder, spec.decoder.provided_traits(), spec.prior.provided_traits()
+
+
+def density_kind(spec: ModelSpec) -> DensityKind:
+    """Return what can be said of log p(x) under the model, by its parts' traits."""
+    encoder, decoder, prior = _trait_sets(spec)
+    if Bijective in encoder and Density in prior:
+        return "exact"
+    if Bijective in encoder and Energy in prior:
+        return "unnormalised"
+    if Posterior in encoder and Likelihood in decoder and Density in prior:
+        return "lower bound"
+    return "implicit"
+
+
+def sampling_kind(spec: ModelSpec) -> SamplingKind:
+    """Return how the model draws data: the more laborious of its sampler's and its prior's ways."""
+    order: tuple[SamplingKind, ...] = ("direct", "sequential", "Markov chain")
+    return max(spec.sampler.sampling, spec.prior.sampling_kind(), key=order.index)

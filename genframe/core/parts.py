@@ -1,0 +1,189 @@
+"""Implementations of the core components."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from ..composition import Composition
+from ..errors import Unsupported
+from ..model import Model
+from ..roles import Batch, Decoder, Encoder, Loss, LossOutput, Prior, Sampler, State
+from ..spaces import Categorical, Space
+from ..traits import Bijective, Likelihood
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Identity(Encoder):
+    """Data as their own latents."""
+
+    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return ``x``."""
+        return x
+
+    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return ``x`` and a log-determinant of zero."""
+        return x, torch.zeros(len(x), device=x.device)
+
+    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return ``latent``."""
+        return latent
+
+
+class OneHotEncoder(Encoder):
+    """Classes as unit vectors."""
+
+    def __init__(self, data: Space) -> None:
+        super().__init__()
+        self.size = cast(Categorical, data).size
+
+    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return (B, ..., size) floats."""
+        return F.one_hot(x, self.size).float()
+
+
+class IdentityAsDecoder(Decoder):
+    """Latents as data."""
+
+    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return ``latent``."""
+        return latent
+
+
+class InverseDecoder(Decoder):
+    """The inverse of an encoder that it refers to without owning its parameters."""
+
+    def __init__(self, encoder: Encoder | None) -> None:
+        super().__init__()
+        if not isinstance(encoder, Bijective):
+            raise Unsupported("core/inverse needs an encoder with Bijective")
+        self._encoder: tuple[Bijective] = (encoder,)  # in a tuple, so that torch does not register it a second time
+
+    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the encoder's inverse of ``latent``."""
+        return self._encoder[0].inverse(latent, context)
+
+
+class StandardNormal(Prior):
+    """N(0, I)."""
+
+    def __init__(self, code: Space) -> None:
+        super().__init__()
+        self.shape = code.shape
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return ``n`` draws."""
+        origin = cast(Tensor, self.origin)
+        return torch.randn(n, *self.shape, generator=generator, device=origin.device, dtype=origin.dtype)
+
+    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the log-density in nats."""
+        return -0.5 * (code.square() + LOG_2PI).flatten(1).sum(1)
+
+    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return E_q[log p] of any q with these moments: only the first two matter."""
+        return -0.5 * (mean.square() + variance + LOG_2PI).flatten(1).sum(1)
+
+
+class NestedModel(Prior):
+    """A model of the codes. Its own loss is the prior's objective, its own sampler draws."""
+
+    def __init__(self, composition: Composition) -> None:
+        super().__init__()
+        self.model = Model(composition)
+        if composition.density == "exact":
+            self.log_prob = self._log_prob
+
+    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return ``n`` data of the nested model."""
+        return self.model.sampler.draw(self.model, n, context, generator)
+
+    def _log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the nested model's exact log-density in nats."""
+        return self.model.log_prob(code, context).nats
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The nested loss's players."""
+        return self.model.composition.players
+
+    def player_parameters(self, player: str) -> Iterable[nn.Parameter]:
+        """Return what ``player`` owns in the nested model."""
+        return self.model.loss.player_parameters(self.model, player)
+
+    def objective(self, code: Tensor, context: Tensor | None = None, player: str = "model") -> LossOutput:
+        """Return the nested model's own loss on the codes."""
+        return cast(LossOutput, self.model.loss(self.model, Batch(code, context), player))
+
+
+class ExactNll(Loss):
+    """Minus the exact log-density, averaged over the batch, in nats."""
+
+    def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
+        """Return the mean negative log-density."""
+        nll = -model.log_prob(batch.x, batch.condition).nats.mean()
+        return LossOutput(nll, {"nll": nll.detach()})
+
+
+class SumOfLosses(Loss):
+    """Weighted losses, added for each player."""
+
+    def __init__(self, terms: Sequence[tuple[Loss, tuple[str, ...]]], weights: Sequence[float]) -> None:
+        super().__init__()
+        self.terms = nn.ModuleList(loss for loss, _ in terms)
+        self.players = [players for _, players in terms]
+        self.weights = tuple(weights)
+
+    def _of(self, player: str) -> Iterator[tuple[Loss, float]]:
+        for loss, players, weight in zip(self.terms, self.players, self.weights, strict=True):
+            if player in players:
+                yield cast(Loss, loss), weight
+
+    def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
+        """Return the weighted sum of the terms in which ``player`` takes part; later terms win equal metric names."""
+        outputs = [(loss(model, batch, player), weight) for loss, weight in self._of(player)]
+        total = sum((weight * output.total for output, weight in outputs), start=torch.zeros((), device=batch.x.device))
+        return LossOutput(total, {name: value for output, _ in outputs for name, value in output.metrics.items()})
+
+    def player_parameters(self, model: Model, player: str) -> Iterable[nn.Parameter]:
+        """Return what ``player`` owns in any term, each parameter once."""
+        owned = (parameter for loss, _ in self._of(player) for parameter in loss.player_parameters(model, player))
+        return list(dict.fromkeys(owned))
+
+
+class AncestralSampler(Sampler):
+    """One state: a code drawn from the prior and decoded."""
+
+    def __init__(self, draw: str) -> None:
+        self.draw_from_likelihood = draw == "sample"
+
+    def trajectory(
+        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Iterator[State]:
+        """Yield the decoded codes."""
+        latent = model.latents(model.prior.sample(n, context, generator))
+        if self.draw_from_likelihood and isinstance(model.decoder, Likelihood):
+            x = model.decoder.likelihood(latent, context).rsample(generator)
+        else:
+            x = model.decoder.decode(latent, context)
+        yield State(x, 1, 1)
+
+
+__all__ = [
+    "AncestralSampler",
+    "ExactNll",
+    "Identity",
+    "IdentityAsDecoder",
+    "InverseDecoder",
+    "NestedModel",
+    "OneHotEncoder",
+    "StandardNormal",
+    "SumOfLosses",
+]

@@ -1,0 +1,216 @@
+"""Specs of the core components."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from ..composition import ModelSpec, check, density_kind, sampling_kind
+from ..errors import Mismatch, SpecError, at
+from ..spaces import Categorical, Real, Space, require_real
+from ..specs import DecoderSpec, EncoderSpec, LossSpec, Needs, PriorSpec, Role, SamplerSpec, conditional_if
+from ..traits import Bijective, Density, GaussianExpectation, SamplingKind, Trait, TraitSet, traits
+
+if TYPE_CHECKING:
+    from ..roles import Decoder, Encoder, Loss, Prior, Sampler
+
+
+class IdentityEncoder(EncoderSpec):
+    """Leaves data as they are, so that the prior models them directly."""
+
+    type: Literal["core/identity"] = "core/identity"
+    provides: ClassVar[TraitSet] = traits(Bijective)
+
+    def latent_space(self, data: Space) -> Space:
+        """Return the data's space."""
+        return data
+
+    def build(self, data: Space, context: Space | None) -> Encoder:
+        """Make the encoder."""
+        from .parts import Identity
+
+        return Identity()
+
+
+class OneHot(EncoderSpec):
+    """Turns a class into a vector of zeros with a one at its place; the plainest condition encoder."""
+
+    type: Literal["core/one_hot"] = "core/one_hot"
+
+    def latent_space(self, data: Space) -> Space:
+        """Return one more axis, of the number of classes; a single class gives a vector."""
+        if not isinstance(data, Categorical):
+            raise Mismatch(f"one-hot vectors are of classes, found {data}")
+        return Real((*data.shape, data.size))
+
+    def build(self, data: Space, context: Space | None) -> Encoder:
+        """Make the encoder."""
+        from .parts import OneHotEncoder
+
+        return OneHotEncoder(data)
+
+
+class IdentityDecoder(DecoderSpec):
+    """Leaves latents as they are: for models whose latent space is the data space."""
+
+    type: Literal["core/identity"] = "core/identity"
+
+    def accepts(self, latent: Space, data: Space) -> None:
+        """Accept a latent space that is the data space."""
+        if latent != data:
+            raise Mismatch(f"the latent is {latent}, the data is {data}, and nothing lies between")
+
+    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+        """Make the decoder."""
+        from .parts import IdentityAsDecoder
+
+        return IdentityAsDecoder()
+
+
+class Inverse(DecoderSpec):
+    """The encoder's own inverse, sharing its parameters: the decoder of every flow."""
+
+    type: Literal["core/inverse"] = "core/inverse"
+    needs: ClassVar[Needs] = {"encoder": Bijective}
+
+    def accepts(self, latent: Space, data: Space) -> None:
+        """Accept whatever the encoder makes."""
+
+    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+        """Make the decoder."""
+        from .parts import InverseDecoder
+
+        return InverseDecoder(encoder)
+
+
+class Normal(PriorSpec):
+    """The standard normal distribution N(0, I)."""
+
+    type: Literal["core/normal"] = "core/normal"
+    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation)
+
+    shape: tuple[PositiveInt, ...] | None = Field(
+        default=None, description="shape of the code, needed only where no encoder gives one"
+    )
+
+    def own_space(self) -> Space | None:
+        """Return the space of ``shape``."""
+        return Real(self.shape) if self.shape is not None else None
+
+    def accepts(self, code: Space) -> None:
+        """Accept continuous real codes, of ``shape`` where that is given."""
+        space = require_real(code, "a normal prior")
+        if space.discrete:
+            raise Mismatch(
+                f"a normal density of values on a grid has no meaning, found {space}", "set dequantise: true in the data"
+            )
+        if self.shape is not None and self.shape != space.shape:
+            with at("shape"):
+                raise Mismatch(f"the encoder's code is {space}", "leave 'shape' out")
+
+    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+        """Make the prior."""
+        from .parts import StandardNormal
+
+        return StandardNormal(code)
+
+
+class ModelPrior(PriorSpec):
+    """A whole model as a prior: its data space is the code space. Makes families combine."""
+
+    type: Literal["core/model"] = "core/model"
+
+    model: ModelSpec = Field(description="the model of the codes")
+
+    def provided_traits(self) -> TraitSet:
+        """Provide Density where the nested model's density is exact."""
+        density: TraitSet = traits(Density) if density_kind(self.model) == "exact" else traits()
+        return density | conditional_if(self.model.encoder, self.model.decoder, self.model.prior)
+
+    def sampling_kind(self) -> SamplingKind:
+        """Return the nested model's kind."""
+        return sampling_kind(self.model)
+
+    def accepts(self, code: Space) -> None:
+        """Accept codes that the nested model can have as data."""
+        try:
+            check(self.model, code)
+        except SpecError as error:
+            first = error.problems[0]
+            raise Mismatch(first.message, first.mend, tuple(first.path.split("."))) from None
+
+    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+        """Make the nested model."""
+        from .parts import NestedModel
+
+        return NestedModel(check(self.model, code, context=context))
+
+
+class NegativeLogLikelihood(LossSpec):
+    """Maximum likelihood by the exact density: minus the log-density of data, averaged over the batch."""
+
+    type: Literal["core/nll"] = "core/nll"
+    needs: ClassVar[Needs] = {"encoder": Bijective, "prior": Density}
+
+    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+        """Make the loss."""
+        from .parts import ExactNll
+
+        return ExactNll()
+
+
+class Sum(LossSpec):
+    """A weighted sum of losses, player by player."""
+
+    type: Literal["core/sum"] = "core/sum"
+
+    terms: tuple[LossSpec, ...] = Field(min_length=1, description="the losses to add")
+    weights: tuple[float, ...] | None = Field(default=None, description="a weight for each term; all 1 if left out")
+
+    @model_validator(mode="after")
+    def _one_weight_a_term(self) -> Sum:
+        if self.weights is not None and len(self.weights) != len(self.terms):
+            raise ValueError(f"there are {len(self.terms)} terms and {len(self.weights)} weights; give one weight a term")
+        return self
+
+    def player_names(self) -> tuple[str, ...]:
+        """Return every term's players, in the order they come up."""
+        return tuple(dict.fromkeys(player for term in self.terms for player in term.player_names()))
+
+    def needed_traits(self) -> Needs:
+        """Return what any of the terms needs."""
+        needed: dict[Role, dict[Trait, None]] = {}
+        for term in self.terms:
+            for role, wanted in term.needed_traits().items():
+                needed.setdefault(role, {}).update(dict.fromkeys(wanted if isinstance(wanted, tuple) else (wanted,)))
+        return {role: tuple(wanted) for role, wanted in needed.items()}
+
+    def accepts(self, data: Space, latent: Space) -> None:
+        """Accept what every term accepts."""
+        for number, term in enumerate(self.terms):
+            with at("terms", str(number)):
+                term.accepts(data, latent)
+
+    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+        """Make all terms."""
+        from .parts import SumOfLosses
+
+        weights = self.weights or (1.0,) * len(self.terms)
+        return SumOfLosses([(term.build(data, latent, context), term.player_names()) for term in self.terms], weights)
+
+
+class Ancestral(SamplerSpec):
+    """Draw a code from the prior, then decode it."""
+
+    type: Literal["core/ancestral"] = "core/ancestral"
+
+    draw: Literal["mean", "sample"] = Field(
+        default="mean", description="take the decoder's mean, or draw from its likelihood where it has one"
+    )
+
+    def build(self) -> Sampler:
+        """Make the sampler."""
+        from .parts import AncestralSampler
+
+        return AncestralSampler(self.draw)

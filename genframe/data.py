@@ -1,0 +1,85 @@
+"""Data as parts see it: splits that live in memory and give prepared batches by index."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import torch
+from torch import Generator, Tensor
+
+from .errors import DataError
+from .roles import Batch
+from .spaces import Space
+
+__all__ = ["Dataset", "Prepare", "Split", "data_digest"]
+
+Prepare: TypeAlias = Callable[[Tensor, Generator | None], Tensor]
+
+
+def as_stored(stored: Tensor, generator: Generator | None) -> Tensor:
+    """Return the stored tensor as it is: the preparation of data that needs none."""
+    return stored
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a data set, stored compactly; ``prepare`` turns stored values into the data's space.
+
+    ``stored``: (N, ...); ``condition``: (N, ...) or ``None``. ``protocol`` says what a result depends on
+    besides the data: split, seed, binarisation, dequantisation.
+    """
+
+    name: str
+    stored: Tensor
+    condition: Tensor | None = None
+    prepare: Prepare = as_stored
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def batch(self, indices: Tensor | slice, generator: Generator | None = None) -> Batch:
+        """Return the prepared data at ``indices``; ``generator`` draws binarisation or dequantisation."""
+        condition = self.condition[indices] if self.condition is not None else None
+        return Batch(self.prepare(self.stored[indices], generator), condition)
+
+    def batches(self, size: int, generator: Generator | None = None) -> Iterator[Batch]:
+        """Yield the whole split in order, in batches of ``size``."""
+        for start in range(0, len(self), size):
+            yield self.batch(slice(start, start + size), generator)
+
+    def to(self, device: torch.device | str) -> Split:
+        """Return the split with its tensors on ``device``."""
+        condition = self.condition.to(device) if self.condition is not None else None
+        return Split(self.name, self.stored.to(device), condition, self.prepare, self.protocol)
+
+
+def data_digest(*tensors: Tensor | None) -> str:
+    """Return the first 16 hex digits of the SHA-256 of the tensors' bytes, shapes and types."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        if tensor is not None:
+            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The splits of a data set, with the spaces that every split shares."""
+
+    space: Space
+    splits: Mapping[str, Split]
+    condition_space: Space | None = None
+
+    def split(self, name: str) -> Split:
+        """Return the split ``name``.
+
+        :raises DataError: if the data set has none of that name.
+        """
+        if name not in self.splits:
+            raise DataError(f"the data has no split {name!r}; it has {', '.join(self.splits)}")
+        return self.splits[name]

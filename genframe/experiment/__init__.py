@@ -1,0 +1,1 @@
+"""Experiments: their data, training, checkpoints and runs."""

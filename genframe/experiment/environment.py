@@ -1,0 +1,63 @@
+"""What a result depends on besides its experiment: versions, machine and threads."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from ..errors import CheckpointError
+from ..plugins import installed
+from .reporting import Reporter
+
+__all__ = ["compare", "describe", "threads"]
+
+
+def describe(thread_count: int) -> dict[str, Any]:
+    """Return the environment as plain data, for environment.json and for every checkpoint."""
+    return {
+        **_decisive(),
+        "threads": thread_count,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "command": sys.argv,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _decisive() -> dict[str, Any]:
+    """Return that part of the environment on which bits depend; threads are restored, so they are not in it."""
+    plugins = {plugin.distribution: plugin.version for plugin in installed().plugins if plugin.status == "ok"}
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return {"torch": torch.__version__, "device": device, "plugins": plugins}
+
+
+def compare(saved: Mapping[str, Any], thread_count: int, reporter: Reporter, *, require_exact: bool) -> None:
+    """Say in one line what differs from the ``saved`` environment.
+
+    :raises CheckpointError: with ``require_exact``, where anything differs.
+    """
+    present = {**_decisive(), "threads": thread_count}
+    different = [f"{name} was {saved.get(name)} and is {value}" for name, value in present.items() if saved.get(name) != value]
+    if not different:
+        return
+    message = f"going on, but not bit for bit: {'; '.join(different)}"
+    if require_exact:
+        raise CheckpointError(message.replace("going on, but not", "cannot go on"))
+    reporter.message(message)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with ``count`` CPU threads as long as the context lasts."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

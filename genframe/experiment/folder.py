@@ -1,0 +1,132 @@
+"""A run's folder on disk, and what its files hold.
+
+run/  experiment.yaml  spaces.json  environment.json  metrics.jsonl  results.json  samples/  checkpoints/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from .. import __version__
+from ..composition import Composition, check
+from ..errors import DataError, RunError, StorageError
+from ..spaces import space_from_dict
+from .documents import dump, parse
+from .loading import read_experiment
+from .spec import ExperimentSpec
+
+__all__ = ["Row", "RunFolder", "storing"]
+
+Row = dict[str, float]
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turn what the volume refuses into one clear error.
+
+    :raises StorageError: naming the path and the reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+class RunFolder:
+    """The files of a run."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+
+    def create(self, spec: ExperimentSpec, composition: Composition) -> None:
+        """Make the folder of a new run.
+
+        :raises RunError: if there is a run in it already.
+        """
+        if (self.path / "experiment.yaml").exists():
+            raise RunError(
+                f"{self.path} holds a run already; go on with it (genframe resume {self.path}) or name another with --run"
+            )
+        with storing(self.path):
+            self.samples.mkdir(parents=True, exist_ok=True)
+            self.checkpoints.mkdir(exist_ok=True)
+        condition = composition.condition.to_dict() if composition.condition is not None else None
+        self.write_json("spaces.json", {"data": composition.data.to_dict(), "condition": condition})
+        header = f"genframe {__version__}; every default is written out"
+        self.write("experiment.yaml", dump(spec.model_dump(mode="json"), header=header))
+
+    def experiment(self, assignments: Sequence[str] = ()) -> ExperimentSpec:
+        """Return the run's experiment, with ``assignments`` to fields of ``train``.
+
+        :raises RunError: if the folder is no run, or an assignment is to another field.
+        """
+        path = self.path / "experiment.yaml"
+        if not path.is_file():
+            raise RunError(f"{self.path} is not a run: it has no experiment.yaml")
+        foreign = [text for text in assignments if not text.startswith("train.")]
+        if foreign:
+            raise RunError(f"a resumed run may change fields of train only, found {foreign[0]!r}; start a new run for it")
+        return read_experiment(str(path), assignments).spec
+
+    def composition(self, spec: ExperimentSpec) -> Composition:
+        """Type the model on the stored spaces, so that the data set itself is not needed.
+
+        :raises RunError: if they are not there.
+        """
+        path = self.path / "spaces.json"
+        try:
+            spaces = cast("dict[str, Any]", parse(path.read_text(encoding="utf-8"), str(path), "json").value)
+            condition = spaces["condition"]
+            return check(spec.model, space_from_dict(spaces["data"]), space_from_dict(condition) if condition else None)
+        except (OSError, KeyError, TypeError, DataError) as error:
+            raise RunError(f"{path} does not say what data the model is for: {error}") from None
+
+    def append_metrics(self, row: Row) -> None:
+        """Add a line to metrics.jsonl."""
+        path = self.path / "metrics.jsonl"
+        with storing(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def metrics(self) -> list[Row]:
+        """Return the rows of metrics.jsonl; a last line that a crash left incomplete is passed over."""
+        path = self.path / "metrics.jsonl"
+        if not path.exists():
+            return []
+        rows = [_row(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [row for row in rows if row is not None]
+
+    def cut_metrics(self, step: int) -> list[Row]:
+        """Drop the rows that were logged after ``step`` and return the others."""
+        rows = [row for row in self.metrics() if row["step"] <= step]
+        self.write("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        return rows
+
+    def write_json(self, name: str, value: Mapping[str, Any] | Sequence[Any]) -> None:
+        """Write a small JSON file whole or not at all."""
+        self.write(name, json.dumps(value, indent=1, default=str) + "\n")
+
+    def write(self, name: str, text: str) -> None:
+        """Write a small file whole or not at all."""
+        path = self.path / name
+        temporary = self.path / f".tmp-{name}"
+        with storing(path):
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+
+
+def _row(line: str) -> Row | None:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return row if isinstance(row, dict) and "step" in row else None

@@ -1,0 +1,55 @@
+"""What a stage minimises, as one module: the thing that is compiled, and that a data-parallel wrapper would wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..model import Model
+from ..roles import Batch, LossOutput
+from .spec import PartName
+
+__all__ = ["Objective"]
+
+
+class Objective(nn.Module):
+    """The loss of a model in a stage that trains ``parts``; the other parts are frozen.
+
+    Where only the prior learns, data are encoded without gradient and the prior's own objective is minimised.
+    """
+
+    def __init__(self, model: Model, parts: Sequence[PartName]) -> None:
+        super().__init__()
+        self.model = model
+        self.parts = frozenset(parts)
+        self.prior_alone = self.parts == {"prior"}
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The players, in the order of their steps."""
+        return self.model.prior.players if self.prior_alone else self.model.composition.players
+
+    def player_parameters(self, player: str) -> Iterable[nn.Parameter]:
+        """Return the parameters that ``player`` owns."""
+        if self.prior_alone:
+            return self.model.prior.player_parameters(player)
+        return self.model.loss.player_parameters(self.model, player)
+
+    def set_training(self) -> None:
+        """Put the parts that learn into training mode, with gradients, and freeze the others."""
+        self.model.train()
+        for role, part in self.model.parts().items():
+            part.train(role in self.parts)
+            part.requires_grad_(role in self.parts)
+        self.model.loss.requires_grad_(not self.prior_alone)
+
+    def forward(self, x: Tensor, condition: Tensor | None, player: str) -> LossOutput:
+        """Return the player's loss on a batch."""
+        model = self.model
+        if not self.prior_alone:
+            return model.loss(model, Batch(x, condition), player)  # type: ignore[no-any-return]
+        with torch.no_grad():
+            code = model.codes(x, condition)
+        return model.prior.objective(code, model.context(condition), player)

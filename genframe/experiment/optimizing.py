@@ -1,0 +1,105 @@
+"""A player's optimizer: its parameters, learning-rate schedule, gradient clipping and state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..errors import CheckpointError
+from .spec import TrainSpec
+
+__all__ = ["Player", "learning_rate_factor"]
+
+
+def learning_rate_factor(spec: TrainSpec, step: int, steps: int) -> float:
+    """Return the learning rate of ``step`` (from 0) of ``steps``, as a share of the peak.
+
+    It rises linearly over the warm-up, then falls to ``lr_end`` by a half cosine (Loshchilov & Hutter 2017,
+    eq. 5) or a straight line, or stays.
+    """
+    if step < spec.warmup:
+        return (step + 1) / spec.warmup
+    progress = (step - spec.warmup) / max(1, steps - spec.warmup)
+    if spec.schedule == "cosine":
+        return spec.lr_end + (1 - spec.lr_end) * 0.5 * (1 + math.cos(math.pi * progress))
+    if spec.schedule == "linear":
+        return spec.lr_end + (1 - spec.lr_end) * (1 - progress)
+    return 1.0
+
+
+class Player:
+    """The parameters that one player of a loss owns, and the optimizer that moves them."""
+
+    def __init__(
+        self, name: str, parameters: Iterable[nn.Parameter], names: Mapping[nn.Parameter, str], spec: TrainSpec
+    ) -> None:
+        self.name = name
+        self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        self.names = [names[parameter] for parameter in self.parameters]
+        own = spec.players.get(name)
+        self.lr = (own.lr if own else None) or spec.lr
+        self.clip = spec.clip
+        self.optimizer = self._make(spec) if self.parameters else None
+
+    def _make(self, spec: TrainSpec) -> Optimizer:
+        own = spec.players.get(self.name)
+        betas = (own.betas if own else None) or spec.betas
+        decay = own.weight_decay if own and own.weight_decay is not None else spec.weight_decay
+        if spec.optimizer == "sgd":
+            return torch.optim.SGD(self.parameters, lr=self.lr, momentum=betas[0], weight_decay=decay, fused=True)
+        kind = torch.optim.AdamW if spec.optimizer == "adamw" else torch.optim.Adam
+        return kind(self.parameters, lr=self.lr, betas=betas, weight_decay=decay, fused=True)
+
+    def forget_gradients(self) -> None:
+        """Drop all gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def clip_gradients(self, *, always: bool = False) -> Tensor | None:
+        """Scale the gradient to the largest norm allowed and return its norm before; ``always`` measures it in any case."""
+        if self.clip is None and not always:
+            return None
+        return nn.utils.clip_grad_norm_(self.parameters, self.clip or math.inf)
+
+    def step(self, factor: float) -> None:
+        """Move the parameters by their gradients, at ``factor`` of the peak learning rate."""
+        if self.optimizer is None:
+            return
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * factor
+        self.optimizer.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the optimizer's state, ``<player>/<parameter>/<moment>`` to tensor."""
+        if self.optimizer is None:
+            return {}
+        return {
+            f"{self.name}/{name}/{key}": value
+            for name, parameter in zip(self.names, self.parameters, strict=True)
+            for key, value in self.optimizer.state[parameter].items()
+            if isinstance(value, Tensor)
+        }
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore what :meth:`tensors` gave, without the player's name in front.
+
+        :raises CheckpointError: if it is of other parameters.
+        """
+        if self.optimizer is None:
+            return
+        state: dict[nn.Parameter, dict[str, Any]] = {parameter: {} for parameter in self.parameters}
+        by_name = dict(zip(self.names, self.parameters, strict=True))
+        for key, value in tensors.items():
+            path, _, moment = key.rpartition("/")
+            if path not in by_name:
+                raise CheckpointError(f"the optimizer's state {key!r} is of no parameter of player {self.name!r}")
+            parameter = by_name[path]
+            state[parameter][moment] = value.clone() if moment == "step" else value.to(parameter.device).clone()
+        for parameter, entries in state.items():
+            if entries:
+                self.optimizer.state[parameter] = entries

@@ -1,0 +1,130 @@
+"""A run: a model with all that made it, in memory or in a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import __version__
+from ..data import Dataset
+from ..errors import CheckpointError, RunError
+from ..model import Model, Samples, build
+from ..roles import MetricResult
+from ..spaces import Categorical
+from . import checkpoint as storage
+from .folder import Row, RunFolder
+from .spec import ExperimentSpec
+
+__all__ = ["PICTURE_COUNT", "Run", "default_condition", "evaluate", "load"]
+
+PICTURE_COUNT = 64
+
+
+@dataclass
+class Run:
+    """A trained model with all that made it. ``folder`` is ``None`` for a run that lives in memory only.
+
+    ``checkpoint`` is the digest of the checkpoint that the weights are of; ``notes`` says what was odd about it.
+    """
+
+    experiment: ExperimentSpec
+    model: Model
+    folder: Path | None = None
+    step: int = 0
+    checkpoint: str = ""
+    metrics: list[Row] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def sample(self, n: int, condition: torch.Tensor | None = None, *, seed: int = 0) -> Samples:
+        """Draw ``n`` data from the model; see :meth:`genframe.Model.sample`."""
+        return self.model.sample(n, condition, seed=seed)
+
+    def picture_info(self, samples: Samples) -> dict[str, Any]:
+        """Return what a picture of ``samples`` carries, so that it can be drawn again."""
+        return {
+            "genframe": __version__,
+            "run": str(self.folder.resolve()) if self.folder else None,
+            "experiment": self.experiment.model_dump(mode="json"),
+            "step": self.step,
+            "checkpoint": self.checkpoint,
+            "seed": samples.seed,
+            "n": len(samples),
+        }
+
+    def __repr__(self) -> str:
+        where = f" in {self.folder}" if self.folder else ""
+        last = next((row for row in reversed(self.metrics) if "loss" in row), {})
+        loss = f", loss {last['loss']:.4g}" if last else ""
+        return f"Run({self.experiment.name!r}{where}, step {self.step}{loss}, {self.model.composition.density} density)"
+
+    def _repr_png_(self) -> bytes | None:
+        return self.sample(PICTURE_COUNT, default_condition(self.model, PICTURE_COUNT))._repr_png_()
+
+
+def default_condition(model: Model, n: int) -> torch.Tensor | None:
+    """Return the classes in turn, ``n`` of them, for a class-conditional model; ``None`` for an unconditional one."""
+    space = model.composition.condition
+    if not isinstance(space, Categorical):
+        return None
+    return (torch.arange(n, device=model.device) % space.size).reshape(n, *(1,) * len(space.shape)).expand(n, *space.shape)
+
+
+def load(folder: Path | str, *, device: str = "cpu") -> Run:
+    """Return the run in ``folder``, its model as the newest valid checkpoint has it, with averaged weights if there are any.
+
+    Nothing in the folder is executed, and the data set is not needed.
+
+    :raises RunError: if there is no run.
+    :raises CheckpointError: if no checkpoint is valid or it is of another model.
+    """
+    files = RunFolder(folder)
+    spec = files.experiment()
+    found = storage.latest(files.checkpoints)
+    if found is None:
+        raise RunError(f"{folder} has no checkpoint yet; train it first: genframe resume {folder}")
+    saved = storage.read(found.path)
+    model = build(files.composition(spec))
+    load_weights(model, saved)
+    notes = tuple(f"{damaged.path.name} is damaged: {damaged.reason}" for damaged in found.damaged)
+    return Run(spec, model.to(device).eval(), files.path, saved.step, saved.digest, files.metrics(), notes)
+
+
+def load_weights(model: Model, saved: storage.Checkpoint) -> None:
+    """Put the checkpoint's weights, averaged ones where it has them, into ``model``.
+
+    :raises CheckpointError: naming the first tensor that is missing or of another shape.
+    """
+    weights = {name.removeprefix("model/"): value for name, value in saved.tensors.items() if name.startswith("model/")}
+    weights |= {name.removeprefix("ema/"): value for name, value in saved.tensors.items() if name.startswith("ema/")}
+    expected = model.state_dict()
+    for name, value in expected.items():
+        if name not in weights:
+            raise CheckpointError(f"{saved.path} has no tensor 'model/{name}', which the model in experiment.yaml has")
+        if weights[name].shape != value.shape or weights[name].dtype != value.dtype:
+            raise CheckpointError(
+                f"{saved.path}: 'model/{name}' is {tuple(weights[name].shape)} {weights[name].dtype}, "
+                f"the model in experiment.yaml needs {tuple(value.shape)} {value.dtype}"
+            )
+    model.load_state_dict({name: weights[name] for name in expected})
+
+
+def evaluate(run: Run, *, data: Dataset | None = None, split: str | None = None) -> list[MetricResult]:
+    """Measure the experiment's metrics that have a meaning for the model, and keep the results in the run's folder.
+
+    :raises DataError: if the data or the split are missing.
+    """
+    spec = run.experiment.evaluate
+    dataset = data or run.experiment.data.load()
+    device = run.model.device
+    held_out, training = dataset.split(split or spec.split).to(device), dataset.split("train").to(device)
+    results = []
+    for metric in spec.metrics:
+        if not metric.refusal(run.model.composition):
+            with torch.no_grad():
+                results += metric.build().measure(run.model, held_out, train=training, seed=spec.seed)
+    if run.folder is not None:
+        RunFolder(run.folder).write_json("results.json", [vars(result) for result in results])
+    return results

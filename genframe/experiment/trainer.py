@@ -1,0 +1,413 @@
+"""The training loop: stages, players, and everything that a resumed run needs to go on bit for bit.
+
+Per step the loop costs a few Python calls and no device synchronisation on a GPU; on the CPU, where
+reading a scalar costs nothing, every step's loss is checked to be finite.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol, cast, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import Dataset
+from ..errors import CheckpointError, NonFiniteError
+from ..model import Model
+from ..roles import LossOutput
+from ..traits import Fittable
+from .averaging import WeightAverage
+from .compiling import AutoCompile
+from .folder import Row
+from .nonfinite import all_finite, first_nonfinite_module, first_nonfinite_parameter
+from .objective import Objective
+from .optimizing import Player, learning_rate_factor
+from .order import DataOrder
+from .reporting import Reporter
+from .signals import Interrupted, StopRequest
+from .spec import PartName, StageSpec, TrainSpec
+
+__all__ = ["Observer", "Trainer", "fork_rng", "pick_device"]
+
+MOST_SKIPS = 20
+
+
+class Observer(Protocol):
+    """What a run does at the events of its training."""
+
+    def log(self, row: Row) -> None:
+        """Keep a row of metrics."""
+
+    def checkpoint(self, trainer: Trainer) -> None:
+        """Save the trainer's tensors and state."""
+
+    def picture(self, trainer: Trainer) -> None:
+        """Draw samples; the averaged weights are in place."""
+
+
+@dataclass
+class Progress:
+    """Where training is: what a resumed run continues from."""
+
+    step: int = 0
+    stage: int = 0
+    stage_step: int = 0
+    epoch: int = 0
+    position: int = 0
+    skipped: int = 0
+    lr_scale: float = 1.0
+    compile: bool | None = None
+
+
+class Trainer:
+    """Trains a model by a spec on a data set's split ``train``."""
+
+    def __init__(
+        self, spec: TrainSpec, model: Model, data: Dataset, observer: Observer, reporter: Reporter, stop: StopRequest
+    ) -> None:
+        self.spec, self.data, self.observer, self.reporter, self.stop = spec, data, observer, reporter, stop
+        self.device = pick_device(spec.device)
+        self.model = model.to(self.device)
+        self.split = data.split("train").to(self.device)
+        self.average = WeightAverage(self.model, spec.ema) if spec.ema else None
+        self.progress = Progress()
+        every = cast("tuple[PartName, ...]", tuple(role for role in get_args(PartName) if role in model.parts()))
+        self.stages = spec.stages or (StageSpec(parts=every, steps=spec.steps),)
+        self.players: list[Player] = []
+        self._pending: list[dict[str, Tensor | float]] = []
+        self._consecutive_skips = 0
+        self._started = time.perf_counter()
+        bfloat16 = torch.autocast(self.device.type, torch.bfloat16) if spec.precision == "bfloat16" else nullcontext()
+        self._autocast: AbstractContextManager[Any] = bfloat16
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of all stages."""
+        return sum(stage.steps or 0 for stage in self.stages)
+
+    @property
+    def done(self) -> bool:
+        """Whether every step of every stage was made."""
+        last = len(self.stages) - 1
+        return self.progress.stage == last and self.progress.stage_step >= (self.stages[last].steps or math.inf)
+
+    def run(self) -> None:
+        """Train to the end of the last stage, from wherever :attr:`progress` is.
+
+        :raises NonFiniteError: on NaN or infinity, unless the policy skips it.
+        :raises Interrupted: at a step boundary, once a signal has asked for it.
+        """
+        while True:
+            stage = self.stages[self.progress.stage]
+            self.begin_stage()
+            if stage.fit:
+                self._fit_prior()
+            else:
+                self._train(stage.steps or 0)
+            if self.progress.stage == len(self.stages) - 1:
+                break
+            self._next_stage()
+        self._finish()
+
+    def begin_stage(self) -> None:
+        """Make the stage's objective, players and data order."""
+        number, progress = self.progress.stage, self.progress
+        stage = self.stages[number]
+        self.objective = Objective(self.model, stage.parts)
+        self.objective.set_training()
+        names = {parameter: name for name, parameter in self.model.named_parameters()}
+        self.players = [
+            Player(player, self.objective.player_parameters(player), names, self.spec)
+            for player in (() if stage.fit else self.objective.players)
+        ]
+        size = self.spec.batch_size
+        seed = self.spec.seed + number
+        self.order = DataOrder(len(self.split), size, seed, self.device, progress.epoch, progress.position)
+        self._call = torch.compile(self.objective, dynamic=False) if self._compile_now() else self.objective
+        self._auto: AutoCompile | None = None
+
+    def _compile_now(self) -> bool:
+        return self.spec.compile == "on" or (self.spec.compile == "auto" and self.progress.compile is True)
+
+    def _train(self, steps: int) -> None:
+        progress = self.progress
+        name = "train" if len(self.stages) == 1 else f"stage {progress.stage + 1} of {len(self.stages)}"
+        self.reporter.begin(name, steps, progress.stage_step)
+        if self.spec.compile == "auto" and progress.compile is None:
+            self._auto = AutoCompile(self.device, steps - progress.stage_step, self.reporter.message)
+        while progress.stage_step < steps:
+            if self._auto is None:
+                self._step(steps)
+            else:
+                self._measured_step(self._auto, steps)
+            progress.step += 1
+            progress.stage_step += 1
+            self.reporter.advance(progress.stage_step)
+            self._events(last=progress.stage_step == steps)
+
+    def _measured_step(self, auto: AutoCompile, steps: int) -> None:
+        auto.before_step()
+        self._step(steps)
+        verdict = auto.after_step()
+        if verdict == "compile":
+            self._call = torch.compile(self.objective, dynamic=False)
+        elif verdict == "uncompile":
+            self._call = self.objective
+        if auto.decision is not None:
+            self.progress.compile, self._auto = auto.decision, None
+
+    def _step(self, steps: int) -> None:
+        """Move every player once."""
+        factor = learning_rate_factor(self.spec, self.progress.stage_step, steps) * self.progress.lr_scale
+        values: dict[str, Tensor | float] = {}
+        for player in self.players:
+            player.forget_gradients()
+            output = self._backward(player)
+            norm = player.clip_gradients(always=self.spec.on_nonfinite != "stop")
+            if self._checks_each_step and not _finite(output.total, norm):
+                self._nonfinite(player, output)
+                continue
+            self._consecutive_skips = 0
+            player.step(factor)
+            values |= output.metrics
+            values["loss" if len(self.players) == 1 else f"loss/{player.name}"] = output.total.detach()
+            if norm is not None:
+                values["gradient_norm" if len(self.players) == 1 else f"gradient_norm/{player.name}"] = norm
+        if self.average is not None:
+            self.average.update()
+        if values:
+            self._pending.append(values)
+
+    @property
+    def _checks_each_step(self) -> bool:
+        return self.device.type == "cpu" or self.spec.on_nonfinite == "skip"
+
+    def _backward(self, player: Player) -> LossOutput:
+        """Add up the gradient of one batch, or of the micro-batches that make one step."""
+        micro = self.spec.accumulate
+        for _ in range(micro):
+            batch = self.split.batch(self.order.next())
+            with self._autocast:
+                output: LossOutput = self._call(batch.x, batch.condition, player.name)
+            (output.total if micro == 1 else output.total / micro).backward()
+        return output
+
+    def _nonfinite(self, player: Player, output: LossOutput) -> None:
+        """Name what is not finite, then skip the step or stop, as the policy says."""
+        message = self._diagnosis(player, output)
+        player.forget_gradients()
+        if self.spec.on_nonfinite != "skip":
+            raise NonFiniteError(message)
+        self.progress.skipped += 1
+        self._consecutive_skips += 1
+        self.reporter.message(f"skipped: {message}")
+        if self._consecutive_skips >= MOST_SKIPS:
+            raise NonFiniteError(f"{message}; {MOST_SKIPS} steps in a row were skipped, so nothing is learned any more")
+
+    def _diagnosis(self, player: Player, output: LossOutput) -> str:
+        step = f"step {self.progress.step + 1}"
+        weights = first_nonfinite_parameter(self.model, gradients=False)
+        if weights is not None:
+            return f"{step}: the weights {weights!r} hold NaN or infinity; lower train.lr or set train.clip"
+        if math.isfinite(output.total.item()):
+            gradient = first_nonfinite_parameter(self.model, gradients=True)
+            return f"{step}: the gradient of {gradient!r} holds NaN or infinity; lower train.lr or set train.clip"
+        terms = [name for name, value in output.metrics.items() if not math.isfinite(value.item())]
+        batch = self.split.batch(self.order.last())
+        with fork_rng(self.device):
+            module = first_nonfinite_module(self.model, lambda: self.objective(batch.x, batch.condition, player.name))
+        begin = f"; it begins in {module!r}" if module else ""
+        data = "" if all_finite([batch.x]) else "; the data hold NaN or infinity themselves"
+        return f"{step}: the loss of player {player.name!r} is {output.total.item()}{_listed(terms)}{begin}{data}"
+
+    def _events(self, *, last: bool) -> None:
+        """Log, validate, draw and save where it is time."""
+        spec, step = self.spec, self.progress.step
+        if step % spec.log_every == 0 or last:
+            self._log()
+        if spec.validate_every and step % spec.validate_every == 0 and "validation" in self.data.splits:
+            self.observer.log({"step": step, **self.validate()})
+        if spec.sample_every and step % spec.sample_every == 0 and not last:
+            self._picture()
+        if spec.checkpoint_every and step % spec.checkpoint_every == 0 and not last:
+            self._checkpoint()
+        if self.stop.signum is not None:
+            self._checkpoint()
+            raise Interrupted(self.stop.signum, step)
+
+    def _log(self) -> None:
+        """Write the averages since the last line; NaN in any of them stops training."""
+        row = {"step": float(self.progress.step), "stage": float(self.progress.stage)}
+        values = self._drain()
+        for name in sorted({name for entry in values for name in entry}):
+            numbers = [entry[name] for entry in values if name in entry]
+            row[name] = math.fsum(numbers) / len(numbers)
+        self._pending = []
+        if not all(math.isfinite(value) for value in row.values()):
+            bad = [name for name, value in row.items() if not math.isfinite(value)]
+            weights = first_nonfinite_parameter(self.model, gradients=False)
+            where = f"; the weights {weights!r} do too" if weights else ""
+            raise NonFiniteError(f"step {self.progress.step}: {', '.join(bad)} held NaN or infinity since the last line{where}")
+        row["lr"] = learning_rate_factor(self.spec, self.progress.stage_step - 1, self.stages[self.progress.stage].steps or 1)
+        row["lr"] *= self.players[0].lr * self.progress.lr_scale
+        row["seconds"] = time.perf_counter() - self._started
+        self.observer.log(row)
+        self.reporter.metrics(self.progress.step, row)
+
+    def _drain(self) -> list[dict[str, float]]:
+        """Return the pending values as numbers, read from the device at once."""
+        tensors = [value for entry in self._pending for value in entry.values() if isinstance(value, Tensor)]
+        numbers = iter(torch.stack([tensor.float().reshape(()) for tensor in tensors]).tolist() if tensors else [])
+        drained = [
+            {name: next(numbers) if isinstance(value, Tensor) else value for name, value in entry.items()}
+            for entry in self._pending
+        ]
+        self._pending = [dict(entry) for entry in drained]
+        return drained
+
+    @torch.no_grad()
+    def validate(self) -> Row:
+        """Return the loss's metrics on the validation split, under the averaged weights and with fixed noise."""
+        split = self.data.split("validation").to(self.device)
+        sums: dict[str, float] = {}
+        with self.averaged(), fork_rng(self.device):
+            torch.manual_seed(self.spec.seed)
+            for batch in split.batches(max(self.spec.batch_size, 256)):
+                for player in self.players:
+                    output = self.objective(batch.x, batch.condition, player.name)
+                    for name, value in {**output.metrics, "loss": output.total}.items():
+                        sums[name] = sums.get(name, 0.0) + value.item() * len(batch.x)
+        return {f"validation/{name}": total / len(split) for name, total in sums.items()}
+
+    @contextmanager
+    def averaged(self) -> Iterator[Model]:
+        """Give the model in evaluation mode, with its averaged weights if there are any."""
+        self.model.eval()
+        with self.average.applied() if self.average is not None else nullcontext():
+            yield self.model
+        self.objective.set_training()
+
+    def _picture(self) -> None:
+        with self.averaged(), fork_rng(self.device):
+            self.observer.picture(self)
+
+    def _checkpoint(self) -> None:
+        """Save, unless the weights are not finite: such a state is never kept as good."""
+        bad = first_nonfinite_parameter(self.model, gradients=False)
+        if bad is not None:
+            raise NonFiniteError(f"step {self.progress.step}: the weights {bad!r} hold NaN or infinity, so they were not saved")
+        self.observer.checkpoint(self)
+
+    @torch.no_grad()
+    def _fit_prior(self) -> None:
+        """Fit the prior to the codes of all training data at once."""
+        self.reporter.begin(f"stage {self.progress.stage + 1} of {len(self.stages)}: fit the prior", 1, 0)
+        self.model.eval()
+        batches = list(self.split.batches(1024))
+        codes = torch.cat([self.model.codes(batch.x, batch.condition) for batch in batches])
+        context = None
+        if self.model.condition is not None:
+            context = torch.cat([cast(Tensor, self.model.context(batch.condition)) for batch in batches])
+        figures = cast(Fittable, self.model.prior).fit(codes, context)
+        self.reporter.advance(1)
+        self.observer.log({"step": self.progress.step, **{f"fit/{name}": float(value) for name, value in figures.items()}})
+
+    def _next_stage(self) -> None:
+        """Take the averaged weights as the stage's result and go on to the next."""
+        if self.average is not None:
+            self.average.adopt()
+        self.progress.stage += 1
+        self.progress.stage_step = self.progress.epoch = self.progress.position = 0
+
+    def _finish(self) -> None:
+        """Save, then leave the model as it is meant to be used, and draw."""
+        self._checkpoint()
+        if self.average is not None:
+            self.average.adopt()
+        self.model.requires_grad_(True).eval()
+        with fork_rng(self.device):
+            self.observer.picture(self)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor of the training's state, by its name in a checkpoint."""
+        tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"ema/{name}": tensor for name, tensor in self.average.tensors().items()}
+        for player in self.players:
+            tensors |= {f"optimizer/{name}": tensor for name, tensor in player.tensors().items()}
+        tensors["rng/torch"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["rng/cuda"] = torch.cuda.get_rng_state(self.device)
+        return tensors
+
+    def state(self) -> dict[str, Any]:
+        """Return the rest of the training's state, as JSON."""
+        if self.players:
+            self.progress.epoch, self.progress.position = self.order.epoch, self.order.position
+        version, internal, gauss = random.getstate()
+        name, keys, *rest = cast("tuple[Any, ...]", np.random.get_state(legacy=True))
+        return {
+            **vars(self.progress),
+            "ema_updates": self.average.updates if self.average is not None else 0,
+            "pending": self._drain(),
+            "python_rng": [version, list(internal), gauss],
+            "numpy_rng": [name, [int(key) for key in keys], *rest],
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Go back to the state that :meth:`tensors` and :meth:`state` gave.
+
+        :raises CheckpointError: if it is of another model or incomplete.
+        """
+        try:
+            self.progress = Progress(**{name: state[name] for name in vars(Progress())})
+            self.model.load_state_dict(_under("model/", tensors))
+            if self.average is not None:
+                self.average.load(_under("ema/", tensors), state["ema_updates"])
+            self.begin_stage()
+            for player in self.players:
+                player.load(_under(f"optimizer/{player.name}/", tensors))
+            self._pending = [dict(entry) for entry in state["pending"]]
+            self._restore_random(tensors, state)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"the checkpoint is not of this experiment: {error}") from None
+
+    def _restore_random(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        torch.set_rng_state(tensors["rng/torch"])
+        if self.device.type == "cuda" and "rng/cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["rng/cuda"], self.device)
+        version, internal, gauss = state["python_rng"]
+        random.setstate((version, tuple(internal), gauss))
+        name, keys, *rest = state["numpy_rng"]
+        np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _finite(total: Tensor, norm: Tensor | None) -> bool:
+    return math.isfinite(total.item()) and (norm is None or math.isfinite(norm.item()))
+
+
+def _listed(terms: list[str]) -> str:
+    return f" ({', '.join(terms)})" if terms else ""
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of a spec's ``device``; ``auto`` is a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def fork_rng(device: torch.device) -> AbstractContextManager[None]:
+    """Give torch's global generators back as they were."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])

@@ -1,0 +1,176 @@
+"""Training a run from the start or from its newest checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from .. import picture
+from ..data import Dataset
+from ..errors import NonFiniteError
+from ..model import build
+from . import checkpoint as storage
+from . import environment
+from .folder import Row, RunFolder
+from .loading import experiment_from, read_experiment
+from .lock import RunLock
+from .reporting import Reporter, Silent
+from .run import PICTURE_COUNT, Run, default_condition
+from .signals import stop_request
+from .spec import ExperimentSpec, check_experiment
+from .trainer import Trainer, fork_rng
+
+__all__ = ["resume", "train"]
+
+MOST_ROLLBACKS = 3
+
+
+class Recorder:
+    """Keeps what training observes, in memory and, where there is one, in the run's folder."""
+
+    def __init__(self, run: Run, described: Mapping[str, Any]) -> None:
+        self.run, self.described = run, described
+        self.files = RunFolder(run.folder) if run.folder is not None else None
+
+    def log(self, row: Row) -> None:
+        """Append the row, to metrics.jsonl too."""
+        self.run.metrics.append(row)
+        if self.files is not None:
+            self.files.append_metrics(row)
+
+    def checkpoint(self, trainer: Trainer) -> None:
+        """Commit the trainer's state."""
+        self.run.step = trainer.progress.step
+        if self.files is None:
+            return
+        state = {**trainer.state(), "spec": self.run.experiment.digest(), "environment": dict(self.described)}
+        keep = self.run.experiment.train.keep
+        self.run.checkpoint = storage.commit(self.files.checkpoints, self.run.step, trainer.tensors(), state, keep=keep).digest
+
+    def picture(self, trainer: Trainer) -> None:
+        """Draw samples into samples/, with what is needed to draw them again."""
+        if self.files is None:
+            return
+        self.run.step = trainer.progress.step
+        samples = trainer.model.sample(PICTURE_COUNT, default_condition(trainer.model, PICTURE_COUNT))
+        path = self.files.samples / f"step-{self.run.step:08d}.png"
+        picture.save(path, samples.x, samples.space, self.run.picture_info(samples))
+
+
+def train(
+    experiment: ExperimentSpec | Mapping[str, Any] | str,
+    *,
+    folder: Path | str | None = None,
+    data: Dataset | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train an experiment (a spec, plain data, or the name of a recipe or file) and return its run.
+
+    With a ``folder`` everything is saved there and can be resumed; without one the run lives in memory.
+    ``data`` stands in for the data set that the spec names.
+
+    :raises SpecError: if the experiment is wrong, before anything is built.
+    :raises RunError: if ``folder`` holds a run already.
+    :raises NonFiniteError: on NaN or infinity; checkpoints stay as they were.
+    :raises Interrupted: on SIGINT or SIGTERM, after a checkpoint at the next step boundary.
+    """
+    spec = _as_spec(experiment)
+    composition = check_experiment(spec)
+    run = Run(spec, build(composition, seed=spec.train.seed), Path(folder) if folder is not None else None)
+    dataset = data or spec.data.load()
+    if run.folder is not None:
+        RunFolder(run.folder).create(spec, composition)
+    return _continue(run, dataset, reporter or Silent(), None, spec.train.threads or torch.get_num_threads())
+
+
+def resume(
+    folder: Path | str,
+    assignments: Sequence[str] = (),
+    *,
+    data: Dataset | None = None,
+    reporter: Reporter | None = None,
+    require_exact: bool = False,
+) -> Run:
+    """Go on with the run in ``folder`` from its newest valid checkpoint, bit for bit on the same machine.
+
+    ``assignments`` may change fields of ``train``, such as ``train.steps=20000``. The checkpoint's number of
+    threads is used again. What else differs from its environment is said in one line; with ``require_exact``
+    it is an error.
+
+    :raises RunError: if there is no run, or another process trains it.
+    :raises CheckpointError: if no checkpoint is valid.
+    """
+    files = RunFolder(folder)
+    spec = files.experiment(assignments)
+    reporter = reporter or Silent()
+    run = Run(spec, build(check_experiment(spec), seed=spec.train.seed), files.path)
+    found = storage.latest(files.checkpoints)
+    saved = storage.read(found.path) if found is not None else None
+    thread_count = spec.train.threads or torch.get_num_threads()
+    if found is not None and saved is not None:
+        for damaged in found.damaged:
+            reporter.message(f"{damaged.path.name} is damaged ({damaged.reason}); going on from {found.path.name}")
+        described = cast("dict[str, Any]", saved.state["environment"])
+        thread_count = spec.train.threads or described["threads"]
+        environment.compare(described, thread_count, reporter, require_exact=require_exact)
+    return _continue(run, data or spec.data.load(), reporter, saved, thread_count)
+
+
+def _as_spec(experiment: ExperimentSpec | Mapping[str, Any] | str) -> ExperimentSpec:
+    if isinstance(experiment, ExperimentSpec):
+        return experiment
+    return (read_experiment(experiment) if isinstance(experiment, str) else experiment_from(experiment)).spec
+
+
+def _continue(run: Run, data: Dataset, reporter: Reporter, saved: storage.Checkpoint | None, thread_count: int) -> Run:
+    """Train ``run`` from ``saved``, or from the start, under its lock."""
+    described = environment.describe(thread_count)
+    spec = run.experiment.train
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with _locked(run.folder), environment.threads(thread_count), fork_rng(device), stop_request() as stop:
+        torch.manual_seed(spec.seed)
+        trainer = Trainer(spec, run.model, data, Recorder(run, described), reporter, stop)
+        if saved is not None:
+            trainer.restore(saved.tensors, saved.state)
+        _prepare_folder(run, trainer, data, described)
+        _run_with_rollback(trainer, run, reporter)
+    return run
+
+
+def _locked(folder: Path | None) -> AbstractContextManager[Any]:
+    return RunLock(folder) if folder is not None else nullcontext()
+
+
+def _prepare_folder(run: Run, trainer: Trainer, data: Dataset, described: Mapping[str, Any]) -> None:
+    """Sweep leftovers, check for space, and cut the metrics back to the step from which training goes on."""
+    if run.folder is None:
+        return
+    files = RunFolder(run.folder)
+    storage.sweep(files.checkpoints)
+    with_moments = 3 * storage.needed_bytes(trainer.tensors())
+    storage.free_space(files.checkpoints, with_moments * (trainer.spec.keep + 1))
+    protocols = {name: dict(split.protocol) for name, split in data.splits.items()}
+    files.write_json("environment.json", {**described, "data": protocols})
+    run.metrics = files.cut_metrics(trainer.progress.step)
+
+
+def _run_with_rollback(trainer: Trainer, run: Run, reporter: Reporter) -> None:
+    """Train; where the policy says so, go back to the last checkpoint and halve the learning rate on NaN or infinity."""
+    for attempt in range(MOST_ROLLBACKS + 1):
+        try:
+            trainer.run()
+            return
+        except NonFiniteError as error:
+            found = storage.latest(run.folder / "checkpoints") if run.folder is not None else None
+            if trainer.spec.on_nonfinite != "rollback" or run.folder is None or found is None or attempt == MOST_ROLLBACKS:
+                raise
+            reporter.message(f"{error}; back to step {found.step} at half the learning rate")
+            saved = storage.read(found.path)
+            scale = trainer.progress.lr_scale / 2
+            trainer.restore(saved.tensors, saved.state)
+            trainer.progress.lr_scale = scale
+            run.metrics = RunFolder(run.folder).cut_metrics(found.step)

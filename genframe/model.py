@@ -1,0 +1,214 @@
+"""A model: five parts composed, with what every family can do under the same names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Generator, Tensor, nn
+
+from .composition import Composition, ModelSpec, check
+from .errors import Unsupported
+from .likelihood import LogProb
+from .roles import Decoder, Encoder, Loss, Prior, Sampler, generator_for
+from .spaces import Space
+from .traits import Bijective, Density, Likelihood, Posterior
+
+__all__ = ["SAMPLE_CHUNK", "Model", "Samples", "compose"]
+
+SAMPLE_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Data drawn from a model: ``x`` (n, data), with the space they live in and the seed that drew them."""
+
+    x: Tensor
+    space: Space
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Samples({len(self)} of {self.space}, seed {self.seed})"
+
+    def _repr_png_(self) -> bytes | None:
+        from .picture import png_bytes
+
+        return png_bytes(self.x, self.space)
+
+
+class Model(nn.Module):
+    """A typed composition of five parts. Made by :func:`compose`.
+
+    ``encoder`` and ``condition`` may be ``None``. Parts own their parameters; ``loss`` owns those that only
+    training needs (critics).
+    """
+
+    encoder: Encoder | None
+    decoder: Decoder
+    prior: Prior
+    condition: Encoder | None
+    loss: Loss
+
+    def __init__(self, composition: Composition) -> None:
+        super().__init__()
+        spec, data, context = composition.spec, composition.data, composition.context
+        latent, code = composition.latent, composition.code
+        self.composition = composition
+        self.condition = None
+        if spec.condition is not None and composition.condition is not None:
+            self.condition = spec.condition.build(composition.condition, None)
+        self.encoder = spec.encoder.build(data, context) if spec.encoder is not None else None
+        self.decoder = spec.decoder.build(latent, data, context, self.encoder)
+        self.prior = spec.prior.build(code, context, self.encoder)
+        self.loss = spec.loss.build(data, latent, context)
+        self.sampler: Sampler = spec.sampler.build()
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model's first tensor; the CPU where it has none."""
+        tensor = next(self.parameters(), next(self.buffers(), None))
+        return tensor.device if tensor is not None else torch.device("cpu")
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Return the model's parts that are modules, by role; the loss is not among them."""
+        roles = {"condition": self.condition, "encoder": self.encoder, "decoder": self.decoder, "prior": self.prior}
+        return {role: part for role, part in roles.items() if part is not None}
+
+    def part_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of all parts, each once."""
+        return [parameter for part in self.parts().values() for parameter in part.parameters()]
+
+    def context(self, condition: Tensor | None) -> Tensor | None:
+        """Return the encoded condition, (B, ...) -> (B, context); a nested model's is encoded already."""
+        if condition is None or self.condition is None:
+            if self.composition.context is not None and condition is None:
+                raise Unsupported(f"this model is conditional: give a condition in {self.composition.condition}")
+            return condition if self.composition.context is not None else None
+        return self.condition.encode(condition)
+
+    def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the latent of each datum: (B, data) -> (B, latent).
+
+        :raises Unsupported: if the model has no encoder.
+        """
+        if self.encoder is None:
+            raise Unsupported("this model has no encoder, so data have no latent; compose it with one")
+        return self.encoder.encode(x, self.context(condition))
+
+    def decode(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the datum of each latent: (B, latent) -> (B, data)."""
+        return self.decoder.decode(latent, self.context(condition))
+
+    def reconstruct(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Encode and decode: (B, data) -> (B, data)."""
+        return self.decode(self.encode(x, condition), condition)
+
+    def codes(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the code of each datum, on which the prior lives: (B, data) -> (B, code)."""
+        latent = self.encode(x, condition)
+        return cast(Encoder, self.encoder).code(latent)
+
+    def latents(self, code: Tensor) -> Tensor:
+        """Return the latent of each code: (B, code) -> (B, latent)."""
+        return self.encoder.latent(code) if self.encoder is not None else code
+
+    @torch.no_grad()
+    def sample(self, n: int, condition: Tensor | None = None, *, seed: int = 0) -> Samples:
+        """Draw ``n`` data; the i-th depends on the seed and its condition only, not on ``n``.
+
+        :raises ValueError: if ``condition`` does not have ``n`` rows.
+        """
+        x = torch.cat(list(self._chunks(n, condition, seed)))[:n] if n else torch.empty(0, *self.composition.data.shape)
+        return Samples(x, self.composition.data, seed)
+
+    def _chunks(self, n: int, condition: Tensor | None, seed: int) -> Iterator[Tensor]:
+        """Yield whole chunks of samples, each with a generator of its own."""
+        if condition is not None and len(condition) != n:
+            raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
+        was_training = self.training
+        self.eval()
+        try:
+            for chunk in range(math.ceil(n / SAMPLE_CHUNK)):
+                context = self.context(_whole_chunk(condition, chunk))
+                yield self.sampler.draw(self, SAMPLE_CHUNK, context, generator_for(self.device, seed, chunk))
+        finally:
+            self.train(was_training)
+
+    def log_prob(
+        self, x: Tensor, condition: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
+    ) -> LogProb:
+        """Return the log-likelihood of each datum, of the kind that the composition has.
+
+        For a lower bound, ``samples`` importance-weighted draws tighten it (Burda et al. 2015, eq. 8); one
+        draw is the evidence lower bound. An exact likelihood ignores ``samples`` and ``generator``.
+
+        :raises Unsupported: if the density is implicit or unnormalised, saying why.
+        """
+        context = self.context(condition)
+        if self.composition.density == "exact":
+            return self._result(self._exact(x, context), "change of variables", 1)
+        if self.composition.density == "lower bound":
+            weights = self.log_weights(x, context, samples=samples, generator=generator)
+            name = "importance weighting" if samples > 1 else "evidence lower bound"
+            return self._result(weights.logsumexp(0) - math.log(samples), name, samples)
+        raise Unsupported(
+            f"the density of this model is {self.composition.density}: a likelihood needs an encoder with Bijective "
+            "and a prior with Density, or an encoder with Posterior and a decoder with Likelihood as well"
+        )
+
+    def log_weights(
+        self, x: Tensor, context: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
+    ) -> Tensor:
+        """Return log p(x|z) + log p(z) - log q(z|x) of ``samples`` draws of z for each datum: (samples, B) nats.
+
+        :raises Unsupported: if the model is not an encoder with Posterior, decoder with Likelihood and prior with Density.
+        """
+        if not (
+            isinstance(self.encoder, Posterior) and isinstance(self.decoder, Likelihood) and isinstance(self.prior, Density)
+        ):
+            raise Unsupported("importance weights need Posterior, Likelihood and Density")
+        posterior = self.encoder.posterior(x, context).expand(samples)
+        latent = posterior.rsample(generator)
+        repeated = None if context is None else context.repeat_interleave(samples, 0)
+        log_joint = self.decoder.likelihood(latent, repeated).log_prob(x.repeat_interleave(samples, 0))
+        log_joint = log_joint + self.prior.log_prob(cast(Encoder, self.encoder).code(latent), repeated)
+        return (log_joint - posterior.log_prob(latent)).unflatten(0, (len(x), samples)).T
+
+    def _exact(self, x: Tensor, context: Tensor | None) -> Tensor:
+        if not (isinstance(self.encoder, Bijective) and isinstance(self.prior, Density)):
+            raise Unsupported("an exact likelihood needs Bijective and Density")
+        latent, log_abs_det = self.encoder.forward_and_log_det(x, context)
+        return self.prior.log_prob(cast(Encoder, self.encoder).code(latent), context) + log_abs_det
+
+    def _result(self, nats: Tensor, estimator: str, samples: int) -> LogProb:
+        composition = self.composition
+        return LogProb(nats, composition.density, composition.data, composition.mass, estimator, samples)
+
+
+def _whole_chunk(condition: Tensor | None, chunk: int) -> Tensor | None:
+    """Return the conditions of one chunk, the last one repeated to fill it."""
+    if condition is None:
+        return None
+    rows = torch.arange(chunk * SAMPLE_CHUNK, (chunk + 1) * SAMPLE_CHUNK, device=condition.device)
+    return condition[rows.clamp(max=len(condition) - 1)]
+
+
+def compose(spec: ModelSpec, data: Space, condition: Space | None = None, *, seed: int = 0) -> Model:
+    """Check the model's types, then build it, with initial weights that depend on ``seed`` only.
+
+    :raises SpecError: if the types do not fit, before anything is built.
+    """
+    return build(check(spec, data, condition), seed=seed)
+
+
+def build(composition: Composition, *, seed: int = 0) -> Model:
+    """Build what was checked."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Model(composition)

@@ -1,0 +1,173 @@
+"""The base classes of the five parts and of metrics, as torch modules.
+
+Every tensor has the batch in front. ``context`` is the encoded condition, (B, ...) or ``None``; a part
+that does not read it ignores it. ``generator`` draws the randomness of sampling; ``None`` means torch's
+global generator, which the trainer seeds, saves and restores.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from .errors import Unsupported
+from .traits import Density
+
+if TYPE_CHECKING:
+    from .data import Split
+    from .model import Model
+
+__all__ = ["Batch", "Decoder", "Encoder", "Loss", "LossOutput", "Metric", "MetricResult", "Prior", "Sampler", "State"]
+
+
+class Encoder(nn.Module, ABC):
+    """How data becomes a latent."""
+
+    @abstractmethod
+    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the latent of each datum: (B, data) -> (B, latent)."""
+
+    def code(self, latent: Tensor) -> Tensor:
+        """Return what of the latent the prior models: (B, latent) -> (B, code)."""
+        return latent
+
+    def latent(self, code: Tensor) -> Tensor:
+        """Return the latent that the decoder reads for a code: (B, code) -> (B, latent)."""
+        return code
+
+
+class Decoder(nn.Module, ABC):
+    """How a latent becomes data."""
+
+    @abstractmethod
+    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the datum of each latent, its mean where it is uncertain: (B, latent) -> (B, data)."""
+
+
+class Prior(nn.Module, ABC):
+    """What codes look like on their own."""
+
+    @abstractmethod
+    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return ``n`` codes: (n, code)."""
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The players of :meth:`objective`, in the order of their steps."""
+        return ("model",)
+
+    def player_parameters(self, player: str) -> Iterable[nn.Parameter]:
+        """Return the parameters that ``player`` owns when the prior is trained alone."""
+        return self.parameters()
+
+    def objective(self, code: Tensor, context: Tensor | None = None, player: str = "model") -> LossOutput:
+        """Return what a stage that trains the prior alone minimises; the mean negative log-density in nats.
+
+        :raises Unsupported: if the prior has no density and no objective of its own.
+        """
+        if not isinstance(self, Density):
+            raise Unsupported(f"{type(self).__name__} has neither a density nor an objective, so it cannot be trained alone")
+        nll = -self.log_prob(code, context).mean()
+        return LossOutput(nll, {"nll": nll.detach()})
+
+
+@dataclass
+class Batch:
+    """Data as a loss sees it: ``x`` (B, data) and the condition (B, ...) before it is encoded."""
+
+    x: Tensor
+    condition: Tensor | None = None
+
+
+@dataclass
+class LossOutput:
+    """A scalar to minimise, and named scalars to report, detached from the graph."""
+
+    total: Tensor
+    metrics: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Loss(nn.Module, ABC):
+    """What training minimises, one term a player."""
+
+    @abstractmethod
+    def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
+        """Return the player's loss on the batch, averaged over it, in nats where it is a likelihood."""
+
+    def player_parameters(self, model: Model, player: str) -> Iterable[nn.Parameter]:
+        """Return the parameters that ``player`` owns: by default all of the model's parts and the loss's own."""
+        return [*model.part_parameters(), *self.parameters()]
+
+
+@dataclass
+class State:
+    """A step of a sampler's walk: the data so far (n, data), the step's number and how many there will be."""
+
+    x: Tensor
+    step: int
+    steps: int
+
+
+class Sampler(ABC):
+    """How to walk from the prior to data. Holds no parameters."""
+
+    @abstractmethod
+    def trajectory(
+        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Iterator[State]:
+        """Yield the states of a walk for ``n`` data; the last one holds the samples."""
+
+    def draw(self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return the last state's data: (n, data)."""
+        state = None
+        for state in self.trajectory(model, n, context, generator):  # noqa: B007 - only the last is wanted
+            pass
+        if state is None:
+            raise RuntimeError(f"{type(self).__name__} yielded no state")
+        return state.x
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """A figure with its protocol: two results are comparable only if ``stamp`` is the same.
+
+    ``standard_error`` is of ``value``, in the same ``unit``, where the metric can tell it.
+    """
+
+    name: str
+    value: float
+    unit: str
+    stamp: dict[str, Any]
+    standard_error: float | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        error = f" ± {self.standard_error:.2g}" if self.standard_error is not None else ""
+        return f"{self.name}: {self.value:.5g}{error} {self.unit}".rstrip() + (f" ({self.note})" if self.note else "")
+
+
+class Metric(ABC):
+    """Measures a trained model on held-out data."""
+
+    @abstractmethod
+    def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
+        """Return the figures on ``split``, a function of ``seed``; ``train`` is for metrics that fit a reference.
+
+        The model's modes and torch's global generator are as before afterwards.
+        """
+
+
+def generator_for(device: torch.device | str, *seeds: int) -> Generator:
+    """Return a generator on ``device`` whose stream is a function of all ``seeds`` together."""
+    state = 0x9E3779B97F4A7C15
+    for seed in seeds:  # splitmix64, so that neighbouring seeds give unrelated streams
+        state = (state + seed * 0xD1342543DE82EF95 + 0x9E3779B97F4A7C15) % 2**64
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) % 2**64
+        state ^= state >> 31
+    return Generator(device).manual_seed(state % 2**63)

@@ -1,0 +1,162 @@
+"""What a tensor means: the spaces between which the parts of a model map.
+
+Shapes leave out the batch. No space knows torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from .errors import DataError, Mismatch
+
+__all__ = ["Categorical", "Real", "Space", "format_shape", "projected", "require_real", "space_from_dict"]
+
+
+def format_shape(shape: tuple[int, ...]) -> str:
+    """Return ``(1, 8, 8)`` as ``1×8×8``, a scalar's shape as ``scalar``."""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def _checked_shape(shape: object) -> tuple[int, ...]:
+    if not isinstance(shape, (tuple, list)) or any(type(size) is not int or size < 1 for size in shape):
+        raise ValueError(f"a shape is a list of whole numbers of at least 1, found {shape!r}")
+    return tuple(shape)
+
+
+@dataclass(frozen=True)
+class Real:
+    """Float tensors of ``shape``, within ``[low, high]`` where bounds are given.
+
+    ``levels`` remembers that values lie on a grid of so many equidistant values from ``low`` to
+    ``high`` (8-bit images: 256). ``dequantised`` says that uniform noise of one bin was added, so
+    that bin k of ``levels`` covers ``low + (high - low) * [k, k + 1) / levels`` and a continuous
+    density makes sense. Both are needed for honest bits per dimension.
+    """
+
+    shape: tuple[int, ...]
+    low: float | None = None
+    high: float | None = None
+    levels: int | None = None
+    dequantised: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _checked_shape(self.shape))
+        if (self.low is None) != (self.high is None):
+            raise ValueError("give both of low and high, or neither")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError(f"low must be less than high, found [{self.low}, {self.high}]")
+        if self.levels is not None and (self.levels < 2 or self.low is None):
+            raise ValueError("levels needs bounds and a number of at least 2")
+        if self.dequantised and self.levels is None:
+            raise ValueError("a dequantised space says from how many levels")
+
+    @property
+    def dims(self) -> int:
+        """Number of dimensions: the product of the shape."""
+        return math.prod(self.shape)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether values lie within ``[low, high]``."""
+        return self.low is not None
+
+    @property
+    def discrete(self) -> bool:
+        """Whether values lie on a grid, so that a continuous density of them would be meaningless."""
+        return self.levels is not None and not self.dequantised
+
+    @property
+    def bin_width(self) -> float:
+        """Width of one dequantised bin, in units of the data.
+
+        :raises ValueError: where the space has no levels.
+        """
+        if self.levels is None or self.low is None or self.high is None:
+            raise ValueError(f"{self} has no levels")
+        return (self.high - self.low) / self.levels
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which :func:`space_from_dict` makes the space again."""
+        return {
+            "kind": "real",
+            "shape": list(self.shape),
+            "low": self.low,
+            "high": self.high,
+            "levels": self.levels,
+            "dequantised": self.dequantised,
+        }
+
+    def __str__(self) -> str:
+        text = f"Real({format_shape(self.shape)}"
+        if self.low is not None and self.high is not None:
+            text += f", {self.low:g} to {self.high:g}"
+        if self.levels is not None:
+            text += f", {self.levels} levels" + (" dequantised" if self.dequantised else "")
+        return text + ")"
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """int64 tensors of ``shape`` with values ``0 .. size - 1``."""
+
+    shape: tuple[int, ...]
+    size: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _checked_shape(self.shape))
+        if self.size < 2:
+            raise ValueError(f"a categorical space has at least 2 values, found {self.size}")
+
+    @property
+    def dims(self) -> int:
+        """Number of dimensions: the product of the shape."""
+        return math.prod(self.shape)
+
+    @property
+    def discrete(self) -> bool:
+        """Always true: the values are classes."""
+        return True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data from which :func:`space_from_dict` makes the space again."""
+        return {"kind": "categorical", "shape": list(self.shape), "size": self.size}
+
+    def __str__(self) -> str:
+        return f"Categorical({format_shape(self.shape)}, {self.size} values)"
+
+
+Space: TypeAlias = Real | Categorical
+
+
+def space_from_dict(value: object) -> Space:
+    """Return the space that ``to_dict`` described.
+
+    :raises DataError: if it is not the description of a space.
+    """
+    kinds: dict[object, type[Real] | type[Categorical]] = {"real": Real, "categorical": Categorical}
+    if not isinstance(value, Mapping) or value.get("kind") not in kinds:
+        raise DataError(f"expected a space with kind real or categorical, found {value!r}")
+    try:
+        return kinds[value["kind"]](**{key: entry for key, entry in value.items() if key != "kind"})
+    except (TypeError, ValueError) as error:
+        raise DataError(f"not a space: {error}") from None
+
+
+def require_real(space: Space, who: str, *, rank: int | None = None) -> Real:
+    """Return ``space`` if it is real (and has ``rank`` axes, where given).
+
+    :raises Mismatch: otherwise, naming ``who`` needs it.
+    """
+    if not isinstance(space, Real):
+        raise Mismatch(f"{who} needs real values, found {space}", "encode classes first, with core/one_hot or nets/embedding")
+    if rank is not None and len(space.shape) != rank:
+        raise Mismatch(f"{who} needs {rank} axes, found {space}")
+    return space
+
+
+def projected(features: Space, channels: int) -> Real:
+    """Return the space of features after a linear head: ``channels`` in the place of their first axis."""
+    return Real((channels, *require_real(features, "a linear head").shape[1:]))

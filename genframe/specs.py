@@ -1,0 +1,282 @@
+"""Specs: the typed descriptions from which everything is checked and then built.
+
+A component's spec is a frozen pydantic model whose ``type`` is ``<plugin>/<name>``. It holds the
+hyper-parameters, says which traits the component provides and needs, and maps spaces by pure
+functions; ``build`` imports the implementation and makes it. A field annotated with one of the root
+classes (:class:`EncoderSpec` ...) accepts every installed component of that kind: it is an open union,
+resolved in the registry when it is validated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias, get_args
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic_core import PydanticCustomError, core_schema
+
+from .spaces import Space
+from .traits import Conditional, SamplingKind, Trait, TraitSet, traits
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+
+    from .composition import Composition
+    from .data import Dataset
+    from .roles import Decoder, Encoder, Loss, Metric, Prior, Sampler
+
+__all__ = [
+    "KINDS",
+    "ComponentSpec",
+    "DatasetSpec",
+    "DecoderSpec",
+    "EncoderSpec",
+    "Kind",
+    "LossSpec",
+    "MetricSpec",
+    "Needs",
+    "PriorSpec",
+    "Role",
+    "SamplerSpec",
+    "Spec",
+    "conditional_if",
+    "suggestion",
+    "with_article",
+]
+
+Kind: TypeAlias = Literal["encoder", "decoder", "prior", "loss", "sampler", "dataset", "metric"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+Role: TypeAlias = Literal["encoder", "decoder", "prior"]
+Needs: TypeAlias = Mapping[Role, Trait | tuple[Trait, ...]]
+NOTHING: Final[Needs] = MappingProxyType({})
+
+
+def suggestion(name: str, known: list[str]) -> str:
+    """Return ``did you mean 'x'?`` for the nearest of ``known``, or an empty string."""
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def with_article(noun: str) -> str:
+    """Return ``an encoder``, ``a prior``."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+class Spec(BaseModel):
+    """A frozen description that knows all its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_fields(cls, value: Any) -> Any:
+        unknown = [key for key in value if key not in cls.model_fields] if isinstance(value, Mapping) else []
+        if not unknown:
+            return value
+        known = sorted(cls.model_fields)
+        hint = suggestion(str(unknown[0]), known) or f"the fields are {', '.join(known)}"
+        raise PydanticCustomError(
+            "unknown_field",
+            "unknown field '{field}'",
+            {"field": str(unknown[0]), "mend": hint},
+        )
+
+
+class ComponentSpec(Spec):
+    """Root of all component specs: a part of a model, a data set or a metric."""
+
+    kind: ClassVar[Kind]
+    provides: ClassVar[TraitSet] = traits()
+    needs: ClassVar[Needs] = NOTHING
+
+    type: str
+
+    @classmethod
+    def type_name(cls) -> str:
+        """Return ``<plugin>/<name>``, or an empty string for an abstract class."""
+        field = cls.model_fields.get("type")
+        return field.default if field is not None and isinstance(field.default, str) else ""
+
+    def provided_traits(self) -> TraitSet:
+        """Return the traits of what this spec builds; override where they depend on the fields."""
+        return self.provides
+
+    def needed_traits(self) -> Needs:
+        """Return the traits that this part needs of others; override where they depend on the fields."""
+        return self.needs
+
+    @model_serializer(mode="wrap")
+    def _write_type(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"type": self.type, **handler(self)}
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        if "kind" not in cls.__dict__:
+            return handler(source)
+        return core_schema.no_info_plain_validator_function(cls._resolve)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        if "kind" not in cls.__dict__:
+            return handler(schema)
+        return {"allOf": [{"$ref": f"#/$defs/any_{cls.kind}"}]}
+
+    @classmethod
+    def _resolve(cls, value: Any) -> Self:
+        """Turn a name, a mapping with ``type`` or a ready spec into a spec of this kind."""
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str):
+            value = {"type": value}
+        if not isinstance(value, Mapping):
+            raise PydanticCustomError(
+                "component", "expected the name of a component or a mapping with 'type', found {found}", {"found": repr(value)}
+            )
+        name = value.get("type")
+        if not isinstance(name, str):
+            raise PydanticCustomError("component", "a component needs a 'type', such as {type: core/identity}", {})
+        from .plugins import installed
+
+        found = installed().registry(cls.kind).find(name)
+        return found.model_validate({**value, "type": found.type_name()})  # type: ignore[return-value]
+
+
+class EncoderSpec(ComponentSpec):
+    """How data becomes a latent, and which part of it a prior models."""
+
+    kind: ClassVar[Kind] = "encoder"
+
+    def latent_space(self, data: Space) -> Space:
+        """Return the space of ``encode``'s result.
+
+        :raises Mismatch: where the encoder cannot take ``data``.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.latent_space")
+
+    def code_space(self, data: Space) -> Space:
+        """Return the space on which the prior lives; the latent space unless the encoder says otherwise."""
+        return self.latent_space(data)
+
+    def build(self, data: Space, context: Space | None) -> Encoder:
+        """Make the encoder; ``context`` is the space of the encoded condition, if there is one."""
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+class DecoderSpec(ComponentSpec):
+    """How a latent becomes data."""
+
+    kind: ClassVar[Kind] = "decoder"
+
+    def accepts(self, latent: Space, data: Space) -> None:
+        """Return if latents of this space can be decoded to ``data``.
+
+        :raises Mismatch: otherwise.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.accepts")
+
+    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+        """Make the decoder; a tied part may hold ``encoder`` without owning its parameters."""
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+class PriorSpec(ComponentSpec):
+    """What codes look like on their own."""
+
+    kind: ClassVar[Kind] = "prior"
+    sampling: ClassVar[SamplingKind] = "direct"
+
+    def own_space(self) -> Space | None:
+        """Return the space of the codes where no encoder gives one, or ``None`` if the spec does not say."""
+        return None
+
+    def accepts(self, code: Space) -> None:
+        """Return if the prior can model codes of this space.
+
+        :raises Mismatch: otherwise.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.accepts")
+
+    def sampling_kind(self) -> SamplingKind:
+        """Return how codes are drawn; override where it depends on the fields."""
+        return self.sampling
+
+    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+        """Make the prior; one that is made of posteriors may hold ``encoder`` without owning its parameters."""
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+class LossSpec(ComponentSpec):
+    """What training minimises, one term a player."""
+
+    kind: ClassVar[Kind] = "loss"
+    players: ClassVar[tuple[str, ...]] = ("model",)
+
+    def player_names(self) -> tuple[str, ...]:
+        """Return the players in the order of their steps; override where they depend on the fields."""
+        return self.players
+
+    def accepts(self, data: Space, latent: Space) -> None:
+        """Return if the loss can be computed between these spaces.
+
+        :raises Mismatch: otherwise.
+        """
+
+    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+        """Make the loss."""
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+class SamplerSpec(ComponentSpec):
+    """How to walk from the prior to data."""
+
+    kind: ClassVar[Kind] = "sampler"
+    sampling: ClassVar[SamplingKind] = "direct"
+
+    def build(self) -> Sampler:
+        """Make the sampler."""
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+class DatasetSpec(ComponentSpec):
+    """Where data come from and how they are split and prepared."""
+
+    kind: ClassVar[Kind] = "dataset"
+
+    def data_space(self) -> Space:
+        """Return the space of one datum; may read a file's header, never its content.
+
+        :raises DataError: where the files are missing or not what the spec says.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.data_space")
+
+    def condition_space(self) -> Space | None:
+        """Return the space of the condition (labels), or ``None`` where the data has none."""
+        return None
+
+    def load(self) -> Dataset:
+        """Read the data.
+
+        :raises DataError: where the files are missing or not what the spec says.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.load")
+
+
+class MetricSpec(ComponentSpec):
+    """A figure about a trained model, with the protocol by which it was measured."""
+
+    kind: ClassVar[Kind] = "metric"
+
+    def refusal(self, composition: Composition) -> str:
+        """Return why this metric has no meaning for a model of this composition, or an empty string."""
+        return ""
+
+    def build(self) -> Metric:
+        """Make the metric."""
+        raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+def conditional_if(*parts: ComponentSpec | None) -> TraitSet:
+    """Return the trait Conditional if any of ``parts`` has it: what a wrapper passes on."""
+    return traits(Conditional) if any(part and Conditional in part.provided_traits() for part in parts) else traits()

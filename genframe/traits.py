@@ -1,0 +1,186 @@
+"""Traits: what a part can do beyond its role, as protocols that its implementation fulfils.
+
+A spec class lists the traits it provides, a loss, sampler or tied part the traits it needs; ``check``
+matches the two before anything is built, and the conformance kit checks that the built part has the
+methods. Tensors have a batch in front; densities are in nats; ``context`` is the encoded condition or
+``None``; ``generator`` is ``None`` for torch's global generator. A plugin may define traits of its own:
+any runtime-checkable protocol whose docstring's first sentence says what a part with it can do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+__all__ = [
+    "Bijective",
+    "Conditional",
+    "Denoiser",
+    "Density",
+    "DensityKind",
+    "Distribution",
+    "Energy",
+    "Fittable",
+    "GaussianExpectation",
+    "Likelihood",
+    "MarkovKernel",
+    "NoiseProcess",
+    "Posterior",
+    "PosteriorDistribution",
+    "ProbabilityMass",
+    "Quantized",
+    "SamplingKind",
+    "TimeConditioned",
+    "Trait",
+    "TraitSet",
+    "traits",
+]
+
+Trait: TypeAlias = type
+TraitSet: TypeAlias = frozenset[Trait]
+DensityKind: TypeAlias = Literal["exact", "lower bound", "unnormalised", "implicit"]
+SamplingKind: TypeAlias = Literal["direct", "sequential", "Markov chain"]
+
+
+def traits(*provided: Trait) -> TraitSet:
+    """Return the set of ``provided`` traits, for a spec's ``provides``."""
+    return frozenset(provided)
+
+
+class Distribution(Protocol):
+    """A batch of distributions over tensors."""
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean of each distribution: (B, ...)."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density or probability of each value, in nats: (B, ...) -> (B,)."""
+
+    def rsample(self, generator: Generator | None = None) -> Tensor:
+        """One draw each, differentiable where the distribution allows it: (B, ...)."""
+
+
+class PosteriorDistribution(Distribution, Protocol):
+    """A batch of approximate posteriors q(z|x) with closed-form entropy."""
+
+    @property
+    def variance(self) -> Tensor:
+        """Marginal variance of each dimension: (B, ...)."""
+
+    def entropy(self) -> Tensor:
+        """Differential entropy in nats: (B,)."""
+
+    def expand(self, samples: int) -> PosteriorDistribution:
+        """Repeat each distribution ``samples`` times, neighbours together: batch B -> B * samples."""
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """Reads the condition's context."""
+
+
+@runtime_checkable
+class Posterior(Protocol):
+    """Gives a distribution over latents for each datum, q(z|x)."""
+
+    def posterior(self, x: Tensor, context: Tensor | None = None) -> PosteriorDistribution:
+        """q(z|x): data (B, ...) -> distribution over latents (B, ...)."""
+
+
+@runtime_checkable
+class Bijective(Protocol):
+    """Maps data to latents one to one, with a known log-determinant."""
+
+    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Latent (B, ...) and log |det dz/dx| (B,), in nats."""
+
+    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+        """The datum whose latent it is: (B, ...) -> (B, ...)."""
+
+
+@runtime_checkable
+class Quantized(Protocol):
+    """Turns latents into indices of a finite codebook."""
+
+    def quantize(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Quantised latent (B, ...) and int64 indices (B, ...)."""
+
+
+@runtime_checkable
+class NoiseProcess(Protocol):
+    """Adds noise to data by a known schedule, x_t = alpha(t) x + sigma(t) noise."""
+
+    def alpha_sigma(self, time: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale of the signal and of the noise at ``time`` (B,): (B,), (B,)."""
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """Gives a distribution over data for each latent, p(x|z)."""
+
+    def likelihood(self, latent: Tensor, context: Tensor | None = None) -> Distribution:
+        """p(x|z): latents (B, ...) -> distribution over data (B, ...)."""
+
+
+@runtime_checkable
+class Denoiser(Protocol):
+    """Predicts clean data from noisy data at a time."""
+
+    def denoise(self, noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+        """Predicted clean data: (B, ...), (B,) -> (B, ...)."""
+
+
+@runtime_checkable
+class TimeConditioned(Protocol):
+    """Is a network that reads a time beside its input."""
+
+    def at_time(self, x: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+        """Output at ``time``: (B, ...), (B,) -> (B, ...)."""
+
+
+@runtime_checkable
+class Density(Protocol):
+    """Has an exact log-density that can be computed."""
+
+    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Log density or probability in nats: (B, ...) -> (B,)."""
+
+
+@runtime_checkable
+class GaussianExpectation(Protocol):
+    """Knows E_q[log p(z)] in closed form from the mean and variance of any q."""
+
+    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
+        """E_q[log p(z)] in nats: (B, ...), (B, ...) -> (B,)."""
+
+
+@runtime_checkable
+class Energy(Protocol):
+    """Has an unnormalised log-density, log p(z) = -energy(z) - log Z."""
+
+    def energy(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Energy in nats: (B, ...) -> (B,)."""
+
+
+@runtime_checkable
+class MarkovKernel(Protocol):
+    """Has a transition that leaves its distribution unchanged."""
+
+    def transition(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """The next state of each chain: (B, ...) -> (B, ...)."""
+
+
+@runtime_checkable
+class ProbabilityMass(Protocol):
+    """Gives log-probabilities of discrete values, not log-densities of continuous ones."""
+
+
+@runtime_checkable
+class Fittable(Protocol):
+    """Is fitted to codes at once, without gradients."""
+
+    def fit(self, codes: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> dict[str, Any]:
+        """Fit to all codes (N, ...) and return figures about the fit, such as ``log_likelihood`` in nats."""
