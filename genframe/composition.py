@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from .errors import Mismatch, Problem, SpecError
 from .plugins import installed
-from .spaces import Space
+from .spaces import Space, require_real
 from .specs import (
     ComponentSpec,
     DecoderSpec,
@@ -125,7 +125,7 @@ class _Flow:
     """Spaces flowing through a model's parts; problems are collected, and what depends on one is passed over."""
 
     def __init__(self, spec: ModelSpec, data: Space, condition: Space | None, context: Space | None) -> None:
-        self.spec, self.data = spec, data
+        self.spec, self.data, self.condition = spec, data, condition
         self.problems: list[Problem] = []
         self.context = self._context(condition) if spec.condition else context
         self.latent = self._try("encoder", lambda: self._latent())
@@ -143,7 +143,7 @@ class _Flow:
             mend = "choose data with labels or leave 'condition' out"
             self.problems.append(Problem("model.condition", "the data has no labels to condition on", mend))
             return None
-        return cast("Space | None", self._try("condition", lambda: encoder.latent_space(condition)))
+        return cast("Space | None", self._try("condition", lambda: require_real(encoder.latent_space(condition), "a context")))
 
     def _latent(self) -> Space:
         if self.spec.encoder is not None:
@@ -184,7 +184,9 @@ class _Flow:
         part = _default(component)
         try:
             match part:
-                case EncoderSpec():
+                case EncoderSpec() if slot == "condition" and self.condition is not None:
+                    require_real(part.latent_space(self.condition), "a context")
+                case EncoderSpec() if slot == "encoder":
                     part.latent_space(self.data)
                 case DecoderSpec() if self.latent is not None:
                     part.accepts(self.latent, self.data)

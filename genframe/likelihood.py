@@ -67,10 +67,13 @@ class LogProb:
 
     def __add__(self, other: LogProb) -> LogProb:
         """Return both batches as one; they must be of the same model and estimate."""
-        if (self.kind, self.space, self.mass, self.estimator) != (other.kind, other.space, other.mass, other.estimator):
+        if self._protocol() != other._protocol():
             raise ValueError("log-probabilities of different kinds do not add up to one batch")
         nats = torch.cat([self.nats, other.nats])
         return LogProb(nats, self.kind, self.space, self.mass, self.estimator, self.samples)
+
+    def _protocol(self) -> tuple[object, ...]:
+        return self.kind, self.space, self.mass, self.estimator, self.samples
 
     def __str__(self) -> str:
         relation = {"exact": "=", "lower bound": "≥"}.get(self.kind, "∝")

@@ -69,7 +69,7 @@ def pairs(x: Tensor, y: Tensor, space: Space, columns: int = 10) -> Image:
     above, below = (_tiles(values, space, limits) for values in both)
     columns = max(1, min(columns, len(above)))
     rows = [_sheet(half[at : at + columns], columns, None) for at in range(0, len(above), columns) for half in (above, below)]
-    for row in rows[1::2]:  # a wider gap below each pair
+    for row in rows[1::2]:  # a line below each pair
         row[-GAP:] = INK
     return _image(np.concatenate(rows) if rows else _sheet(above, 1, None))
 

@@ -196,8 +196,8 @@ def _quietly(action: Callable[[], T]) -> tuple[T, str]:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
 def _call(manager: pluggy.PluginManager, name: str, hook: str) -> list[Any]:

@@ -50,6 +50,7 @@ Kind: TypeAlias = Literal["encoder", "decoder", "prior", "loss", "sampler", "dat
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Role: TypeAlias = Literal["encoder", "decoder", "prior"]
 Needs: TypeAlias = Mapping[Role, Trait | tuple[Trait, ...]]
+ANY_OF_KIND: Final = "x-genframe-any"
 NOTHING: Final[Needs] = MappingProxyType({})
 
 
@@ -67,7 +68,7 @@ def with_article(noun: str) -> str:
 class Spec(BaseModel):
     """A frozen description that knows all its fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -121,7 +122,7 @@ class ComponentSpec(Spec):
     def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         if "kind" not in cls.__dict__:
             return handler(schema)
-        return {"allOf": [{"$ref": f"#/$defs/any_{cls.kind}"}]}
+        return {ANY_OF_KIND: cls.kind}  # the schema of experiments puts the installed components in its place
 
     @classmethod
     def _resolve(cls, value: Any) -> Self:

@@ -56,11 +56,22 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     return root
 
 
+def _parse(grammar: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    """Parse, with overrides allowed behind options too, which argparse alone would not take."""
+    options, rest = grammar.parse_known_args(words)
+    unknown = [word for word in rest if word.startswith("-") or not hasattr(options, "overrides")]
+    if unknown:
+        grammar.error(f"unknown words for {options.command}: {' '.join(unknown)}")
+    if rest:
+        options.overrides = [*options.overrides, *rest]
+    return options
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     only = next((word for word in words if not word.startswith("-")), None)
-    options = parser(only if only in COMMANDS else "").parse_args(words)
+    options = _parse(parser(only if only in COMMANDS else ""), words)
     try:
         return int(import_module(f".{options.command}", __name__).run(options) or 0)
     except GenframeError as error:

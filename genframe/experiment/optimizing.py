@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Set
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,12 @@ from ..errors import CheckpointError
 from .spec import TrainSpec
 
 __all__ = ["Player", "learning_rate_factor"]
+
+MOMENTS: Final[Mapping[type[Optimizer], Set[str]]] = {
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.SGD: {"momentum_buffer"},
+}
 
 
 def learning_rate_factor(spec: TrainSpec, step: int, steps: int) -> float:
@@ -100,6 +106,9 @@ class Player:
                 raise CheckpointError(f"the optimizer's state {key!r} is of no parameter of player {self.name!r}")
             parameter = by_name[path]
             state[parameter][moment] = value.clone() if moment == "step" else value.to(parameter.device).clone()
-        for parameter, entries in state.items():
+        for name, parameter in by_name.items():
+            entries = state[parameter]
+            if entries and entries.keys() != MOMENTS[type(self.optimizer)]:
+                raise CheckpointError(f"the optimizer's state of {name!r} is incomplete: it has only {', '.join(sorted(entries))}")
             if entries:
                 self.optimizer.state[parameter] = entries

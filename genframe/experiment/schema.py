@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from ..plugins import installed
-from ..specs import KINDS, Kind
+from ..specs import ANY_OF_KIND, KINDS, Kind
 from .spec import ExperimentSpec
 
 __all__ = ["experiment_schema", "schema_text"]
@@ -18,7 +18,17 @@ def experiment_schema() -> dict[str, Any]:
     definitions: dict[str, Any] = schema.setdefault("$defs", {})
     for kind in KINDS:
         definitions[f"any_{kind}"] = _any(kind, definitions)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "genframe experiment", **schema}
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "genframe experiment"}
+    return cast("dict[str, Any]", _with_unions(schema))
+
+
+def _with_unions(node: Any) -> Any:
+    """Put a reference to ``any_<kind>`` wherever a field takes every component of a kind."""
+    if isinstance(node, dict):
+        kind = node.get(ANY_OF_KIND)
+        kept = {key: _with_unions(value) for key, value in node.items() if key != ANY_OF_KIND}
+        return kept if kind is None else {"$ref": f"#/$defs/any_{kind}", **kept}
+    return [_with_unions(entry) for entry in node] if isinstance(node, list) else node
 
 
 def _any(kind: Kind, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class Trainer:
         self._started = time.perf_counter()
         bfloat16 = torch.autocast(self.device.type, torch.bfloat16) if spec.precision == "bfloat16" else nullcontext()
         self._autocast: AbstractContextManager[Any] = bfloat16
+        self._begin_stage()
 
     @property
     def total_steps(self) -> int:
@@ -106,7 +107,6 @@ class Trainer:
         """
         while True:
             stage = self.stages[self.progress.stage]
-            self.begin_stage()
             if stage.fit:
                 self._fit_prior()
             else:
@@ -116,7 +116,7 @@ class Trainer:
             self._next_stage()
         self._finish()
 
-    def begin_stage(self) -> None:
+    def _begin_stage(self) -> None:
         """Make the stage's objective, players and data order."""
         number, progress = self.progress.stage, self.progress
         stage = self.stages[number]
@@ -325,6 +325,7 @@ class Trainer:
             self.average.adopt()
         self.progress.stage += 1
         self.progress.stage_step = self.progress.epoch = self.progress.position = 0
+        self._begin_stage()
 
     def _finish(self) -> None:
         """Save, then leave the model as it is meant to be used, and draw."""
@@ -371,7 +372,7 @@ class Trainer:
             self.model.load_state_dict(_under("model/", tensors))
             if self.average is not None:
                 self.average.load(_under("ema/", tensors), state["ema_updates"])
-            self.begin_stage()
+            self._begin_stage()
             for player in self.players:
                 player.load(_under(f"optimizer/{player.name}/", tensors))
             self._pending = [dict(entry) for entry in state["pending"]]

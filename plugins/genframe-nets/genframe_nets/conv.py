@@ -1,0 +1,83 @@
+"""The strided convolutional network as encoder and decoder."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from genframe import Decoder, Encoder, Real, Space, into_space
+
+from .activations import Activation, activation
+from .film import FiLM
+from .grids import grids
+from .inputs import checked, context_dims
+from .layers import BATCH_NORM, Entrance, Exit, Upsample, convolution, group_norm
+from .specs.conv import Conv, ConvDecoder
+
+__all__ = ["ConvolutionalDecoder", "ConvolutionalEncoder"]
+
+
+class ConvolutionalEncoder(Encoder):
+    """Stages of stride 2, each a convolution, normalisation, context and activation."""
+
+    def __init__(self, spec: Conv, data: Real, context: Space | None) -> None:
+        super().__init__()
+        self.data = data
+        grid, dims = grids(data, len(spec.channels))[-1], context_dims(context)
+        self.stages = nn.ModuleList()
+        before: Activation | None = None
+        for inputs, outputs in pairwise((data.shape[0], *spec.channels)):
+            resize = convolution(len(grid), inputs, outputs, before, stride=2, bias=spec.norm != "batch")
+            self.stages.append(_Stage(spec, resize, outputs, len(grid), dims))
+            before = spec.activation
+        self.exit = Exit(Real((spec.channels[-1], *grid)), spec.dim, spec.activation)
+
+    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return features: (B, data) -> (B, dim) or (B, C, ...)."""
+        x = checked(x, self.data)
+        for stage in self.stages:
+            x = stage(x, context)
+        encoded: Tensor = self.exit(x)
+        return encoded
+
+
+class ConvolutionalDecoder(Decoder):
+    """The latent on the smallest grid, then stages that double it; the last gives the data's channels."""
+
+    def __init__(self, spec: ConvDecoder, latent: Real, data: Real, context: Space | None) -> None:
+        super().__init__()
+        self.data = data
+        *sizes, grid = grids(data, len(spec.channels))
+        dims, bias = context_dims(context), spec.norm != "batch"  # batch normalisation would take it away again
+        entrance = Entrance(latent, Real((spec.channels[-1], *grid)), bias=bias)
+        self.stages = nn.ModuleList([_Stage(spec, entrance, spec.channels[-1], len(grid), dims)])
+        for (inputs, outputs), size in zip(pairwise(spec.channels[::-1]), sizes[:0:-1], strict=True):
+            resize = Upsample(inputs, outputs, size, spec.activation, bias=bias)
+            self.stages.append(_Stage(spec, resize, outputs, len(grid), dims))
+        self.out = Upsample(spec.channels[0], data.shape[0], sizes[0], spec.activation)
+
+    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return data: (B, latent) -> (B, data)."""
+        x = latent
+        for stage in self.stages:
+            x = stage(x, context)
+        return into_space(self.out(x), self.data)
+
+
+class _Stage(nn.Module):
+    """A layer that changes the grid, then normalisation, context and activation."""
+
+    def __init__(self, spec: Conv | ConvDecoder, resize: nn.Module, channels: int, axes: int, context_dims: int) -> None:
+        super().__init__()
+        self.resize = resize
+        self.norm: nn.Module = nn.Identity()
+        if spec.norm != "none":
+            self.norm = group_norm(channels) if spec.norm == "group" else BATCH_NORM[axes](channels)
+        self.film = FiLM(context_dims, channels)
+        self.activation = activation(spec.activation)
+
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """Return (B, inputs, ...) -> (B, channels, ...)."""
+        activated: Tensor = self.activation(self.film(self.norm(self.resize(x)), context))
+        return activated

@@ -1,0 +1,45 @@
+"""How weights start, by one rule for all networks."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from .activations import Activation, activation
+
+__all__ = ["initialised", "second_moment"]
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def initialised(layer: Layer, before: Activation | None) -> Layer:
+    """Return a linear or convolutional ``layer`` with weights drawn anew and a bias of zero.
+
+    Weights are N(0, 1 / (fan-in · E[f(u)²])) with u ~ N(0, 1) and f the activation ``before`` the layer (``None``: data or
+    latents, E = 1), so that outputs have unit variance again. He et al. 2015, eq. 7 to 10; for ReLU it is their 2 / fan-in.
+    """
+    weight, bias = cast(Tensor, layer.weight), cast("Tensor | None", layer.bias)
+    moment = second_moment(before) if before is not None else 1.0
+    nn.init.normal_(weight, std=1 / math.sqrt(_fan_in(layer, weight) * moment))
+    if bias is not None:
+        nn.init.zeros_(bias)
+    return layer
+
+
+def _fan_in(layer: nn.Module, weight: Tensor) -> float:
+    """Return how many inputs meet in an output; a strided transposed convolution spreads its taps over outputs."""
+    if isinstance(layer, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)):
+        return weight.shape[0] * math.prod(layer.kernel_size) / math.prod(layer.stride)  # weight (in, out, taps...)
+    return weight[0].numel()  # weight (out, in, taps...)
+
+
+@cache
+def second_moment(name: Activation) -> float:
+    """Return E[f(u)²] of the activation f for u ~ N(0, 1), by quadrature."""
+    u = torch.linspace(-10, 10, 4001, dtype=torch.float64, device="cpu")
+    density = torch.softmax(-u.square() / 2, 0)
+    return float(density @ activation(name)(u).square())

@@ -1,0 +1,45 @@
+"""What goes into a network: checked shapes, flattened, with the context beside it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genframe import Real, Space, require_real
+
+__all__ = ["checked", "context_dims", "flat", "flat_context", "with_context"]
+
+
+def checked(x: Tensor, space: Real) -> Tensor:
+    """Return ``x``.
+
+    :raises ValueError: if its shape is not that of ``space`` with a batch in front.
+    """
+    if x.shape[1:] != space.shape:
+        raise ValueError(f"expected (B, {', '.join(map(str, space.shape))}), found {tuple(x.shape)}")
+    return x
+
+
+def flat(x: Tensor, space: Real) -> Tensor:
+    """Return ``x`` of ``space`` as vectors: (B, ...) -> (B, D)."""
+    return checked(x, space).reshape(x.shape[0], space.dims)
+
+
+def context_dims(context: Space | None) -> int:
+    """Return the size of the flattened context, zero where there is none."""
+    return require_real(context, "a network's context").dims if context is not None else 0
+
+
+def flat_context(context: Tensor | None, dims: int) -> Tensor:
+    """Return the context as vectors: (B, ...) -> (B, dims).
+
+    :raises ValueError: if there is none.
+    """
+    if context is None:
+        raise ValueError(f"this network was built to read a context of {dims} values, found none")
+    return context.reshape(context.shape[0], dims)
+
+
+def with_context(x: Tensor, context: Tensor | None, dims: int) -> Tensor:
+    """Return vectors ``x`` with the context of ``dims`` values behind: (B, D), (B, ...) -> (B, D + dims)."""
+    return torch.cat((x, flat_context(context, dims)), 1) if dims else x

@@ -1,0 +1,71 @@
+"""The multilayer perceptron as encoder and decoder."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from genframe import Decoder, Encoder, Real, Space, into_space
+
+from .activations import Activation, activation
+from .initialisation import initialised
+from .inputs import context_dims, flat, with_context
+from .specs.mlp import MLP, MLPDecoder
+
+__all__ = ["PerceptronDecoder", "PerceptronEncoder"]
+
+
+class PerceptronEncoder(Encoder):
+    """Flattened data through linear layers; the weights may be run backwards by a tied decoder."""
+
+    def __init__(self, spec: MLP, data: Real, context: Space | None) -> None:
+        super().__init__()
+        self.data, self.context_dims = data, context_dims(context)
+        self.layers = _layers(spec, data.dims + self.context_dims, spec.dim)
+        self.activation = activation(spec.activation)
+
+    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return features: (B, data) -> (B, D)."""
+        encoded: Tensor = self.layers(with_context(flat(x, self.data), context, self.context_dims))
+        return encoded
+
+    def weights(self) -> list[Tensor]:
+        """Return the linear layers' weights, (out, in) each, the first without the context's columns."""
+        first, *others = [layer.weight for layer in self.layers if isinstance(layer, nn.Linear)]
+        return [first[:, : self.data.dims], *others]
+
+    def activate(self, x: Tensor) -> Tensor:
+        """Return the activation of ``x``."""
+        activated: Tensor = self.activation(x)
+        return activated
+
+
+class PerceptronDecoder(Decoder):
+    """Flattened latents through linear layers to the data's shape and bounds."""
+
+    def __init__(self, spec: MLPDecoder, latent: Real, data: Real, context: Space | None) -> None:
+        super().__init__()
+        self.latent, self.data, self.context_dims = latent, data, context_dims(context)
+        self.layers = _layers(spec, latent.dims + self.context_dims, data.dims)
+
+    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return data: (B, latent) -> (B, data)."""
+        x: Tensor = self.layers(with_context(flat(latent, self.latent), context, self.context_dims))
+        return into_space(x.reshape(x.shape[0], *self.data.shape), self.data)
+
+
+def _layers(spec: MLP | MLPDecoder, inputs: int, outputs: int | None) -> nn.Sequential:
+    """Return the hidden layers, and a last linear one where there are ``outputs``."""
+    layers: list[nn.Module] = []
+    before: Activation | None = None
+    for size in spec.hidden:
+        bias = spec.norm != "batch"  # batch normalisation would take it away again
+        layers.append(initialised(nn.Linear(inputs, size, bias=bias), before))
+        if spec.norm != "none":
+            layers.append(nn.LayerNorm(size) if spec.norm == "layer" else nn.BatchNorm1d(size))
+        layers.append(activation(spec.activation))
+        if spec.dropout:
+            layers.append(nn.Dropout(spec.dropout))
+        inputs, before = size, spec.activation
+    if outputs is not None:
+        layers.append(initialised(nn.Linear(inputs, outputs), before))
+    return nn.Sequential(*layers)

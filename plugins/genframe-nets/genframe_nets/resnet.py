@@ -1,0 +1,102 @@
+"""The residual network as encoder and decoder."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from genframe import Decoder, Encoder, Real, Space, into_space
+
+from .activations import Activation, activation
+from .film import FiLM
+from .grids import grids
+from .inputs import checked, context_dims
+from .layers import Entrance, Exit, Upsample, convolution, group_norm
+from .specs.resnet import ResNet, ResNetDecoder
+
+__all__ = ["ResidualDecoder", "ResidualEncoder"]
+
+
+class ResidualEncoder(Encoder):
+    """Stages of a strided convolution, the context and residual blocks; normalised and activated in the end."""
+
+    def __init__(self, spec: ResNet, data: Real, context: Space | None) -> None:
+        super().__init__()
+        self.data = data
+        grid, dims = grids(data, len(spec.channels))[-1], context_dims(context)
+        self.stages = nn.ModuleList()
+        for inputs, outputs in pairwise((data.shape[0], *spec.channels)):
+            resize = convolution(len(grid), inputs, outputs, None, stride=2)
+            self.stages.append(_Stage(spec, resize, outputs, len(grid), dims))
+        self.end = nn.Sequential(group_norm(spec.channels[-1]), activation(spec.activation))
+        self.exit = Exit(Real((spec.channels[-1], *grid)), spec.dim, spec.activation)
+
+    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return features: (B, data) -> (B, dim) or (B, C, ...)."""
+        x = checked(x, self.data)
+        for stage in self.stages:
+            x = stage(x, context)
+        encoded: Tensor = self.exit(self.end(x))
+        return encoded
+
+
+class ResidualDecoder(Decoder):
+    """The latent on the smallest grid, then stages of the context and residual blocks; a doubling of the grid between them."""
+
+    def __init__(self, spec: ResNetDecoder, latent: Real, data: Real, context: Space | None) -> None:
+        super().__init__()
+        self.data = data
+        *sizes, grid = grids(data, len(spec.channels))
+        dims = context_dims(context)
+        entrance = Entrance(latent, Real((spec.channels[-1], *grid)))
+        self.stages = nn.ModuleList([_Stage(spec, entrance, spec.channels[-1], len(grid), dims)])
+        for (inputs, outputs), size in zip(pairwise(spec.channels[::-1]), sizes[:0:-1], strict=True):
+            resize = Upsample(inputs, outputs, size, before=None)
+            self.stages.append(_Stage(spec, resize, outputs, len(grid), dims))
+        self.end = nn.Sequential(group_norm(spec.channels[0]), activation(spec.activation))
+        self.out = Upsample(spec.channels[0], data.shape[0], sizes[0], spec.activation)
+
+    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return data: (B, latent) -> (B, data)."""
+        x = latent
+        for stage in self.stages:
+            x = stage(x, context)
+        return into_space(self.out(self.end(x)), self.data)
+
+
+class _Stage(nn.Module):
+    """A layer that changes the grid, then the context and residual blocks."""
+
+    def __init__(self, spec: ResNet | ResNetDecoder, resize: nn.Module, channels: int, axes: int, context_dims: int) -> None:
+        super().__init__()
+        self.resize = resize
+        self.film = FiLM(context_dims, channels)
+        self.blocks = nn.Sequential(*(_Block(axes, channels, spec.activation) for _ in range(spec.blocks)))
+
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """Return (B, inputs, ...) -> (B, channels, ...)."""
+        features: Tensor = self.blocks(self.film(self.resize(x), context))
+        return features
+
+
+class _Block(nn.Module):
+    """x + conv(f(norm(conv(f(norm(x)))))), the identity at first. He et al. 2016, fig. 1b."""
+
+    def __init__(self, axes: int, channels: int, name: Activation) -> None:
+        super().__init__()
+        last = convolution(axes, channels, channels, name)
+        nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+        self.residual = nn.Sequential(
+            group_norm(channels),
+            activation(name),
+            convolution(axes, channels, channels, name),
+            group_norm(channels),
+            activation(name),
+            last,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, ...) -> (B, C, ...)."""
+        out: Tensor = x + self.residual(x)
+        return out

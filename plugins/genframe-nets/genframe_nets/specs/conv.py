@@ -1,0 +1,53 @@
+"""Specs of the strided convolutional network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from genframe import Space, require_real
+
+from ..grids import spatial
+from .spatial import SpatialDecoder, SpatialEncoder
+
+if TYPE_CHECKING:
+    from genframe import Decoder, Encoder
+
+__all__ = ["Conv", "ConvDecoder"]
+
+
+class Conv(SpatialEncoder):
+    """Strided convolutions for data of 1, 2 or 3 spatial axes: each stage has kernel 3, stride 2. LeCun et al. 1989.
+
+    A context scales and shifts the channels of each stage (FiLM, Perez et al. 2018). Weights start by He et al. 2015,
+    section 2.2: N(0, 1 / (fan-in · E[f²])), f the activation before the layer; biases start at zero.
+    """
+
+    type: Literal["nets/conv"] = "nets/conv"
+
+    norm: Literal["none", "group", "batch"] = Field(default="none", description="normalisation before each activation")
+
+    def build(self, data: Space, context: Space | None) -> Encoder:
+        """Make the encoder."""
+        from ..conv import ConvolutionalEncoder
+
+        return ConvolutionalEncoder(self, spatial(data, self.type), context)
+
+
+class ConvDecoder(SpatialDecoder):
+    """Transposed convolutions to data of 1, 2 or 3 spatial axes: the mirror of nets/conv. Radford et al. 2016.
+
+    Each stage has kernel 4, stride 2 (a multiple of the stride, against checkerboards: Odena et al. 2016) and is cropped to
+    the data's exact size. Context and first weights as in the encoder. Bounded data come out of a sigmoid.
+    """
+
+    type: Literal["nets/conv"] = "nets/conv"
+
+    norm: Literal["none", "group", "batch"] = Field(default="none", description="normalisation before each activation")
+
+    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+        """Make the decoder."""
+        from ..conv import ConvolutionalDecoder
+
+        return ConvolutionalDecoder(self, require_real(latent, self.type), spatial(data, self.type), context)
