@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .data import Dataset, Prepare, Split, data_digest
     from .heads import into_space, projection
     from .likelihood import LogProb
-    from .model import Model, Samples, build, compose
+    from .model import Model, Samples, build, compose, evaluating
     from .roles import (
         Batch,
         Decoder,
@@ -113,6 +113,7 @@ __all__ = [
     "compose",
     "conditional_if",
     "data_digest",
+    "evaluating",
     "generator_for",
     "hookimpl",
     "installed",
@@ -129,7 +130,7 @@ _NEEDS_TORCH = {
     "data": ("Dataset", "Prepare", "Split", "data_digest"),
     "heads": ("into_space", "projection"),
     "likelihood": ("LogProb",),
-    "model": ("Model", "Samples", "build", "compose"),
+    "model": ("Model", "Samples", "build", "compose", "evaluating"),
     "roles": (
         "Batch",
         "Decoder",

@@ -226,6 +226,9 @@ def _needs_of(slot: str, part: ComponentSpec, spec: ModelSpec) -> Iterator[Probl
     """Yield a problem for each trait that ``part``, put into ``slot``, does not find in the others."""
     for role, needed in part.needed_traits().items():
         other = cast("ComponentSpec | None", getattr(spec, role))
+        if needed == () and other is None:
+            names = ", ".join(component.type_name() for component in fitting(role))
+            yield Problem(f"model.{slot}", f"needs {with_article(role)}; there is none", f"installed are {names}")
         for trait in needed if isinstance(needed, tuple) else (needed,):
             if other is not None and trait in other.provided_traits():
                 continue

@@ -39,6 +39,8 @@ class LogProb:
     @property
     def standard_error(self) -> float:
         """Standard error of the mean over data, in nats; NaN for a single datum."""
+        if len(self.nats) < 2:
+            return math.nan
         return float(self.nats.double().std() / math.sqrt(len(self.nats)))
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,7 +18,7 @@ from .roles import Decoder, Encoder, Loss, Prior, Sampler, generator_for
 from .spaces import Space
 from .traits import Bijective, Density, Likelihood, Posterior
 
-__all__ = ["SAMPLE_CHUNK", "Model", "Samples", "compose"]
+__all__ = ["SAMPLE_CHUNK", "Model", "Samples", "build", "compose", "evaluating"]
 
 SAMPLE_CHUNK = 64
 
@@ -118,7 +119,6 @@ class Model(nn.Module):
         """Return the latent of each code: (B, code) -> (B, latent)."""
         return self.encoder.latent(code) if self.encoder is not None else code
 
-    @torch.no_grad()
     def sample(self, n: int, condition: Tensor | None = None, *, seed: int = 0) -> Samples:
         """Draw ``n`` data; the i-th depends on the seed and its condition only, not on ``n``.
 
@@ -131,14 +131,10 @@ class Model(nn.Module):
         """Yield whole chunks of samples, each with a generator of its own."""
         if condition is not None and len(condition) != n:
             raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
-        was_training = self.training
-        self.eval()
-        try:
+        with evaluating(self):
             for chunk in range(math.ceil(n / SAMPLE_CHUNK)):
                 context = self.context(_whole_chunk(condition, chunk))
                 yield self.sampler.draw(self, SAMPLE_CHUNK, context, generator_for(self.device, seed, chunk))
-        finally:
-            self.train(was_training)
 
     def log_prob(
         self, x: Tensor, condition: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
@@ -167,28 +163,40 @@ class Model(nn.Module):
     ) -> Tensor:
         """Return log p(x|z) + log p(z) - log q(z|x) of ``samples`` draws of z for each datum: (samples, B) nats.
 
-        :raises Unsupported: if the model is not an encoder with Posterior, decoder with Likelihood and prior with Density.
+        :raises Unsupported: if the model's density is not a lower bound.
         """
-        if not (
-            isinstance(self.encoder, Posterior) and isinstance(self.decoder, Likelihood) and isinstance(self.prior, Density)
-        ):
-            raise Unsupported("importance weights need Posterior, Likelihood and Density")
-        posterior = self.encoder.posterior(x, context).expand(samples)
+        if self.composition.density != "lower bound":
+            raise Unsupported(
+                "importance weights need an encoder with Posterior, a decoder with Likelihood, a prior with Density"
+            )
+        encoder, decoder, prior = cast(Posterior, self.encoder), cast(Likelihood, self.decoder), cast(Density, self.prior)
+        posterior = encoder.posterior(x, context).expand(samples)
         latent = posterior.rsample(generator)
         repeated = None if context is None else context.repeat_interleave(samples, 0)
-        log_joint = self.decoder.likelihood(latent, repeated).log_prob(x.repeat_interleave(samples, 0))
-        log_joint = log_joint + self.prior.log_prob(cast(Encoder, self.encoder).code(latent), repeated)
-        return (log_joint - posterior.log_prob(latent)).unflatten(0, (len(x), samples)).T
+        log_joint = decoder.likelihood(latent, repeated).log_prob(x.repeat_interleave(samples, 0))
+        log_joint = log_joint + prior.log_prob(cast(Encoder, self.encoder).code(latent), repeated)
+        return (log_joint - posterior.log_prob(latent)).reshape(len(x), samples).T
 
     def _exact(self, x: Tensor, context: Tensor | None) -> Tensor:
-        if not (isinstance(self.encoder, Bijective) and isinstance(self.prior, Density)):
-            raise Unsupported("an exact likelihood needs Bijective and Density")
-        latent, log_abs_det = self.encoder.forward_and_log_det(x, context)
-        return self.prior.log_prob(cast(Encoder, self.encoder).code(latent), context) + log_abs_det
+        latent, log_abs_det = cast(Bijective, self.encoder).forward_and_log_det(x, context)
+        return cast(Density, self.prior).log_prob(cast(Encoder, self.encoder).code(latent), context) + log_abs_det
 
     def _result(self, nats: Tensor, estimator: str, samples: int) -> LogProb:
         composition = self.composition
         return LogProb(nats, composition.density, composition.data, composition.mass, estimator, samples)
+
+
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Evaluate without gradients; every module's mode and torch's global generators are as before afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def _whole_chunk(condition: Tensor | None, chunk: int) -> Tensor | None:

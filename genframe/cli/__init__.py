@@ -8,13 +8,15 @@ command line or a spec, 130 and 143 are SIGINT and SIGTERM.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Final, NoReturn
 
-from ..errors import GenframeError
+from ..errors import GenframeError, StorageError
 
 __all__ = ["COMMANDS", "main", "parser"]
 
@@ -35,6 +37,17 @@ COMMANDS: Final = {
     "doctor": "whether this installation is in order",
     "completion": "a completion script for bash, zsh or fish",
 }
+EPILOG: Final = "\n".join(
+    [
+        "commands:",
+        *(f"  {name:<12} {summary}" for name, summary in COMMANDS.items()),
+        "",
+        "exit codes:",
+        "  0 done; 1 doctor found something amiss; 2 a mistake in the command line or a spec; 3 a plugin;",
+        "  4 the data; 5 the run's folder; 6 a checkpoint; 7 the volume; 8 NaN or infinity in training;",
+        "  9 not possible with this model; 130 and 143 stopped by SIGINT and SIGTERM",
+    ]
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,14 +59,24 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     """Return the command line's grammar; ``only`` loads the arguments of a single command."""
     from .. import __version__
 
-    root = _Parser(prog="genframe", description="Generative models as typed compositions of five parts.")
+    root = _Parser(
+        prog="genframe",
+        description="Generative models as typed compositions of five parts.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     root.add_argument("--version", action="version", version=f"genframe {__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        command = commands.add_parser(name, description=f"{summary[0].upper()}{summary[1:]}.")
         if only in (None, name):
-            import_module(f".{name}", __name__).arguments(command)
+            _module(name).arguments(command)
     return root
+
+
+def _module(command: str) -> ModuleType:
+    """Return the command's module; that of ``list`` has another name, since a submodule hides a builtin here."""
+    return import_module(f".{'listing' if command == 'list' else command}", __name__)
 
 
 def _parse(grammar: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
@@ -69,17 +92,30 @@ def _parse(grammar: argparse.ArgumentParser, words: list[str]) -> argparse.Names
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = [*(sys.argv[1:] if argv is None else argv)]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show × is no reason to fail
     only = next((word for word in words if not word.startswith("-")), None)
     options = _parse(parser(only if only in COMMANDS else ""), words)
     try:
-        return int(import_module(f".{options.command}", __name__).run(options) or 0)
+        code = int(_module(options.command).run(options) or 0)
+        sys.stdout.flush()
     except GenframeError as error:
-        print(f"genframe {options.command}: {error}", file=sys.stderr)
-        return error.exit_code
+        return _refuse(options.command, error, error.exit_code)
     except KeyboardInterrupt as interrupt:
-        print(f"genframe {options.command}: {interrupt or 'interrupted'}", file=sys.stderr)
-        return int(getattr(interrupt, "exit_code", 130))
+        return _refuse(options.command, str(interrupt) or "interrupted", getattr(interrupt, "exit_code", 130))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _refuse(options.command, f"{error.filename or 'a file'}: {error.strerror or error}", StorageError.exit_code)
+    return code
+
+
+def _refuse(command: str, reason: object, code: int) -> int:
+    """Print every line of the reason behind the command's name, and return the code."""
+    sys.stdout.flush()
+    for line in str(reason).splitlines():
+        print(f"genframe {command}: {line}", file=sys.stderr)
+    return code

@@ -3,56 +3,102 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+import re
+from types import NoneType
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from ..composition import as_it_comes
 from ..specs import ComponentSpec
 
 __all__ = ["brief", "full"]
 
+SENTENCE: Final = re.compile(r"(?<!\bal)\.\s+(?=[A-Z])")
+YEAR: Final = re.compile(r"\b(18|19|20)\d\d\b")
+BOUNDS: Final = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+NAMES: Final = {bool: "true or false", int: "whole number", float: "number", str: "text", NoneType: "null"}
+
 
 def brief(spec: type[ComponentSpec]) -> dict[str, Any]:
     """Return name, kind, first sentence and traits."""
-    text = inspect.cleandoc(spec.__doc__ or "")
     return {
         "name": spec.type_name(),
         "kind": spec.kind,
-        "summary": " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].rstrip("."),
+        "summary": _first_paragraph(spec)[0],
         "provides": sorted(trait.__name__ for trait in spec.provides),
     }
 
 
 def full(spec: type[ComponentSpec], distribution: str) -> dict[str, Any]:
-    """Return all that ``genframe show`` prints."""
-    needs = {
-        role: [trait.__name__ for trait in (needed if isinstance(needed, tuple) else (needed,))]
-        for role, needed in spec.needs.items()
-    }
-    fields = [_field(name, field) for name, field in spec.model_fields.items() if name != "type"]
+    """Return all that ``genframe show`` prints; traits are those of the component as it comes."""
+    part = as_it_comes(spec)
+    needs, provides = (part.needed_traits(), part.provided_traits()) if part else (spec.needs, spec.provides)
     return {
         **brief(spec),
-        "documentation": inspect.cleandoc(spec.__doc__ or ""),
-        "needs": needs,
+        "provides": sorted(trait.__name__ for trait in provides),
+        "paper": _first_paragraph(spec)[1],
+        "documentation": _documentation(spec),
+        "needs": {
+            role: [trait.__name__ for trait in (needed if isinstance(needed, tuple) else (needed,))]
+            for role, needed in needs.items()
+        },
         "plugin": distribution,
-        "fields": fields,
+        "fields": [_field(name, field) for name, field in spec.model_fields.items() if name != "type"],
     }
+
+
+def _documentation(spec: type[ComponentSpec]) -> str:
+    return inspect.cleandoc(spec.__doc__ or "").replace("``", "")
+
+
+def _first_paragraph(spec: type[ComponentSpec]) -> tuple[str, str]:
+    """Return the first sentence of the documentation, and the papers behind it if there are any."""
+    paragraph = " ".join(_documentation(spec).partition("\n\n")[0].split())
+    sentence, *rest = SENTENCE.split(paragraph, maxsplit=1)
+    return sentence.rstrip("."), next((text for text in rest if YEAR.search(text)), "")
 
 
 def _field(name: str, field: FieldInfo) -> dict[str, Any]:
-    default = None if field.is_required() else to_jsonable_python(field.get_default(call_default_factory=True))
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
     return {
         "name": name,
-        "type": _type_name(field.annotation),
+        "type": _type_name(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation),
         "required": field.is_required(),
-        "default": default,
+        "default": to_jsonable_python(default, exclude_defaults=True),
         "description": field.description or "",
     }
 
 
 def _type_name(annotation: Any) -> str:
+    """Return what a field takes, in words: ``list of whole number > 0``, ``any encoder or null``."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation in NAMES:
+        return NAMES[annotation]
+    if origin is Annotated:
+        return _type_name(inner[0]) + "".join(_bounds(constraint) for constraint in inner[1:])
+    if origin is Literal:
+        return ", ".join(map(str, inner))
+    if origin is tuple and inner[1:] == (Ellipsis,):
+        return f"list of {_type_name(inner[0])}"
+    if origin is tuple:
+        return f"[{', '.join(map(_type_name, inner))}]"
+    if origin is dict:
+        return f"mapping to {_type_name(inner[1])}"
+    if inner:
+        return " or ".join(dict.fromkeys(map(_type_name, inner)))
     if isinstance(annotation, type) and issubclass(annotation, ComponentSpec) and "kind" in annotation.__dict__:
         return f"any {annotation.kind}"
-    text = annotation.__name__ if isinstance(annotation, type) and not getattr(annotation, "__args__", ()) else str(annotation)
-    return text.replace("typing.", "").replace("NoneType", "None")
+    return str(getattr(annotation, "__name__", annotation))
+
+
+def _bounds(constraint: Any) -> str:
+    """Return `` > 0`` for a bound, or for the bounds that a pydantic field or annotation holds."""
+    nested = "".join(_bounds(part) for part in getattr(constraint, "metadata", ()))
+    found = [f" {sign} {getattr(constraint, name):g}" for name, sign in BOUNDS.items() if _is_number(constraint, name)]
+    return nested + "".join(found)
+
+
+def _is_number(constraint: Any, name: str) -> bool:
+    return isinstance(getattr(constraint, name, None), (int, float))

@@ -27,18 +27,10 @@ def run(options: argparse.Namespace) -> None:
         resolved = trained.experiment.model_dump(mode="json")
         assignment = f"evaluate.metrics=[{', '.join(options.metric)}]"
         trained.experiment = experiment_from(resolved, [assignment]).spec
-    refused = {
-        metric.type: reason
-        for metric in trained.experiment.evaluate.metrics
-        if (reason := metric.refusal(trained.model.composition))
-    }
-    results = evaluate(trained, split=options.split)
+    evaluation = evaluate(trained, split=options.split)
     if options.json:
-        print_json({"results": [vars(result) for result in results], "refused": refused})
-        return
-    for result in results:
-        print(result)
-    for name, reason in refused.items():
-        print(f"{name}: not measured: {reason}")
-    if not results and not refused:
+        print_json(evaluation.to_dict())
+    elif evaluation.results or evaluation.refused:
+        print(evaluation)
+    else:
         print("the experiment names no metrics; name one with --metric, such as --metric metrics/nll")

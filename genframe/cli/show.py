@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json(described)
         return
-    for component in described:
+    for number, component in enumerate(described):
+        print("\n" * (number > 0), end="")
         _print(component)
 
 
@@ -38,9 +39,16 @@ def _print(component: dict[str, Any]) -> None:
     if component["provides"]:
         print(f"provides: {', '.join(component['provides'])}")
     for role, traits in component["needs"].items():
-        print(f"needs: {role} with {', '.join(traits)}")
+        print(f"needs: {role}" + (f" with {', '.join(traits)}" if traits else ""))
     rows = [
-        [field["name"], field["type"], "required" if field["required"] else json.dumps(field["default"]), field["description"]]
+        [field["name"], field["type"], "required" if field["required"] else _shown(field["default"]), field["description"]]
         for field in component["fields"]
     ]
-    print_table(["field", "type", "default", ""], rows)
+    print_table(["field", "type", "default", "what it is"], rows)
+
+
+def _shown(value: Any) -> str:
+    """Return a default as it would stand in a file; a component with nothing but a type by its name."""
+    if isinstance(value, dict) and list(value) == ["type"]:
+        return str(value["type"])
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -56,7 +56,7 @@ def finish(trained: Run, as_json: bool) -> None:
     from ..experiment.run import evaluate
     from .output import print_json
 
-    results = evaluate(trained) if trained.experiment.evaluate.metrics else []
+    evaluation = evaluate(trained) if trained.experiment.evaluate.metrics else None
     pictures = sorted((trained.folder / "samples").glob("*.png")) if trained.folder else []
     if as_json:
         print_json(
@@ -64,12 +64,12 @@ def finish(trained: Run, as_json: bool) -> None:
                 "run": str(trained.folder),
                 "step": trained.step,
                 "picture": str(pictures[-1]) if pictures else None,
-                "results": [vars(result) for result in results],
+                **(evaluation.to_dict() if evaluation else {}),
             }
         )
         return
-    for result in results:
-        print(result)
+    if evaluation:
+        print(evaluation)
     if pictures:
         print(f"picture: {pictures[-1]}")
     print("next:")

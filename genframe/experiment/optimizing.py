@@ -109,6 +109,8 @@ class Player:
         for name, parameter in by_name.items():
             entries = state[parameter]
             if entries and entries.keys() != MOMENTS[type(self.optimizer)]:
-                raise CheckpointError(f"the optimizer's state of {name!r} is incomplete: it has only {', '.join(sorted(entries))}")
+                raise CheckpointError(
+                    f"the optimizer's state of {name!r} is incomplete: it has only {', '.join(sorted(entries))}"
+                )
             if entries:
                 self.optimizer.state[parameter] = entries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from . import checkpoint as storage
 from .folder import Row, RunFolder
 from .spec import ExperimentSpec
 
-__all__ = ["PICTURE_COUNT", "Run", "default_condition", "evaluate", "load"]
+__all__ = ["PICTURE_COUNT", "Evaluation", "Run", "default_condition", "evaluate", "load"]
 
 PICTURE_COUNT = 64
 
@@ -111,7 +112,28 @@ def load_weights(model: Model, saved: storage.Checkpoint) -> None:
     model.load_state_dict({name: weights[name] for name in expected})
 
 
-def evaluate(run: Run, *, data: Dataset | None = None, split: str | None = None) -> list[MetricResult]:
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured, and which metrics have no meaning for the model, with the reason."""
+
+    results: tuple[MetricResult, ...]
+    refused: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; figures that are not finite become text, for JSON has no word for them."""
+        rows = [vars(result) for result in self.results]
+        return {"results": [{key: _plain(value) for key, value in row.items()} for row in rows], "refused": self.refused}
+
+    def __str__(self) -> str:
+        refused = [f"{name}: not measured: {reason}" for name, reason in self.refused.items()]
+        return "\n".join([*map(str, self.results), *refused])
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def evaluate(run: Run, *, data: Dataset | None = None, split: str | None = None) -> Evaluation:
     """Measure the experiment's metrics that have a meaning for the model, and keep the results in the run's folder.
 
     :raises DataError: if the data or the split are missing.
@@ -120,11 +142,12 @@ def evaluate(run: Run, *, data: Dataset | None = None, split: str | None = None)
     dataset = data or run.experiment.data.load()
     device = run.model.device
     held_out, training = dataset.split(split or spec.split).to(device), dataset.split("train").to(device)
-    results = []
-    for metric in spec.metrics:
-        if not metric.refusal(run.model.composition):
-            with torch.no_grad():
-                results += metric.build().measure(run.model, held_out, train=training, seed=spec.seed)
+    reasons = [(metric, metric.refusal(run.model.composition)) for metric in spec.metrics]
+    measured = [
+        metric.build().measure(run.model, held_out, train=training, seed=spec.seed) for metric, reason in reasons if not reason
+    ]
+    refused = {metric.type: reason for metric, reason in reasons if reason}
+    evaluation = Evaluation(tuple(result for results in measured for result in results), refused)
     if run.folder is not None:
-        RunFolder(run.folder).write_json("results.json", [vars(result) for result in results])
-    return results
+        RunFolder(run.folder).write_json("results.json", evaluation.to_dict())
+    return evaluation

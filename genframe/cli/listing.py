@@ -23,4 +23,4 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json([brief(spec) for spec in specs])
     else:
-        print_table(["kind", "component", ""], [[spec.kind, spec.type_name(), brief(spec)["summary"]] for spec in specs])
+        print_table(["kind", "component", "what it is"], [[s.kind, s.type_name(), brief(s)["summary"]] for s in specs])

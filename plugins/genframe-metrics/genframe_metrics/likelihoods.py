@@ -1,0 +1,134 @@
+"""Likelihood of held-out data: importance-weighted or exact, and the parts of the evidence lower bound."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import reduce
+from operator import add
+
+import torch
+from torch import Generator, Tensor
+
+from genframe import Batch, LogProb, Metric, MetricResult, Model, Split, Unsupported, evaluating
+from genframe.traits import Density, Likelihood, Posterior
+
+from .protocol import average, blocks, drawn, draws_of, stamp
+from .specs import Elbo, Nll
+
+__all__ = ["ElboMetric", "NllMetric", "importance_weighted", "rate_and_distortion"]
+
+
+def importance_weighted(model: Model, batch: Batch, samples: int, max_rows: int, generator: Generator) -> LogProb:
+    """Return log 1/K sum_k p(x, z_k) / q(z_k|x) with at most ``max_rows`` latents decoded at once.
+
+    The sum goes on over passes in double precision; ``samples`` of the result counts the draws that were made.
+
+    Source: Burda et al. 2015, eq. 8.
+    """
+    if len(batch.x) > max_rows:
+        pieces = [_rows(batch, slice(start, start + max_rows)) for start in range(0, len(batch.x), max_rows)]
+        return reduce(add, [importance_weighted(model, piece, samples, max_rows, generator) for piece in pieces])
+    context = model.context(batch.condition)
+    total, drawn_so_far = torch.full((len(batch.x),), -math.inf, dtype=torch.float64, device=batch.x.device), 0
+    while drawn_so_far < samples:
+        count = min(samples - drawn_so_far, max(1, max_rows // len(batch.x)))
+        weights = model.log_weights(batch.x, context, samples=count, generator=generator)  # (count, B)
+        total = torch.logaddexp(total, weights.double().logsumexp(0))
+        drawn_so_far += len(weights)
+    estimator = "importance weighting" if drawn_so_far > 1 else "evidence lower bound"
+    composition = model.composition
+    nats = total - math.log(drawn_so_far)
+    return LogProb(nats, composition.density, composition.data, composition.mass, estimator, drawn_so_far)
+
+
+def _rows(batch: Batch, rows: slice) -> Batch:
+    return Batch(batch.x[rows], batch.condition[rows] if batch.condition is not None else None)
+
+
+class NllMetric(Metric):
+    """Mean negative log-likelihood, with bits per dimension where they have a meaning."""
+
+    def __init__(self, spec: Nll) -> None:
+        self.spec = spec
+
+    def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
+        """Return ``nll`` in nats and, for discrete or dequantised data, ``bits_per_dim``."""
+        used = drawn(split, self.spec.limit, seed)
+        generator = draws_of(model, seed)
+        with evaluating(model):
+            parts = [self._log_prob(model, batch, generator) for batch in blocks(used, seed, model.device)]
+        log_prob = reduce(add, parts)
+        protocol = stamp(
+            self.spec, split, used, seed, kind=log_prob.kind, estimator=log_prob.estimator, samples=log_prob.samples
+        )
+        nll = average("nll", -log_prob.nats, "nats", protocol, _label(log_prob))
+        return [nll, *_in_bits(nll, log_prob)]
+
+    def _log_prob(self, model: Model, batch: Batch, generator: Generator) -> LogProb:
+        if model.composition.density == "lower bound":
+            return importance_weighted(model, batch, self.spec.samples, self.spec.max_rows, generator)
+        pieces = [_rows(batch, slice(at, at + self.spec.max_rows)) for at in range(0, len(batch.x), self.spec.max_rows)]
+        return reduce(add, [model.log_prob(piece.x, piece.condition) for piece in pieces])
+
+
+def _label(log_prob: LogProb) -> str:
+    if log_prob.kind != "lower bound":
+        return f"{log_prob.kind}, by {log_prob.estimator}"
+    return f"upper bound, by {log_prob.estimator} with samples: {log_prob.samples}"
+
+
+def _in_bits(nll: MetricResult, log_prob: LogProb) -> list[MetricResult]:
+    """Return the same figure in bits for each dimension, or nothing where it would depend on the data's unit."""
+    try:
+        bits = log_prob.bits_per_dim
+    except Unsupported:
+        return []
+    error = nll.standard_error
+    scaled = error / (log_prob.space.dims * math.log(2)) if error is not None else None
+    return [replace(nll, name="bits_per_dim", value=bits, unit="bits/dim", standard_error=scaled)]
+
+
+def rate_and_distortion(model: Model, batch: Batch, samples: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Return KL(q(z|x) || p(z)) and -E_q[log p(x|z)] of each datum in nats: (B,), (B,).
+
+    Expectations are means over ``samples`` draws; the entropy of q is in closed form.
+
+    :raises Unsupported: if the model is not an encoder with Posterior, decoder with Likelihood and prior with Density.
+    """
+    encoder, decoder, prior = model.encoder, model.decoder, model.prior
+    if encoder is None or not (
+        isinstance(encoder, Posterior) and isinstance(decoder, Likelihood) and isinstance(prior, Density)
+    ):
+        raise Unsupported("rate and distortion need Posterior, Likelihood and Density")
+    context = model.context(batch.condition)
+    posterior = encoder.posterior(batch.x, context)
+    rates, distortions = [], []
+    for _ in range(samples):
+        latent = posterior.rsample(generator)
+        rates.append(-posterior.entropy() - prior.log_prob(encoder.code(latent), context))
+        distortions.append(-decoder.likelihood(latent, context).log_prob(batch.x))
+    return torch.stack(rates).double().mean(0), torch.stack(distortions).double().mean(0)
+
+
+class ElboMetric(Metric):
+    """Mean rate, distortion and evidence lower bound."""
+
+    def __init__(self, spec: Elbo) -> None:
+        self.spec = spec
+
+    def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
+        """Return ``rate``, ``distortion`` and ``elbo`` in nats, all of the same draws."""
+        used = drawn(split, self.spec.limit, seed)
+        generator = draws_of(model, seed)
+        with evaluating(model):
+            terms = [
+                rate_and_distortion(model, batch, self.spec.samples, generator) for batch in blocks(used, seed, model.device)
+            ]
+        rate, distortion = (torch.cat(term) for term in zip(*terms, strict=True))
+        protocol = stamp(self.spec, split, used, seed, kind="lower bound", estimator="Monte Carlo", samples=self.spec.samples)
+        return [
+            average("rate", rate, "nats", protocol),
+            average("distortion", distortion, "nats", protocol),
+            average("elbo", -(rate + distortion), "nats", protocol),
+        ]

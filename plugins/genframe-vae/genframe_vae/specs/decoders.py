@@ -1,0 +1,175 @@
+"""Specs of decoders with a likelihood. No torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat
+
+from genframe import Categorical, DecoderSpec, Mismatch, Needs, Real, Space, at, conditional_if, require_real, traits
+from genframe.traits import Likelihood, ProbabilityMass, TraitSet
+from genframe_nets import MLPDecoder
+
+if TYPE_CHECKING:
+    from genframe import Decoder, Encoder
+
+__all__ = ["Bernoulli", "CategoricalLikelihood", "Discretised", "LikelihoodSpec", "NormalLikelihood"]
+
+
+class LikelihoodSpec(DecoderSpec):
+    """A decoder with Likelihood: a network gives the parameters of a distribution over data."""
+
+    provides: ClassVar[TraitSet] = traits(Likelihood)
+
+    network: DecoderSpec = Field(default=MLPDecoder(), description="the network that gives the parameters")
+
+    def provided_traits(self) -> TraitSet:
+        """Provide the class's traits; read the condition if the network does."""
+        return self.provides | conditional_if(self.network)
+
+    def needed_traits(self) -> Needs:
+        """Need what the network needs."""
+        return self.network.needed_traits()
+
+    def accepts(self, latent: Space, data: Space) -> None:
+        """Accept data of the distribution's kind, if the network can give its parameters."""
+        parameters = self.parameter_space(data)
+        with at("network"):
+            self.network.accepts(latent, parameters)
+
+    def parameter_space(self, data: Space) -> Real:
+        """Return the unbounded space of the parameters.
+
+        :raises Mismatch: if the distribution cannot be of ``data``.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.parameter_space")
+
+
+def stacked(data: Space, parameters: int) -> Real:
+    """Return the space of so many parameters for each dimension of ``data``, stacked along its first axis."""
+    if not data.shape:
+        raise Mismatch(f"parameters are stacked along the first axis of data, found {data}", "give the data an axis: shape [1]")
+    return Real((parameters * data.shape[0], *data.shape[1:]))
+
+
+def grid_of(data: Space, who: str) -> Real:
+    """Return ``data`` if its values lie on a grid.
+
+    :raises Mismatch: otherwise.
+    """
+    if isinstance(data, Real) and data.discrete:
+        return data
+    mend = "leave dequantisation out" if isinstance(data, Real) and data.levels else "use vae/normal for continuous data"
+    raise Mismatch(f"{who} is of values on a grid, found {data}", mend)
+
+
+class Bernoulli(LikelihoodSpec):
+    """p(x|z): independent bits, their logits by a network. Kingma & Welling 2013, app. C.1.
+
+    With ``grey`` the data may be grey, in [0, 1], and log_prob is minus the cross-entropy: the expected log-probability of
+    bits drawn with the grey values as rates. What a model then reports is a lower bound on the expected log-probability of
+    such bits, by Jensen's inequality for any number of samples, and not a density of grey values; so bits per dimension are
+    refused.
+    """
+
+    type: Literal["vae/bernoulli"] = "vae/bernoulli"
+    provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
+
+    grey: bool = Field(default=False, description="allow grey values, whose cross-entropy is no probability of them")
+
+    def provided_traits(self) -> TraitSet:
+        """Provide ProbabilityMass for bits only."""
+        return super().provided_traits() - (traits(ProbabilityMass) if self.grey else traits())
+
+    def parameter_space(self, data: Space) -> Real:
+        """Return a logit for each value of data in [0, 1]."""
+        space = require_real(data, "a Bernoulli likelihood")
+        if (space.low, space.high) != (0, 1):
+            raise Mismatch(
+                f"a Bernoulli likelihood is of values from 0 to 1, found {space}", "use vae/normal or vae/discretised_logistic"
+            )
+        if space.dequantised:
+            raise Mismatch(f"a Bernoulli likelihood is of bits, found {space}", "leave dequantisation out")
+        if space.levels != 2 and not self.grey:
+            raise Mismatch(
+                f"a Bernoulli likelihood is of bits, found {space}",
+                "binarise the data, set grey: true for the cross-entropy of grey values, or use vae/discretised_logistic",
+            )
+        return Real(space.shape)
+
+    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+        """Make the decoder."""
+        from ..decoders import BernoulliDecoder
+
+        return BernoulliDecoder(self, latent, data, context, encoder)
+
+
+class NormalLikelihood(LikelihoodSpec):
+    """p(x|z): independent normals, their means by a network. Kingma & Welling 2013, app. C.2.
+
+    The normalising constant is included. The variance is fixed, one learned scalar, or the network's for each value (its
+    log-variance clamped to ±20).
+    """
+
+    type: Literal["vae/normal"] = "vae/normal"
+
+    variance: Literal["fixed", "learned", "per_pixel"] = Field(default="fixed", description="where the variance comes from")
+    sigma: PositiveFloat = Field(
+        default=1.0, description="standard deviation, in units of the data; where learned, the first one"
+    )
+
+    def parameter_space(self, data: Space) -> Real:
+        """Return a mean for each value, and its log-variance where the network gives it."""
+        space = require_real(data, "a normal likelihood")
+        return stacked(space, 2) if self.variance == "per_pixel" else Real(space.shape)
+
+    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+        """Make the decoder."""
+        from ..decoders import NormalDecoder
+
+        return NormalDecoder(self, latent, data, context, encoder)
+
+
+class Discretised(LikelihoodSpec):
+    """p(x|z): a logistic's mass in the bins of a grid of values, such as 8-bit images. Salimans et al. 2017, eq. 2."""
+
+    type: Literal["vae/discretised_logistic"] = "vae/discretised_logistic"
+    provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
+
+    scale: Literal["per_pixel", "shared"] = Field(
+        default="per_pixel", description="scales by the network, or one learned scale for all"
+    )
+
+    def parameter_space(self, data: Space) -> Real:
+        """Return a location for each value on the grid, and its log-scale where the network gives it."""
+        grid = grid_of(data, "a discretised logistic")
+        return stacked(grid, 2) if self.scale == "per_pixel" else Real(grid.shape)
+
+    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+        """Make the decoder."""
+        from ..decoders import DiscretisedLogisticDecoder
+
+        return DiscretisedLogisticDecoder(self, latent, data, context, encoder)
+
+
+class CategoricalLikelihood(LikelihoodSpec):
+    """p(x|z): independent classes, their logits by a network. Van den Oord et al. 2016, sec. 2.2.
+
+    The levels of a grid are classes too.
+    """
+
+    type: Literal["vae/categorical"] = "vae/categorical"
+    provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
+
+    def parameter_space(self, data: Space) -> Real:
+        """Return as many logits for each value as it has classes."""
+        if isinstance(data, Categorical):
+            return stacked(data, data.size)
+        grid = grid_of(data, "a categorical likelihood")
+        return stacked(grid, grid.levels or 2)
+
+    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+        """Make the decoder."""
+        from ..decoders import CategoricalDecoder
+
+        return CategoricalDecoder(self, latent, data, context, encoder)

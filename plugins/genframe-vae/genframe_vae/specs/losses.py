@@ -1,0 +1,94 @@
+"""Specs of losses. No torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from genframe import LossSpec, Mismatch, Needs, Space, at, require_real
+from genframe.traits import Density, Likelihood, Posterior
+
+if TYPE_CHECKING:
+    from genframe import Loss
+
+__all__ = ["Elbo", "Iwae", "Reconstruction"]
+
+
+class Elbo(LossSpec):
+    """Minus the evidence lower bound, distortion + beta * rate. Kingma & Welling 2013, eq. 3; Higgins et al. 2017, eq. 4.
+
+    Rate is KL(q(z|x) || p(z)), in closed form where the prior has GaussianExpectation and else by Monte Carlo; distortion is
+    minus the log-likelihood. Both are in nats, summed over dimensions and averaged over the batch, and reported as they
+    are, whatever beta and free bits make of them. Beta is warmed up in training only; other modes use its final value.
+    """
+
+    type: Literal["vae/elbo"] = "vae/elbo"
+    needs: ClassVar[Needs] = {"encoder": Posterior, "decoder": Likelihood, "prior": Density}
+
+    beta: NonNegativeFloat = Field(default=1.0, description="weight of the rate")
+    anneal_steps: NonNegativeInt = Field(default=0, description="training batches over which beta rises linearly from 0")
+    free_bits: NonNegativeFloat = Field(
+        default=0.0,
+        description="nats per latent dimension that are not charged: the batch's mean rate counts as at least this times the "
+        "dimensions (Kingma et al. 2016, eq. 15, all dimensions in one group)",
+    )
+    samples: PositiveInt = Field(default=1, description="latents drawn for each datum")
+
+    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+        """Make the loss."""
+        from ..losses import ElboLoss
+
+        return ElboLoss(self, latent)
+
+
+class Iwae(LossSpec):
+    """Minus the importance-weighted bound of several samples, in nats, averaged over the batch. Burda et al. 2015, eq. 8."""
+
+    type: Literal["vae/iwae"] = "vae/iwae"
+    needs: ClassVar[Needs] = {"encoder": Posterior, "decoder": Likelihood, "prior": Density}
+
+    samples: PositiveInt = Field(default=50, description="latents drawn for each datum")
+
+    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+        """Make the loss."""
+        from ..losses import IwaeLoss
+
+        return IwaeLoss(self)
+
+
+class Reconstruction(LossSpec):
+    """The error of encoding and decoding, summed over dimensions, averaged over the batch. Hinton & Salakhutdinov 2006.
+
+    Sparsity: the latents' absolute values, or with ``target_rate`` the Kullback-Leibler divergence of their mean activation
+    (Ng 2011). Contraction: the squared Frobenius norm of the encoder's Jacobian (Rifai et al. 2011, eq. 4).
+    """
+
+    type: Literal["vae/reconstruction"] = "vae/reconstruction"
+    needs: ClassVar[Needs] = {"encoder": ()}
+
+    error: Literal["squared", "absolute", "cross_entropy"] = Field(default="squared", description="the error of each value")
+    sparsity: NonNegativeFloat = Field(default=0.0, description="weight of the sparsity penalty")
+    target_rate: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="mean activation that the sparsity penalty aims at; none penalises absolute values",
+    )
+    contractive: NonNegativeFloat = Field(default=0.0, description="weight of the contraction penalty")
+    probes: NonNegativeInt = Field(default=0, description="random probes that estimate the contraction; 0 computes it exactly")
+
+    def accepts(self, data: Space, latent: Space) -> None:
+        """Accept real data, for a cross-entropy from 0 to 1."""
+        space = require_real(data, "a reconstruction error")
+        if self.error == "cross_entropy" and (space.low, space.high) != (0, 1):
+            with at("error"):
+                raise Mismatch(f"a cross-entropy is of values from 0 to 1, found {space}", "use squared or absolute")
+        if self.sparsity or self.contractive:
+            require_real(latent, "a penalty on latents")
+
+    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+        """Make the loss."""
+        from ..losses import ReconstructionLoss
+
+        return ReconstructionLoss(self, latent)
