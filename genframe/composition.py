@@ -32,6 +32,7 @@ from .traits import (
     Conditional,
     Density,
     DensityKind,
+    EncoderInverse,
     Energy,
     Likelihood,
     Posterior,
@@ -41,7 +42,7 @@ from .traits import (
     TraitSet,
 )
 
-__all__ = ["SLOTS", "Composition", "ModelSpec", "check", "density_kind", "fitting"]
+__all__ = ["SLOTS", "Composition", "ModelSpec", "as_it_comes", "check", "density_kind", "fitting", "sampling_kind"]
 
 SLOTS: Final[Mapping[str, Kind]] = {
     "condition": "encoder",
@@ -106,7 +107,7 @@ def check(spec: ModelSpec, data: Space, condition: Space | None = None, context:
         of the installed components would fit.
     """
     flow = _Flow(spec, data, condition, context)
-    problems = [*flow.problems, *_unmet_needs(spec), *_unread_condition(spec)]
+    problems = [*flow.problems, *flow.unmet_needs(), *_unread_condition(spec)]
     if problems or flow.latent is None or flow.code is None:
         raise SpecError(problems)
     return Composition(
@@ -160,7 +161,7 @@ class _Flow:
         if space is None:
             raise Mismatch(
                 "there is no encoder and the prior does not say its own space",
-                f"give {self.spec.prior.type!r} its space, such as shape: [64] for core/normal, or add an encoder",
+                "add an encoder, or give the prior a space of its own, such as {type: core/normal, shape: [64]}",
             )
         return space
 
@@ -176,12 +177,12 @@ class _Flow:
             return None
 
     def _what_fits(self, slot: str) -> str:
-        names = [spec.type_name() for spec in fitting(slot) if self._fits(slot, spec)]
-        return f"these fit: {', '.join(names)}" if names else ""
+        fit = [part for part in map(as_it_comes, fitting(slot)) if part is not None and self._takes(slot, part)]
+        meeting = [part for part in fit if self._meets_needs(slot, part)]
+        return f"these fit: {', '.join(part.type for part in meeting or fit)}" if fit else ""
 
-    def _fits(self, slot: str, component: type[ComponentSpec]) -> bool:
-        """Whether the component, as it comes, takes the spaces at the slot."""
-        part = _default(component)
+    def _takes(self, slot: str, part: ComponentSpec) -> bool:
+        """Whether the part takes the spaces at the slot."""
         try:
             match part:
                 case EncoderSpec() if slot == "condition" and self.condition is not None:
@@ -196,12 +197,35 @@ class _Flow:
                     part.accepts(self.data, self.latent)
                 case _:
                     return False
-        except Mismatch:
+        except Exception:  # a defect of some other plugin must not stand in the way of this message
             return False
-        return not list(_needs_of(slot, part, self.spec))
+        return True
+
+    def _meets_needs(self, slot: str, part: ComponentSpec) -> bool:
+        """Whether the part, put into the slot, finds the traits that it needs and has those that others need of it."""
+        changed = self.spec.model_copy(update={slot: part})
+        return not any(slot in (need.slot, need.role) for need in _unmet(changed))
+
+    def unmet_needs(self) -> Iterator[Problem]:
+        """Yield a problem for each trait that a part needs and does not find in the others."""
+        for need in _unmet(self.spec):
+            other = cast("ComponentSpec | None", getattr(self.spec, need.role))
+            trait = f" with {need.trait.__name__}" if need.trait else ""
+            found = f"{other.type!r} has none" if other is not None else "there is none"
+            path = ".".join(("model", need.slot, *need.path))
+            yield Problem(path, f"needs {with_article(need.role)}{trait}; {found}", self._these_have(need.role, need.trait))
+
+    def _these_have(self, role: Role, trait: Trait | None) -> str:
+        """Name the installed components with the trait: those that take the spaces here, or else all."""
+        having = {component.type_name(): as_it_comes(component) for component in fitting(role) if _has(component, trait)}
+        if not having:
+            return f"no installed {role} has it"
+        taking = [part for part in having.values() if part is not None and self._takes(role, part)]
+        meeting = [part for part in taking if self._meets_needs(role, part)]
+        return f"these have: {', '.join([part.type for part in meeting or taking] or having)}"
 
 
-def _default(component: type[ComponentSpec]) -> ComponentSpec | None:
+def as_it_comes(component: type[ComponentSpec]) -> ComponentSpec | None:
     """Return the component with its defaults, or ``None`` where a field must be given."""
     try:
         return component.model_validate({"type": component.type_name()})
@@ -215,49 +239,59 @@ def fitting(slot: str) -> list[type[ComponentSpec]]:
     return [registry.find(name) for name in registry.names()]
 
 
-def _unmet_needs(spec: ModelSpec) -> Iterator[Problem]:
+@dataclass(frozen=True)
+class _Need:
+    """What the part at ``path`` within ``slot`` needs of ``role``: a trait, or only that there is a part."""
+
+    slot: str
+    path: tuple[str, ...]
+    role: Role
+    trait: Trait | None
+
+
+def _unmet(spec: ModelSpec) -> Iterator[_Need]:
     for slot in ("encoder", "decoder", "prior", "loss", "sampler"):
-        part = getattr(spec, slot)
-        if part is not None:
-            yield from _needs_of(slot, part, spec)
+        part = cast("ComponentSpec | None", getattr(spec, slot))
+        for role in part.needed_traits() if part is not None else ():
+            other = cast("ComponentSpec | None", getattr(spec, role))
+            for trait in _needed(part, role) or (None,):
+                if other is None or (trait is not None and trait not in other.provided_traits()):
+                    yield _Need(slot, _within(part, role, trait), role, trait)
 
 
-def _needs_of(slot: str, part: ComponentSpec, spec: ModelSpec) -> Iterator[Problem]:
-    """Yield a problem for each trait that ``part``, put into ``slot``, does not find in the others."""
-    for role, needed in part.needed_traits().items():
-        other = cast("ComponentSpec | None", getattr(spec, role))
-        if needed == () and other is None:
-            names = ", ".join(component.type_name() for component in fitting(role))
-            yield Problem(f"model.{slot}", f"needs {with_article(role)}; there is none", f"installed are {names}")
-        for trait in needed if isinstance(needed, tuple) else (needed,):
-            if other is not None and trait in other.provided_traits():
-                continue
-            found = "there is none" if other is None else f"{other.type!r} has none"
-            message = f"needs {with_article(role)} with {trait.__name__}; {found}"
-            yield Problem(f"model.{slot}", message, _these_have(role, trait))
+def _needed(part: ComponentSpec, role: Role) -> tuple[Trait, ...]:
+    needed = part.needed_traits().get(role, ())
+    return needed if isinstance(needed, tuple) else (needed,)
 
 
-def _these_have(role: Role, trait: Trait) -> str:
-    names = []
-    for component in fitting(role):
-        part = _default(component)
-        if trait in (part.provided_traits() if part is not None else component.provides):
-            names.append(component.type_name())
-    return f"these have: {', '.join(names)}" if names else f"no installed {role} has it"
+def _within(part: ComponentSpec, role: Role, trait: Trait | None) -> tuple[str, ...]:
+    """Return the path to the nested component that has the need, so that the message names it and not its wrapper."""
+    for path, child in _children(part):
+        if role in child.needed_traits() and (trait is None or trait in _needed(child, role)):
+            return (*path, *_within(child, role, trait))
+    return ()
+
+
+def _children(part: ComponentSpec) -> Iterator[tuple[tuple[str, ...], ComponentSpec]]:
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, ComponentSpec):
+            yield (name,), value
+        elif isinstance(value, tuple):
+            yield from (((name, str(i)), entry) for i, entry in enumerate(value) if isinstance(entry, ComponentSpec))
 
 
 def _unread_condition(spec: ModelSpec) -> Iterator[Problem]:
     if spec.condition is None or any(Conditional in traits for traits in _trait_sets(spec)):
         return
-    names = sorted(
-        {component.type_name() for role in ("encoder", "decoder", "prior") for component in fitting(role) if _reads(component)}
-    )
+    parts = [component for role in ("encoder", "decoder", "prior") for component in fitting(role)]
+    names = sorted({component.type_name() for component in parts if _has(component, Conditional)})
     yield Problem("model.condition", "no part of the model reads the condition", f"these can: {', '.join(names)}")
 
 
-def _reads(component: type[ComponentSpec]) -> bool:
-    part = _default(component)
-    return part is not None and Conditional in part.provided_traits()
+def _has(component: type[ComponentSpec], trait: Trait | None) -> bool:
+    part = as_it_comes(component)
+    return trait is None or trait in (part.provided_traits() if part is not None else component.provides)
 
 
 def _trait_sets(spec: ModelSpec) -> tuple[TraitSet, TraitSet, TraitSet]:
@@ -268,9 +302,10 @@ def _trait_sets(spec: ModelSpec) -> tuple[TraitSet, TraitSet, TraitSet]:
 def density_kind(spec: ModelSpec) -> DensityKind:
     """Return what can be said of log p(x) under the model, by its parts' traits."""
     encoder, decoder, prior = _trait_sets(spec)
-    if Bijective in encoder and Density in prior:
+    invertible = Bijective in encoder and EncoderInverse in decoder
+    if invertible and Density in prior:
         return "exact"
-    if Bijective in encoder and Energy in prior:
+    if invertible and Energy in prior:
         return "unnormalised"
     if Posterior in encoder and Likelihood in decoder and Density in prior:
         return "lower bound"

@@ -63,7 +63,7 @@ def data_digest(*tensors: Tensor | None) -> str:
     for tensor in tensors:
         if tensor is not None:
             digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.contiguous().numpy().tobytes())
+            digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()[:16]
 
 

@@ -21,9 +21,11 @@ __all__ = [
     "Density",
     "DensityKind",
     "Distribution",
+    "EncoderInverse",
     "Energy",
     "Fittable",
     "GaussianExpectation",
+    "Identity",
     "Likelihood",
     "MarkovKernel",
     "NoiseProcess",
@@ -99,6 +101,16 @@ class Bijective(Protocol):
 
     def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """The datum whose latent it is: (B, ...) -> (B, ...)."""
+
+
+@runtime_checkable
+class Identity(Protocol):
+    """Leaves data as they are."""
+
+
+@runtime_checkable
+class EncoderInverse(Protocol):
+    """Decodes by the inverse of the model's encoder, so that density and samples are of one model."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from ..composition import ModelSpec, check, density_kind, sampling_kind
 from ..errors import Mismatch, SpecError, at
 from ..spaces import Categorical, Real, Space, require_real
 from ..specs import DecoderSpec, EncoderSpec, LossSpec, Needs, PriorSpec, Role, SamplerSpec, conditional_if
-from ..traits import Bijective, Density, GaussianExpectation, SamplingKind, Trait, TraitSet, traits
+from ..traits import Bijective, Density, EncoderInverse, GaussianExpectation, Identity, SamplingKind, Trait, TraitSet, traits
 
 if TYPE_CHECKING:
     from ..roles import Decoder, Encoder, Loss, Prior, Sampler
@@ -20,7 +20,7 @@ class IdentityEncoder(EncoderSpec):
     """Leaves data as they are, so that the prior models them directly."""
 
     type: Literal["core/identity"] = "core/identity"
-    provides: ClassVar[TraitSet] = traits(Bijective)
+    provides: ClassVar[TraitSet] = traits(Bijective, Identity)
 
     def latent_space(self, data: Space) -> Space:
         """Return the data's space."""
@@ -55,6 +55,8 @@ class IdentityDecoder(DecoderSpec):
     """Leaves latents as they are: for models whose latent space is the data space."""
 
     type: Literal["core/identity"] = "core/identity"
+    provides: ClassVar[TraitSet] = traits(EncoderInverse)
+    needs: ClassVar[Needs] = {"encoder": Identity}
 
     def accepts(self, latent: Space, data: Space) -> None:
         """Accept a latent space that is the data space."""
@@ -72,6 +74,7 @@ class Inverse(DecoderSpec):
     """The encoder's own inverse, sharing its parameters: the decoder of every flow."""
 
     type: Literal["core/inverse"] = "core/inverse"
+    provides: ClassVar[TraitSet] = traits(EncoderInverse)
     needs: ClassVar[Needs] = {"encoder": Bijective}
 
     def accepts(self, latent: Space, data: Space) -> None:
@@ -151,7 +154,7 @@ class NegativeLogLikelihood(LossSpec):
     """Maximum likelihood by the exact density: minus the log-density of data, averaged over the batch."""
 
     type: Literal["core/nll"] = "core/nll"
-    needs: ClassVar[Needs] = {"encoder": Bijective, "prior": Density}
+    needs: ClassVar[Needs] = {"encoder": Bijective, "decoder": EncoderInverse, "prior": Density}
 
     def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
         """Make the loss."""

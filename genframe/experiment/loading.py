@@ -5,19 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ..composition import Composition, ModelSpec
 from ..errors import Problem, SpecError
 from ..plugins import installed
-from ..specs import suggestion
+from ..specs import Spec, suggestion
 from . import documents, overrides
 from .documents import Document
-from .spec import ExperimentSpec
+from .spec import ExperimentSpec, StageSpec, check_experiment
 
-__all__ = ["Experiment", "experiment_from", "problems_of", "read_experiment", "recipe_text"]
+__all__ = [
+    "Experiment",
+    "check_placed",
+    "experiment_from",
+    "problems_of",
+    "read_document",
+    "read_experiment",
+    "recipe_text",
+]
+
+_WANTED: Final = {  # by pydantic's type of error, where its own words are about Python
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "should be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "should be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "should be true or false"),
+    **dict.fromkeys(("tuple_type", "list_type"), "should be a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "should be a mapping"),
+    "string_type": "should be text",
+}
 
 
 @dataclass(frozen=True)
@@ -33,12 +51,22 @@ def read_experiment(source: str, assignments: Sequence[str] = ()) -> Experiment:
 
     :raises SpecError: if there is neither, or it is wrong; each problem has its file and line.
     """
+    return experiment_from(read_document(source), assignments)
+
+
+def read_document(source: str) -> Document:
+    """Return the document in the file ``source``, or of the recipe of that name, as it stands there.
+
+    :raises SpecError: if there is neither, or it cannot be read.
+    """
     path = Path(source).expanduser()
     if path.suffix in {".yaml", ".yml", ".json"} or path.is_file():
-        document = documents.read(path)
-    else:
-        document = documents.parse(recipe_text(source), f"recipe {source}")
-    return experiment_from(document, assignments)
+        return documents.read(path)
+    if path.is_dir() and source not in installed().recipes:
+        is_run = (path / "experiment.yaml").is_file()
+        mend = f"go on with it by: genframe resume {source}" if is_run else "name a file in it"
+        raise SpecError(Problem("", f"{source} is {'a run' if is_run else 'a folder'}, not an experiment", mend))
+    return documents.parse(recipe_text(source), f"recipe {source}")
 
 
 def recipe_text(name: str) -> str:
@@ -67,6 +95,18 @@ def experiment_from(document: Document | Mapping[str, Any], assignments: Sequenc
         raise SpecError([_placed(problem, document) for problem in problems_of(error)]) from None
 
 
+def check_placed(experiment: Experiment) -> Composition:
+    """Type the experiment as :func:`check_experiment` does, with the file and line of every problem.
+
+    :raises SpecError: with every problem that was found.
+    :raises DataError: if the data's files are missing.
+    """
+    try:
+        return check_experiment(experiment.spec)
+    except SpecError as error:
+        raise SpecError([_placed(problem, experiment.document) for problem in error.problems]) from None
+
+
 def problems_of(error: ValidationError) -> list[Problem]:
     """Return pydantic's findings as problems: path, what is wrong, and what would do."""
     return [_problem(details) for details in error.errors(include_url=False)]
@@ -76,11 +116,21 @@ def _problem(details: ErrorDetails) -> Problem:
     context = details.get("ctx", {})
     path = ".".join(str(part) for part in (*details["loc"], *([context["field"]] if "field" in context else [])))
     if details["type"] == "missing":
-        return Problem(path, "is missing")
+        return Problem(path, "is missing", _what_to_give(str(details["loc"][-1]), details["input"]))
     if "mend" in context or details["type"] in {"component", "unknown_field"}:
         return Problem(path, details["msg"], str(context.get("mend", "")))
-    message = details["msg"].removeprefix("Value error, ")
+    message = _WANTED.get(details["type"]) or details["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return Problem(path, f"{message[:1].lower()}{message[1:]}, found {_brief(details['input'])}")
+
+
+def _what_to_give(field: str, owner: object) -> str:
+    """Return what a missing field is for, from the class that ``owner``, the value without it, is of."""
+    name = owner.get("type") if isinstance(owner, Mapping) else None
+    classes: list[type[Spec]] = [ExperimentSpec, ModelSpec, StageSpec]
+    if isinstance(name, str):
+        classes = [component for component in installed().components() if component.type_name() == name]
+    fields = [known.model_fields[field] for known in classes if field in known.model_fields]
+    return f"give {fields[0].description}" if fields and fields[0].description else ""
 
 
 def _brief(value: object, limit: int = 60) -> str:

@@ -1,13 +1,17 @@
-"""Finding where NaN or infinity began, for a message that names the part."""
+"""NaN and infinity: whether there are any, and a sentence that names where they began."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["all_finite", "first_nonfinite_module", "first_nonfinite_parameter"]
+from ..roles import Batch, LossOutput
+from .objective import Objective
+
+__all__ = ["all_finite", "diagnosis", "first_nonfinite_parameter"]
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
@@ -18,7 +22,7 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     return bool(torch.isfinite(torch.stack(torch._foreach_norm(floating, float("inf")))).all())
 
 
-def first_nonfinite_parameter(module: nn.Module, *, gradients: bool) -> str | None:
+def first_nonfinite_parameter(module: nn.Module, *, gradients: bool = False) -> str | None:
     """Return the name of the first parameter whose weights, or gradient, hold NaN or infinity."""
     for name, parameter in module.named_parameters():
         tensor = parameter.grad if gradients else parameter
@@ -27,7 +31,24 @@ def first_nonfinite_parameter(module: nn.Module, *, gradients: bool) -> str | No
     return None
 
 
-def first_nonfinite_module(module: nn.Module, forward: Callable[[], object]) -> str | None:
+def diagnosis(objective: Objective, batch: Batch, player: str, output: LossOutput) -> str:
+    """Return what is not finite in a step that failed: weights, a gradient, or the loss and where in the model it began."""
+    model = objective.model
+    weights = first_nonfinite_parameter(model)
+    if weights is not None:
+        return f"the weights {weights!r} hold NaN or infinity; lower train.lr or set train.clip"
+    if math.isfinite(output.total.item()):
+        gradient = first_nonfinite_parameter(model, gradients=True)
+        return f"the gradient of {gradient!r} holds NaN or infinity; lower train.lr or set train.clip"
+    terms = [name for name, value in output.metrics.items() if not math.isfinite(value.item())]
+    named = f" ({', '.join(terms)})" if terms else ""
+    module = _first_nonfinite_module(model, lambda: objective(batch.x, batch.condition, player))
+    begin = f"; it begins in {module!r}" if module else ""
+    data = "" if all_finite([batch.x]) else "; the data hold NaN or infinity themselves"
+    return f"the loss of player {player!r} is {output.total.item()}{named}{begin}{data}"
+
+
+def _first_nonfinite_module(module: nn.Module, forward: Callable[[], object]) -> str | None:
     """Run ``forward`` once more and return the name of the first submodule whose output holds NaN or infinity."""
     found: list[str] = []
 

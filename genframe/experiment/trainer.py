@@ -7,14 +7,12 @@ reading a scalar costs nothing, every step's loss is checked to be finite.
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, get_args
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,15 +24,17 @@ from ..traits import Fittable
 from .averaging import WeightAverage
 from .compiling import AutoCompile
 from .folder import Row
-from .nonfinite import all_finite, first_nonfinite_module, first_nonfinite_parameter
+from .nonfinite import diagnosis, first_nonfinite_parameter
 from .objective import Objective
 from .optimizing import Player, learning_rate_factor
 from .order import DataOrder
+from .randomness import fork_rng, random_state, random_tensors, restore_random
 from .reporting import Reporter
 from .signals import Interrupted, StopRequest
 from .spec import PartName, StageSpec, TrainSpec
+from .window import MetricWindow
 
-__all__ = ["Observer", "Trainer", "fork_rng", "pick_device"]
+__all__ = ["Observer", "Trainer", "pick_device"]
 
 MOST_SKIPS = 20
 
@@ -81,7 +81,7 @@ class Trainer:
         every = cast("tuple[PartName, ...]", tuple(role for role in get_args(PartName) if role in model.parts()))
         self.stages = spec.stages or (StageSpec(parts=every, steps=spec.steps),)
         self.players: list[Player] = []
-        self._pending: list[dict[str, Tensor | float]] = []
+        self._window = MetricWindow()
         self._consecutive_skips = 0
         self._started = time.perf_counter()
         bfloat16 = torch.autocast(self.device.type, torch.bfloat16) if spec.precision == "bfloat16" else nullcontext()
@@ -183,7 +183,7 @@ class Trainer:
         if self.average is not None:
             self.average.update()
         if values:
-            self._pending.append(values)
+            self._window.add(values)
 
     @property
     def _checks_each_step(self) -> bool:
@@ -201,7 +201,10 @@ class Trainer:
 
     def _nonfinite(self, player: Player, output: LossOutput) -> None:
         """Name what is not finite, then skip the step or stop, as the policy says."""
-        message = self._diagnosis(player, output)
+        batch = self.split.batch(self.order.last())
+        with fork_rng(self.device):
+            reason = diagnosis(self.objective, batch, player.name, output)
+        message = f"step {self.progress.step + 1}: {reason}"
         player.forget_gradients()
         if self.spec.on_nonfinite != "skip":
             raise NonFiniteError(message)
@@ -210,22 +213,6 @@ class Trainer:
         self.reporter.message(f"skipped: {message}")
         if self._consecutive_skips >= MOST_SKIPS:
             raise NonFiniteError(f"{message}; {MOST_SKIPS} steps in a row were skipped, so nothing is learned any more")
-
-    def _diagnosis(self, player: Player, output: LossOutput) -> str:
-        step = f"step {self.progress.step + 1}"
-        weights = first_nonfinite_parameter(self.model, gradients=False)
-        if weights is not None:
-            return f"{step}: the weights {weights!r} hold NaN or infinity; lower train.lr or set train.clip"
-        if math.isfinite(output.total.item()):
-            gradient = first_nonfinite_parameter(self.model, gradients=True)
-            return f"{step}: the gradient of {gradient!r} holds NaN or infinity; lower train.lr or set train.clip"
-        terms = [name for name, value in output.metrics.items() if not math.isfinite(value.item())]
-        batch = self.split.batch(self.order.last())
-        with fork_rng(self.device):
-            module = first_nonfinite_module(self.model, lambda: self.objective(batch.x, batch.condition, player.name))
-        begin = f"; it begins in {module!r}" if module else ""
-        data = "" if all_finite([batch.x]) else "; the data hold NaN or infinity themselves"
-        return f"{step}: the loss of player {player.name!r} is {output.total.item()}{_listed(terms)}{begin}{data}"
 
     def _events(self, *, last: bool) -> None:
         """Log, validate, draw and save where it is time."""
@@ -244,15 +231,10 @@ class Trainer:
 
     def _log(self) -> None:
         """Write the averages since the last line; NaN in any of them stops training."""
-        row = {"step": float(self.progress.step), "stage": float(self.progress.stage)}
-        values = self._drain()
-        for name in sorted({name for entry in values for name in entry}):
-            numbers = [entry[name] for entry in values if name in entry]
-            row[name] = math.fsum(numbers) / len(numbers)
-        self._pending = []
+        row = {"step": float(self.progress.step), "stage": float(self.progress.stage), **self._window.averages()}
         if not all(math.isfinite(value) for value in row.values()):
             bad = [name for name, value in row.items() if not math.isfinite(value)]
-            weights = first_nonfinite_parameter(self.model, gradients=False)
+            weights = first_nonfinite_parameter(self.model)
             where = f"; the weights {weights!r} do too" if weights else ""
             raise NonFiniteError(f"step {self.progress.step}: {', '.join(bad)} held NaN or infinity since the last line{where}")
         row["lr"] = learning_rate_factor(self.spec, self.progress.stage_step - 1, self.stages[self.progress.stage].steps or 1)
@@ -260,17 +242,6 @@ class Trainer:
         row["seconds"] = time.perf_counter() - self._started
         self.observer.log(row)
         self.reporter.metrics(self.progress.step, row)
-
-    def _drain(self) -> list[dict[str, float]]:
-        """Return the pending values as numbers, read from the device at once."""
-        tensors = [value for entry in self._pending for value in entry.values() if isinstance(value, Tensor)]
-        numbers = iter(torch.stack([tensor.float().reshape(()) for tensor in tensors]).tolist() if tensors else [])
-        drained = [
-            {name: next(numbers) if isinstance(value, Tensor) else value for name, value in entry.items()}
-            for entry in self._pending
-        ]
-        self._pending = [dict(entry) for entry in drained]
-        return drained
 
     @torch.no_grad()
     def validate(self) -> Row:
@@ -300,7 +271,7 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         """Save, unless the weights are not finite: such a state is never kept as good."""
-        bad = first_nonfinite_parameter(self.model, gradients=False)
+        bad = first_nonfinite_parameter(self.model)
         if bad is not None:
             raise NonFiniteError(f"step {self.progress.step}: the weights {bad!r} hold NaN or infinity, so they were not saved")
         self.observer.checkpoint(self)
@@ -343,23 +314,17 @@ class Trainer:
             tensors |= {f"ema/{name}": tensor for name, tensor in self.average.tensors().items()}
         for player in self.players:
             tensors |= {f"optimizer/{name}": tensor for name, tensor in player.tensors().items()}
-        tensors["rng/torch"] = torch.get_rng_state()
-        if self.device.type == "cuda":
-            tensors["rng/cuda"] = torch.cuda.get_rng_state(self.device)
-        return tensors
+        return tensors | random_tensors(self.device)
 
     def state(self) -> dict[str, Any]:
         """Return the rest of the training's state, as JSON."""
         if self.players:
             self.progress.epoch, self.progress.position = self.order.epoch, self.order.position
-        version, internal, gauss = random.getstate()
-        name, keys, *rest = cast("tuple[Any, ...]", np.random.get_state(legacy=True))
         return {
             **vars(self.progress),
             "ema_updates": self.average.updates if self.average is not None else 0,
-            "pending": self._drain(),
-            "python_rng": [version, list(internal), gauss],
-            "numpy_rng": [name, [int(key) for key in keys], *rest],
+            "pending": self._window.entries(),
+            **random_state(),
         }
 
     def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -375,19 +340,10 @@ class Trainer:
             self._begin_stage()
             for player in self.players:
                 player.load(_under(f"optimizer/{player.name}/", tensors))
-            self._pending = [dict(entry) for entry in state["pending"]]
-            self._restore_random(tensors, state)
+            self._window = MetricWindow(state["pending"])
+            restore_random(tensors, state, self.device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is not of this experiment: {error}") from None
-
-    def _restore_random(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-        torch.set_rng_state(tensors["rng/torch"])
-        if self.device.type == "cuda" and "rng/cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["rng/cuda"], self.device)
-        version, internal, gauss = state["python_rng"]
-        random.setstate((version, tuple(internal), gauss))
-        name, keys, *rest = state["numpy_rng"]
-        np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -398,17 +354,8 @@ def _finite(total: Tensor, norm: Tensor | None) -> bool:
     return math.isfinite(total.item()) and (norm is None or math.isfinite(norm.item()))
 
 
-def _listed(terms: list[str]) -> str:
-    return f" ({', '.join(terms)})" if terms else ""
-
-
 def pick_device(name: str) -> torch.device:
     """Return the device of a spec's ``device``; ``auto`` is a GPU where there is one."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
-
-
-def fork_rng(device: torch.device) -> AbstractContextManager[None]:
-    """Give torch's global generators back as they were."""
-    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])

@@ -18,11 +18,12 @@ from . import environment
 from .folder import Row, RunFolder
 from .loading import experiment_from, read_experiment
 from .lock import RunLock
+from .randomness import fork_rng
 from .reporting import Reporter, Silent
 from .run import PICTURE_COUNT, Run, default_condition
 from .signals import stop_request
 from .spec import ExperimentSpec, check_experiment
-from .trainer import Trainer, fork_rng
+from .trainer import Trainer
 
 __all__ = ["resume", "train"]
 

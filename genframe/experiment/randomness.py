@@ -1,0 +1,48 @@
+"""The state of every global generator, as what a checkpoint can hold."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["fork_rng", "random_state", "random_tensors", "restore_random"]
+
+
+def random_tensors(device: torch.device) -> dict[str, Tensor]:
+    """Return the state of torch's generators, by its name in a checkpoint."""
+    tensors = {"rng/torch": torch.get_rng_state()}
+    if device.type == "cuda":
+        tensors["rng/cuda"] = torch.cuda.get_rng_state(device)
+    return tensors
+
+
+def random_state() -> dict[str, Any]:
+    """Return the state of Python's and numpy's generators as JSON."""
+    version, internal, gauss = random.getstate()
+    name, keys, *rest = cast("tuple[Any, ...]", np.random.get_state(legacy=True))
+    return {
+        "python_rng": [version, list(internal), gauss],
+        "numpy_rng": [name, [int(key) for key in keys], *rest],
+    }
+
+
+def restore_random(tensors: Mapping[str, Tensor], state: Mapping[str, Any], device: torch.device) -> None:
+    """Put all generators back into a saved state; a checkpoint of another device lacks this one's, which stays."""
+    torch.set_rng_state(tensors["rng/torch"])
+    if device.type == "cuda" and "rng/cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["rng/cuda"], device)
+    version, internal, gauss = state["python_rng"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, *rest = state["numpy_rng"]
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+
+
+def fork_rng(device: torch.device) -> AbstractContextManager[None]:
+    """Give torch's global generators back as they were."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])

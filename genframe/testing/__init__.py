@@ -1,0 +1,31 @@
+"""The conformance kit: what every component promises, as tests that a plugin gets in three lines.
+
+    from genframe.testing import PluginConformance
+
+
+    class TestMine(PluginConformance):
+        plugin = "mine"
+
+Without pytest, :func:`check_component` and :func:`check_plugin` return what they find. Imported by tests only.
+"""
+
+from __future__ import annotations
+
+from .checks import CHECKS, Check
+from .drawing import draw
+from .example import Example
+from .finding import ConformanceError, Finding
+from .suite import PluginConformance, check_component, check_plugin, require_conformance
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "ConformanceError",
+    "Example",
+    "Finding",
+    "PluginConformance",
+    "check_component",
+    "check_plugin",
+    "draw",
+    "require_conformance",
+]

@@ -1,0 +1,28 @@
+"""Examples: specs to test a component by, where its defaults cannot be built or are too large."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..composition import ModelSpec
+from ..spaces import Space
+from ..specs import ComponentSpec, EncoderSpec
+
+__all__ = ["Example"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A spec, and where to try it; the kit finds what is left out.
+
+    ``data``: the data's space. ``latent``: the space that a decoder reads, or the code that a prior models.
+    ``context``: the space of the encoded condition. ``encoder``: the encoder that a tied part refers to.
+    ``model``: the model around a loss, sampler or metric; its own loss or sampler is replaced by ``spec``.
+    """
+
+    spec: ComponentSpec
+    data: Space | None = None
+    latent: Space | None = None
+    context: Space | None = None
+    encoder: EncoderSpec | None = None
+    model: ModelSpec | None = None

@@ -1,0 +1,181 @@
+"""Settings of encoders, decoders and priors: what each is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ..roles import Decoder, Encoder, Prior
+from ..spaces import Space
+from ..specs import DecoderSpec, EncoderSpec, PriorSpec
+from ..traits import (
+    Bijective,
+    Denoiser,
+    Density,
+    Energy,
+    GaussianExpectation,
+    Likelihood,
+    MarkovKernel,
+    NoiseProcess,
+    Posterior,
+    ProbabilityMass,
+    Quantized,
+    TimeConditioned,
+)
+from .drawing import SCALAR, arrow, support, unbounded
+from .setting import Inputs, Output, PartSetting, seeded
+
+__all__ = ["DecoderSetting", "EncoderSetting", "PriorSetting"]
+
+
+@dataclass(frozen=True)
+class EncoderSetting(PartSetting):
+    """An encoder of ``data``."""
+
+    spec: EncoderSpec
+    data: Space
+
+    def make(self, companion: Encoder | None) -> Encoder:
+        """Build the encoder."""
+        return self.spec.build(self.data, self.context)
+
+    @property
+    def spaces(self) -> tuple[Space, Space]:
+        """Data and latent."""
+        return self.data, self.spec.latent_space(self.data)
+
+    def outputs(self, part: nn.Module, inputs: Inputs) -> Iterator[Output]:
+        """Yield the latent, the code, and what the traits add."""
+        encoder = cast(Encoder, part)
+        _, space = self.spaces
+        code_space = self.spec.code_space(self.data)
+        latent = encoder.encode(inputs.data, inputs.context)
+        yield Output("encode", latent, space)
+        yield Output("code", encoder.code(latent), code_space)
+        yield Output("latent", encoder.latent(encoder.code(latent)), space)
+        if isinstance(encoder, Posterior):
+            posterior = encoder.posterior(inputs.data, inputs.context)
+            yield Output("posterior.mean", posterior.mean, space)
+            yield Output("posterior.variance", posterior.variance, unbounded(space))
+            yield Output("posterior.entropy", posterior.entropy(), SCALAR)
+            yield Output("posterior.log_prob", posterior.log_prob(inputs.latent), SCALAR)
+        if isinstance(encoder, Bijective):
+            latent, log_abs_det = encoder.forward_and_log_det(inputs.data, inputs.context)
+            yield Output("forward_and_log_det (latent)", latent, space)
+            yield Output("forward_and_log_det (log-determinant)", log_abs_det, SCALAR)
+            yield Output("inverse", encoder.inverse(latent, inputs.context), unbounded(self.data))
+        if isinstance(encoder, Quantized):
+            quantized, indices = encoder.quantize(latent)
+            yield Output("quantize (latent)", quantized, space)
+            yield Output("quantize (indices)", indices, code_space)
+        yield from _over_time(encoder, inputs.data, inputs.context, space)
+
+    def draws(self, part: nn.Module, inputs: Inputs, generator: Generator | None) -> Iterator[Output]:
+        """Yield a draw of the posterior."""
+        if isinstance(part, Posterior):
+            yield Output(
+                "posterior.rsample", part.posterior(inputs.data, inputs.context).rsample(generator), support(self.spaces[1])
+            )
+
+
+@dataclass(frozen=True)
+class TiedSetting(PartSetting):
+    """A part that may be tied to an ``encoder`` of ``data``."""
+
+    data: Space
+    encoder: EncoderSpec | None
+
+    def companion(self) -> Encoder | None:
+        """Build the encoder, if there is one."""
+        if self.encoder is None:
+            return None
+        with seeded(0):
+            return self.encoder.build(self.data, self.context).eval()
+
+
+@dataclass(frozen=True)
+class DecoderSetting(TiedSetting):
+    """A decoder of ``latent`` to ``data``."""
+
+    spec: DecoderSpec
+    latent: Space
+
+    def make(self, companion: Encoder | None) -> Decoder:
+        """Build the decoder."""
+        return self.spec.build(self.latent, self.data, self.context, companion)
+
+    @property
+    def spaces(self) -> tuple[Space, Space]:
+        """Data and latent."""
+        return self.data, self.latent
+
+    def __str__(self) -> str:
+        return arrow(self.latent, self.data) + self.suffix
+
+    def outputs(self, part: nn.Module, inputs: Inputs) -> Iterator[Output]:
+        """Yield the datum, and what the traits add."""
+        decoder = cast(Decoder, part)
+        yield Output("decode", decoder.decode(inputs.latent, inputs.context), unbounded(self.data))
+        if isinstance(decoder, Likelihood):
+            likelihood = decoder.likelihood(inputs.latent, inputs.context)
+            yield Output("likelihood.mean", likelihood.mean, unbounded(self.data))
+            yield Output("likelihood.log_prob", likelihood.log_prob(inputs.data), SCALAR)
+        if isinstance(decoder, Denoiser):
+            time = torch.full((len(inputs.data),), 0.3)
+            yield Output("denoise", decoder.denoise(inputs.data, time, inputs.context), unbounded(self.data))
+        yield from _over_time(decoder, inputs.latent, inputs.context, self.data)
+
+    def draws(self, part: nn.Module, inputs: Inputs, generator: Generator | None) -> Iterator[Output]:
+        """Yield a draw of the likelihood."""
+        if isinstance(part, Likelihood):
+            drawn = part.likelihood(inputs.latent, inputs.context).rsample(generator)
+            yield Output("likelihood.rsample", drawn, self.data if self.provides(ProbabilityMass) else unbounded(self.data))
+
+
+def _over_time(part: object, x: Tensor, context: Tensor | None, space: Space) -> Iterator[Output]:
+    """Yield what a part does that reads a time, halfway."""
+    time = torch.full((len(x),), 0.5)
+    if isinstance(part, NoiseProcess):
+        for name, tensor in zip(("alpha", "sigma"), part.alpha_sigma(time), strict=True):
+            yield Output(f"alpha_sigma ({name})", tensor, SCALAR)
+    if isinstance(part, TimeConditioned):
+        yield Output("at_time", part.at_time(x, time, context), unbounded(space))
+
+
+@dataclass(frozen=True)
+class PriorSetting(TiedSetting):
+    """A prior of ``code``."""
+
+    spec: PriorSpec
+    code: Space
+
+    def make(self, companion: Encoder | None) -> Prior:
+        """Build the prior."""
+        return self.spec.build(self.code, self.context, companion)
+
+    @property
+    def spaces(self) -> tuple[Space, Space]:
+        """The code's space, twice."""
+        return self.code, self.code
+
+    def outputs(self, part: nn.Module, inputs: Inputs) -> Iterator[Output]:
+        """Yield what the prior says of codes."""
+        if isinstance(part, Density):
+            yield Output("log_prob", part.log_prob(inputs.latent, inputs.context), SCALAR)
+        if isinstance(part, GaussianExpectation):
+            expected = part.expected_log_prob(inputs.latent, inputs.data.square() + 0.1, inputs.context)
+            yield Output("expected_log_prob", expected, SCALAR)
+        if isinstance(part, Energy):
+            yield Output("energy", part.energy(inputs.latent, inputs.context), SCALAR)
+
+    def draws(self, part: nn.Module, inputs: Inputs, generator: Generator | None) -> Iterator[Output]:
+        """Yield codes, and a step of the chain where there is one."""
+        prior = cast(Prior, part)
+        space = support(self.code)
+        yield Output("sample", prior.sample(len(inputs.latent), inputs.context, generator), space)
+        if isinstance(prior, MarkovKernel):
+            yield Output("transition", prior.transition(inputs.latent, inputs.context, generator), space)

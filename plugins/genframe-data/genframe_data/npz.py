@@ -1,0 +1,176 @@
+"""Arrays in npz archives: their headers alone, or whole; never pickled objects."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genframe import DataError, Real, Space
+
+from .files import existing_file
+
+if TYPE_CHECKING:
+    from .specs import Npz
+
+__all__ = ["Header", "arranged", "header", "labels", "read", "space"]
+
+METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+DEFLATE_LIMIT: Final = 1032
+"""Deflate never expands a byte to more than this many (zlib's technical details)."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an array's header says."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def header(path: Path, name: str) -> Header:
+    """Return the header of the array ``name`` without reading the array.
+
+    :raises DataError: if there is no such array, or if it holds Python objects.
+    """
+    with _member(path, name) as (stream, info):
+        return _header(stream, info, path, name)
+
+
+def read(path: Path, name: str) -> NDArray[Any]:
+    """Return the array ``name``.
+
+    :raises DataError: if there is no such array, if it is damaged or if it holds Python objects.
+    """
+    with _member(path, name) as (stream, info):
+        _header(stream, info, path, name)
+    with _member(path, name) as (stream, _):
+        array: NDArray[Any] = np.lib.format.read_array(stream)
+        stream.read(1)  # the end, where zipfile compares the checksum
+    return np.ascontiguousarray(array)
+
+
+@contextmanager
+def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], zipfile.ZipInfo]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if f"{name}.npy" not in names:
+                known = ", ".join(entry.removesuffix(".npy") for entry in names[:20])
+                raise DataError(f"{path}: expected an array {name!r}, found {known or 'none'}")
+            info = archive.getinfo(f"{name}.npy")
+            if info.compress_type not in METHODS or info.flag_bits & 1:
+                raise DataError(
+                    f"{path}: {name}: expected deflated or stored data, found another method; save it by numpy.savez"
+                )
+            with archive.open(info) as stream:
+                yield stream, info
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
+        raise DataError(f"{path}: expected a sound npz archive, found a damaged one ({error}); copy the file again") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _header(stream: IO[bytes], info: zipfile.ZipInfo, path: Path, name: str) -> Header:
+    version = np.lib.format.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise DataError(f"{path}: {name}: expected npy version 1 or 2, found {version[0]}.{version[1]}")
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        shape, _, dtype = reader(stream)
+    except Exception as error:  # numpy's parser lets TokenError, SyntaxError and TypeError of hostile headers through
+        raise DataError(f"{path}: {name}: expected an npy header, found one that cannot be read ({error})") from None
+    if dtype.hasobject:
+        raise DataError(f"{path}: {name}: expected numbers, found pickled Python objects, which are never loaded")
+    expected = math.prod(shape) * dtype.itemsize
+    found = info.file_size - stream.tell()
+    if expected != found or info.file_size > DEFLATE_LIMIT * info.compress_size:
+        raise DataError(f"{path}: {name}: expected {expected} bytes by its header, found {found}")
+    return Header(shape, dtype)
+
+
+def _arranged_shape(found: Header, layout: str, path: Path, name: str) -> tuple[int, ...]:
+    """Return the shape of one datum with its channels first, or as a vector.
+
+    :raises DataError: if the array has another number of axes than the layout, or is empty.
+    """
+    axes = len(found.shape)
+    if (layout == "vector" and axes < 2) or (layout != "vector" and axes != len(layout)) or min(found.shape) < 1:
+        raise DataError(f"{path}: {name}: expected an array of layout {layout}, found the shape {found.shape}; change 'layout'")
+    if found.dtype.kind not in "bf" and found.dtype != np.uint8:
+        raise DataError(f"{path}: {name}: expected uint8, bool or floats, found {found.dtype}; save it with .astype('uint8')")
+    if layout == "vector":
+        return (math.prod(found.shape[1:]),)
+    sizes = dict(zip(layout, found.shape, strict=True))
+    return (sizes.pop("C", 1), *(size for axis, size in sizes.items() if axis != "N"))
+
+
+def arranged(array: NDArray[Any], layout: str) -> NDArray[Any]:
+    """Return the array with its channels in second place, or as vectors; floats as float32, bools as 0 and 1."""
+    if layout == "vector":
+        array = array.reshape(len(array), -1)
+    elif "C" not in layout:
+        array = array[:, None]
+    else:
+        array = np.moveaxis(array, layout.index("C"), 1)
+    return np.ascontiguousarray(array, dtype=np.float32 if array.dtype.kind == "f" else np.uint8)
+
+
+def _class_numbers(arrays: Sequence[NDArray[Any]], path: Path) -> tuple[list[NDArray[np.int64]], int]:
+    """Return labels as numbers from 0 and the number of classes; names are numbered in their sorted order.
+
+    :raises DataError: if they are neither whole numbers from 0 nor names, or are all alike.
+    """
+    kinds = {array.dtype.kind for array in arrays}
+    if any(array.ndim != 1 or not len(array) for array in arrays) or not (kinds <= set("iu") or kinds in ({"U"}, {"S"})):
+        found = ", ".join(f"{array.dtype} {array.shape}" for array in arrays)
+        raise DataError(f"{path}: expected labels (N,) of whole numbers or of names, found {found}")
+    if kinds <= set("iu"):
+        lowest, highest = min(int(array.min()) for array in arrays), max(int(array.max()) for array in arrays)
+        numbers, classes = [array.astype(np.int64) for array in arrays], highest + 1
+    else:
+        known = np.unique(np.concatenate(arrays))
+        numbers, lowest, classes = [np.searchsorted(known, array) for array in arrays], 0, len(known)
+    if lowest < 0 or classes < 2:
+        raise DataError(f"{path}: expected labels from 0 and at least two classes, found {lowest} to {classes - 1}")
+    return numbers, classes
+
+
+def space(spec: Npz) -> Space:
+    """Return the space of one datum, by the headers of all arrays of data.
+
+    :raises DataError: if an array is missing, does not fit the layout, or does not fit the first.
+    """
+    path = existing_file(spec.path, "give an npz file as 'path'")
+    found = {name: header(path, name) for name, _ in spec.arrays().values()}
+    shapes = {name: _arranged_shape(entry, spec.layout, path, name) for name, entry in found.items()}
+    shape, dtype = shapes[spec.array], found[spec.array].dtype
+    for name in found:
+        if (shapes[name], found[name].dtype) != (shape, dtype):
+            raise DataError(
+                f"{path}: {name}: expected {dtype} of {shape} as in {spec.array!r}, found {found[name].dtype} of {shapes[name]}"
+            )
+    if dtype.kind != "f":
+        return spec.prepared_space(shape, 2 if dtype.kind == "b" else 256)
+    if spec.binarise != "none" or spec.dequantise or spec.range != "0..1":
+        raise DataError(f"{path}: {spec.array}: expected uint8 or bool to prepare, found {dtype}; floats are taken as they are")
+    return Real(shape)
+
+
+def labels(spec: Npz) -> tuple[dict[str, NDArray[np.int64]], int]:
+    """Return the labels of each split that has its own arrays, and the number of classes.
+
+    :raises DataError: if an array is missing or not of labels.
+    """
+    path = existing_file(spec.path, "give an npz file as 'path'")
+    names = {split: name for split, (_, name) in spec.arrays().items() if name is not None}
+    numbers, classes = _class_numbers([read(path, name) for name in names.values()], path)
+    return dict(zip(names, numbers, strict=True)), classes

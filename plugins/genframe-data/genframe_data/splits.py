@@ -1,0 +1,139 @@
+"""From raw data to a data set: cutting splits, what is drawn once, and the protocol that says so.
+
+Random numbers here come from numpy's ``RandomState``, whose stream is frozen for ever: a split or a static
+binarisation is the same on every machine and in every version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genframe import DataError, Dataset, Prepare, Space, Split, data_digest
+
+from .bases import ImageSpec, SplitBy
+from .prepare import Binarised, Dequantised, Scaled
+
+__all__ = ["Part", "Protocol", "cut", "divided", "image_dataset", "plain_dataset", "shuffled"]
+
+ROWS_AT_ONCE: Final = 4096
+STREAMS: Final = {"train": 1, "validation": 2, "test": 3}
+Protocol = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Raw data ``x`` (N, ...) and their labels (N,), if there are any."""
+
+    x: Tensor
+    labels: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def at(self, indices: Tensor | slice) -> Part:
+        """Return the data at ``indices``."""
+        return Part(self.x[indices], self.labels[indices] if self.labels is not None else None)
+
+
+def shuffled(part: Part, seed: int) -> Part:
+    """Return the data in an order that only their number and the seed decide."""
+    return part.at(torch.from_numpy(np.random.RandomState(seed).permutation(len(part))))
+
+
+def cut(part: Part, share: float, what: str) -> tuple[Part, Part]:
+    """Return the data without their last ``share`` (below 1) or count, and those.
+
+    :raises DataError: if nothing would be left; ``what`` names the split that asks.
+    """
+    count = int(share) if share >= 1 else max(round(share * len(part)), int(share > 0))
+    if count >= len(part):
+        raise DataError(f"{what}: {share:g} asks for {count} of {len(part)} data and leaves none for training; ask for fewer")
+    edge = len(part) - count
+    return part.at(slice(0, edge)), part.at(slice(edge, len(part)))
+
+
+def divided(
+    train: Part,
+    validation: Part | float,
+    test: Part | float,
+    *,
+    by: SplitBy,
+    seed: int,
+    limit: int | None,
+) -> dict[str, Part]:
+    """Return the splits by name, in the order train, validation, test; a share is cut from the end of ``train``.
+
+    Where ``by`` is ``random``, what is cut is shuffled before. A split without data is left out.
+    """
+    if by == "random" and not (isinstance(validation, Part) and isinstance(test, Part)):
+        train = shuffled(train, seed)
+    if not isinstance(test, Part):
+        train, test = cut(train, test, "test")
+    if not isinstance(validation, Part):
+        train, validation = cut(train, validation, "validation")
+    parts = {"train": train, "validation": validation, "test": test}
+    return {name: part.at(slice(0, limit)) for name, part in parts.items() if len(part)}
+
+
+def plain_dataset(
+    parts: Mapping[str, Part], space: Space, classes: Space | None, protocol: Protocol, prepare: Prepare | None = None
+) -> Dataset:
+    """Return the data set of data that are ready as they are stored, or after ``prepare``."""
+    none = {"binarisation": "none", "dequantisation": "none"}
+    splits = {}
+    for name, part in parts.items():
+        stamp = {**protocol, "split": name, "count": len(part), **none}
+        splits[name] = Split(name, part.x, part.labels, protocol=stamp, **({"prepare": prepare} if prepare else {}))
+    return Dataset(space, splits, classes)
+
+
+def image_dataset(
+    spec: ImageSpec, parts: Mapping[str, Part], levels: int, classes: Space | None, raw: tuple[Tensor, ...]
+) -> Dataset:
+    """Return the data set of data on ``levels`` levels, prepared as ``spec`` says; ``raw`` is what was read."""
+    data = f"{spec.type}@{data_digest(*raw)}"
+    splits = {}
+    for name, part in parts.items():
+        stored, prepare, binarisation = _stored(spec, part.x, name, levels)
+        stamp = {
+            "data": data,
+            "split": name,
+            "count": len(part),
+            "seed": spec.seed,
+            "binarisation": binarisation,
+            "dequantisation": "uniform" if spec.dequantise else "none",
+        }
+        splits[name] = Split(name, stored, part.labels, prepare, stamp)
+    return Dataset(spec.prepared_space(tuple(raw[0].shape[1:]), levels), splits, classes)
+
+
+def _stored(spec: ImageSpec, x: Tensor, split: str, levels: int) -> tuple[Tensor, Prepare, str]:
+    """Return what to store, how to prepare it and what the protocol says of binarisation."""
+    low, high = spec.bounds
+    match spec.binarise:
+        case "none":
+            return x, Dequantised(levels, low, high) if spec.dequantise else Scaled(levels, low, high), "none"
+        case "threshold":
+            return (x > (levels - 1) / 2).to(torch.uint8), Scaled(2), "threshold"
+        case "dynamic" if split == "train":
+            return x, Binarised(levels), "dynamic"
+        case _:
+            once = "static" if spec.binarise == "static" else "dynamic, drawn once"
+            return _drawn_once(x, levels, spec.seed, split), Scaled(2), once
+
+
+def _drawn_once(x: Tensor, levels: int, seed: int, split: str) -> Tensor:
+    """Return zeros and ones with the intensity as probability; every split has its own stream."""
+    stream = np.random.RandomState([seed, STREAMS[split]])
+    drawn = torch.empty_like(x)
+    for start in range(0, len(x), ROWS_AT_ONCE):
+        rows = x[start : start + ROWS_AT_ONCE]
+        noise = torch.from_numpy(stream.random_sample(tuple(rows.shape)))
+        drawn[start : start + ROWS_AT_ONCE] = noise * (levels - 1) < rows
+    return drawn

@@ -1,0 +1,61 @@
+"""Every data set keeps what a component promises, on files small enough for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from genframe.testing import PluginConformance
+from genframe_data import Digits, Idx, Images, Npz, Table, Toy
+
+FOLDER = TemporaryDirectory(prefix="genframe-conforms-")  # examples are made when tests are collected, before any fixture
+PATH = Path(FOLDER.name)
+
+
+def _idx(name: str, values: np.ndarray[Any, Any]) -> None:
+    sizes = b"".join(size.to_bytes(4, "big") for size in values.shape)
+    (PATH / name).write_bytes(bytes([0, 0, 8, values.ndim]) + sizes + values.astype(np.uint8).tobytes())
+
+
+def _write(stream: np.random.RandomState) -> None:
+    """Write 60 random pictures of 4×4 pixels, in five classes, in every form."""
+    pixels = stream.randint(0, 256, (60, 4, 4)).astype(np.uint8)
+    labels = np.arange(60) % 5
+    for name, rows in (("train", slice(0, 50)), ("t10k", slice(50, 60))):
+        _idx(f"{name}-images-idx3-ubyte", pixels[rows])
+        _idx(f"{name}-labels-idx1-ubyte", labels[rows])
+    np.savez(PATH / "bytes.npz", x=pixels[:, None], labels=labels)
+    np.savez(PATH / "floats.npz", x=stream.randn(60, 4).astype(np.float32))
+    np.savetxt(PATH / "table.csv", stream.randn(60, 3), delimiter=",")
+    for number, picture in enumerate(pixels):
+        place = PATH / "pictures" / str(labels[number])
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(place / f"{number}.png")
+
+
+_write(np.random.RandomState(0))
+
+
+class TestData(PluginConformance):
+    """The conformance kit."""
+
+    plugin = "data"
+    examples: ClassVar[dict[str, Sequence[Any]]] = {
+        "data/digits": [Digits(), Digits(dequantise=True, labels=True), Digits(binarise="dynamic")],
+        "data/toy": [Toy(n=200), Toy(n=200, name="rings", labels=True)],
+        "data/idx": [Idx(path=PATH), Idx(path=PATH, labels=True, binarise="static")],
+        "data/npz": [
+            Npz(path=PATH / "bytes.npz", labels=True, dequantise=True),
+            Npz(path=PATH / "floats.npz", layout="vector"),
+        ],
+        "data/table": [Table(path=PATH / "table.csv")],
+        "data/images": [
+            Images(path=PATH / "pictures", size=(4, 4), colour="grey", labels=True),
+            Images(path=PATH / "pictures"),
+        ],
+    }

@@ -1,0 +1,92 @@
+"""Tables of numbers."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from genframe import DataError, Real
+from genframe_data import Table
+from genframe_data import tables as module
+
+NUMBERS = np.random.RandomState(0).normal(3, 2, (40, 3))
+
+
+def _text(mark: str) -> str:
+    return "\n".join(mark.join(f"{value:.17g}" for value in row) for row in NUMBERS) + "\n"
+
+
+@pytest.mark.parametrize("mark", [" ", "\t", ",", ";", "  , "])
+@pytest.mark.parametrize("heading", ["", "# a comment\n", "\ufeffa,b,c\n\n"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_tables_are_read(tmp_path: Path, mark: str, heading: str, zipped: bool) -> None:
+    """Blanks, tabs, commas and semicolons, headings and comments, plain and gzip give the same numbers."""
+    path = tmp_path / "table"
+    content = (heading.replace(",", mark) + _text(mark)).encode()
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    spec = Table(path=path, standardise=False, split="block", validation=0, test=0)
+    assert spec.data_space() == Real((3,))
+    assert torch.equal(spec.load().split("train").stored, torch.from_numpy(NUMBERS).float())
+
+
+def test_columns_are_standardised_by_the_training_split(tmp_path: Path) -> None:
+    """Training columns get mean 0 and deviation 1; the protocol's figures take every split back to the file's numbers."""
+    path = tmp_path / "table.txt"
+    path.write_text(_text(" "))
+    data = Table(path=path, columns=(2, 0), split="block", test=0.25).load()
+    train, test = data.split("train"), data.split("test")
+    torch.testing.assert_close(train.stored.mean(0), torch.zeros(2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(train.stored.std(0, correction=0), torch.ones(2))
+    figures = test.protocol["standardisation"]
+    back = test.stored.double() * torch.tensor(figures["scale"]) + torch.tensor(figures["mean"])
+    torch.testing.assert_close(back, torch.from_numpy(NUMBERS[30:, [2, 0]].copy()), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ": expected a table of numbers, found no row of them"),
+        ("a b\n", ": expected a table of numbers, found no row of them"),
+        ("1 2\n3 4\n5\n", ":3: expected 2 columns, found 1"),
+        ("a b c\n1 2\n", ":2: expected 3 columns, found 2"),
+        ("1 2\n\n3 four\n", ":3:2: expected a number, found 'four'"),
+        ("1 b\n", ":1:2: expected a number, found 'b'"),
+        ("1,2\n3,\n", ":2:2: expected a number, found ''"),
+        ("1 2\n3 nan\n", ":2:2: expected a finite number, found 'nan'"),
+        ("1 2\n1e999 1\n", ":2:1: expected a finite number, found '1e999'"),
+        ("1 5\n2 5\n3 5\n", ": column 1 is constant; choose others by 'columns' or set standardise: false"),
+    ],
+)
+def test_what_is_no_table_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    """The message gives file, line and column, what was expected and what was found."""
+    path = tmp_path / "table.txt"
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        Table(path=path, validation=0, test=0).load()
+    assert str(caught.value) == f"{path}{expected}"
+
+
+def test_columns_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    """The check finds it by the first line."""
+    path = tmp_path / "table.txt"
+    path.write_text("1 2\n")
+    with pytest.raises(DataError, match=r"table.txt: expected columns from 0 to 1, found 2 in 'columns'$"):
+        Table(path=path, columns=(0, 2)).data_space()
+
+
+def test_a_line_without_end_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line, and a file, may have only so many bytes: gzip can pack endless ones."""
+    path = tmp_path / "table.gz"
+    path.write_bytes(gzip.compress(b"1 " * 100))
+    spec = Table(path=path)
+    monkeypatch.setattr(module, "LONGEST_LINE", 100)
+    with pytest.raises(DataError, match=r"table.gz:1: expected lines under 100 bytes and \d+ in all, found more$"):
+        spec.data_space()
+    path.write_bytes(gzip.compress(b"1 2\n" * 100))
+    monkeypatch.setattr(module, "LARGEST", 300)
+    with pytest.raises(DataError, match=r":76: expected lines under 100 bytes and 300 in all, found more$"):
+        spec.load()

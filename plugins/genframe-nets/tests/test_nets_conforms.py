@@ -1,0 +1,31 @@
+"""Every network keeps what a component promises."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from genframe.testing import PluginConformance
+from genframe_nets import MLP, Conv, ConvDecoder, MLPDecoder, ResNet, ResNetDecoder
+
+SMALL = (8, 16)
+
+
+class TestNets(PluginConformance):
+    """The conformance kit."""
+
+    plugin = "nets"
+    examples: ClassVar = {
+        "nets/mlp": [
+            *(MLP(), MLP(hidden=(8,), norm="layer", dim=3), MLP(hidden=(8,), norm="batch", dropout=0.5)),
+            *(MLPDecoder(), MLPDecoder(hidden=(8,), norm="layer"), MLPDecoder(hidden=(8,), norm="batch", dropout=0.5)),
+        ],
+        "nets/conv": [
+            *(Conv(channels=SMALL), Conv(channels=SMALL, norm="batch", dim=3), Conv(channels=SMALL, norm="group")),
+            *(ConvDecoder(channels=SMALL), ConvDecoder(channels=SMALL[::-1], norm="batch")),
+            ConvDecoder(channels=SMALL, norm="group"),
+        ],
+        "nets/resnet": [
+            *(ResNet(channels=SMALL), ResNet(channels=SMALL, blocks=1, dim=3)),
+            *(ResNetDecoder(channels=SMALL), ResNetDecoder(channels=SMALL[::-1], blocks=1)),
+        ],
+    }
