@@ -35,6 +35,8 @@ _WANTED: Final = {  # by pydantic's type of error, where its own words are about
     **dict.fromkeys(("tuple_type", "list_type"), "should be a list"),
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "should be a mapping"),
     "string_type": "should be text",
+    "path_type": "should be a path",
+    "too_short": "should have at least one item",
 }
 
 
@@ -109,28 +111,33 @@ def check_placed(experiment: Experiment) -> Composition:
 
 def problems_of(error: ValidationError) -> list[Problem]:
     """Return pydantic's findings as problems: path, what is wrong, and what would do."""
-    return [_problem(details) for details in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    # an item that was refused makes its list too short, which is nothing that the user did
+    return [_problem(details) for details in found if not (details["type"] == "too_short" and details["input"])]
 
 
 def _problem(details: ErrorDetails) -> Problem:
     context = details.get("ctx", {})
     path = ".".join(str(part) for part in (*details["loc"], *([context["field"]] if "field" in context else [])))
     if details["type"] == "missing":
-        return Problem(path, "is missing", _what_to_give(str(details["loc"][-1]), details["input"]))
+        return Problem(path, "is missing", _what_is_missing(str(details["loc"][-1]), details["input"]))
     if "mend" in context or details["type"] in {"component", "unknown_field"}:
         return Problem(path, details["msg"], str(context.get("mend", "")))
-    message = _WANTED.get(details["type"]) or details["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return Problem(path, f"{message[:1].lower()}{message[1:]}, found {_brief(details['input'])}")
+    message = _WANTED.get(details["type"]) or details["msg"]
+    for prefix in ("Value error, ", "Input ", "String "):
+        message = message.removeprefix(prefix)
+    found = "" if isinstance(details["input"], Mapping) else f", found {_brief(details['input'])}"
+    return Problem(path, f"{message[:1].lower()}{message[1:]}{found}")
 
 
-def _what_to_give(field: str, owner: object) -> str:
-    """Return what a missing field is for, from the class that ``owner``, the value without it, is of."""
+def _what_is_missing(field: str, owner: object) -> str:
+    """Return what a missing field says, from the class that ``owner``, the value without it, is of."""
     name = owner.get("type") if isinstance(owner, Mapping) else None
     classes: list[type[Spec]] = [ExperimentSpec, ModelSpec, StageSpec]
     if isinstance(name, str):
         classes = [component for component in installed().components() if component.type_name() == name]
     fields = [known.model_fields[field] for known in classes if field in known.model_fields]
-    return f"give {fields[0].description}" if fields and fields[0].description else ""
+    return f"it is {fields[0].description}" if fields and fields[0].description else ""
 
 
 def _brief(value: object, limit: int = 60) -> str:

@@ -66,11 +66,16 @@ class Player:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def clip_gradients(self, *, always: bool = False) -> Tensor | None:
-        """Scale the gradient to the largest norm allowed and return its norm before; ``always`` measures it in any case."""
+    def gradient_norm(self, *, always: bool = False) -> Tensor | None:
+        """Return the norm of the gradient if it is to be clipped; ``always`` measures it in any case."""
         if self.clip is None and not always:
             return None
-        return nn.utils.clip_grad_norm_(self.parameters, self.clip or math.inf)
+        return nn.utils.get_total_norm([parameter.grad for parameter in self.parameters if parameter.grad is not None])
+
+    def clip_gradients(self, norm: Tensor) -> None:
+        """Scale the gradient, of which ``norm`` is the norm, to the largest norm allowed."""
+        if self.clip is not None:
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
 
     def step(self, factor: float) -> None:
         """Move the parameters by their gradients, at ``factor`` of the peak learning rate."""

@@ -170,16 +170,18 @@ class Trainer:
         for player in self.players:
             player.forget_gradients()
             output = self._backward(player)
-            norm = player.clip_gradients(always=self.spec.on_nonfinite != "stop")
+            norm = player.gradient_norm(always=self.spec.on_nonfinite != "stop")
             if self._checks_each_step and not _finite(output.total, norm):
                 self._nonfinite(player, output)
                 continue
             self._consecutive_skips = 0
-            player.step(factor)
+            of_player = "" if len(self.players) == 1 else f"/{player.name}"
             values |= output.metrics
-            values["loss" if len(self.players) == 1 else f"loss/{player.name}"] = output.total.detach()
+            values[f"loss{of_player}"] = output.total.detach()
             if norm is not None:
-                values["gradient_norm" if len(self.players) == 1 else f"gradient_norm/{player.name}"] = norm
+                player.clip_gradients(norm)
+                values[f"gradient_norm{of_player}"] = norm
+            player.step(factor)
         if self.average is not None:
             self.average.update()
         if values:

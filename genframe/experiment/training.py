@@ -25,7 +25,7 @@ from .signals import stop_request
 from .spec import ExperimentSpec, check_experiment
 from .trainer import Trainer
 
-__all__ = ["resume", "train"]
+__all__ = ["is_complete", "resume", "train"]
 
 MOST_ROLLBACKS = 3
 
@@ -119,6 +119,24 @@ def resume(
         thread_count = spec.train.threads or described["threads"]
         environment.compare(described, thread_count, reporter, require_exact=require_exact)
     return _continue(run, data or spec.data.load(), reporter, saved, thread_count)
+
+
+def is_complete(folder: Path | str, assignments: Sequence[str] = ()) -> bool:
+    """Return whether the run in ``folder``, with ``assignments``, has made every step and fit of its stages.
+
+    :raises RunError: if there is no run.
+    :raises CheckpointError: if no checkpoint is valid.
+    """
+    files = RunFolder(folder)
+    spec = files.experiment(assignments).train
+    found = storage.latest(files.checkpoints)
+    if found is None:
+        return False
+    if not spec.stages:
+        return found.step >= spec.steps
+    state, last = storage.read(found.path).state, spec.stages[-1]
+    # a stage that fits the prior has one checkpoint, at its end
+    return state["stage"] == len(spec.stages) - 1 and (last.fit or cast(int, state["stage_step"]) >= cast(int, last.steps))
 
 
 def _as_spec(experiment: ExperimentSpec | Mapping[str, Any] | str) -> ExperimentSpec:
