@@ -44,6 +44,9 @@ from .traits import traits
 
 if TYPE_CHECKING:
     from .data import Dataset, Prepare, Split, data_digest
+    from .experiment.run import Evaluation, Run, evaluate, load
+    from .experiment.spec import ExperimentSpec, StageSpec, TrainSpec
+    from .experiment.training import resume, train
     from .heads import into_space, projection
     from .likelihood import LogProb
     from .model import Model, Samples, build, compose, evaluating
@@ -74,6 +77,8 @@ __all__ = [
     "DecoderSpec",
     "Encoder",
     "EncoderSpec",
+    "Evaluation",
+    "ExperimentSpec",
     "GenframeError",
     "Installed",
     "LogProb",
@@ -96,6 +101,7 @@ __all__ = [
     "Problem",
     "Real",
     "Recipe",
+    "Run",
     "RunError",
     "Sampler",
     "SamplerSpec",
@@ -104,8 +110,10 @@ __all__ = [
     "Spec",
     "SpecError",
     "Split",
+    "StageSpec",
     "State",
     "StorageError",
+    "TrainSpec",
     "Unsupported",
     "at",
     "build",
@@ -113,20 +121,27 @@ __all__ = [
     "compose",
     "conditional_if",
     "data_digest",
+    "evaluate",
     "evaluating",
     "generator_for",
     "hookimpl",
     "installed",
     "into_space",
+    "load",
     "projected",
     "projection",
     "require_real",
+    "resume",
+    "train",
     "traits",
 ]
 
 __version__ = "0.1.0"
 
-_NEEDS_TORCH = {
+_LOADED_WHEN_USED = {
+    "experiment.run": ("Evaluation", "Run", "evaluate", "load"),
+    "experiment.spec": ("ExperimentSpec", "StageSpec", "TrainSpec"),
+    "experiment.training": ("resume", "train"),
     "data": ("Dataset", "Prepare", "Split", "data_digest"),
     "heads": ("into_space", "projection"),
     "likelihood": ("LogProb",),
@@ -145,7 +160,7 @@ _NEEDS_TORCH = {
         "generator_for",
     ),
 }
-_MODULE_OF = {name: module for module, names in _NEEDS_TORCH.items() for name in names}
+_MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

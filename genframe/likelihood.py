@@ -34,14 +34,14 @@ class LogProb:
     @property
     def mean(self) -> float:
         """Mean over the batch, in nats."""
-        return float(self.nats.double().mean())
+        return float(self.nats.detach().double().mean())
 
     @property
     def standard_error(self) -> float:
         """Standard error of the mean over data, in nats; NaN for a single datum."""
         if len(self.nats) < 2:
             return math.nan
-        return float(self.nats.double().std() / math.sqrt(len(self.nats)))
+        return float(self.nats.detach().double().std() / math.sqrt(len(self.nats)))
 
     @property
     def dequantisation(self) -> str:

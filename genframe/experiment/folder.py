@@ -45,18 +45,21 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
 
-    def create(self, spec: ExperimentSpec, composition: Composition) -> None:
-        """Make the folder of a new run.
+    def make(self) -> None:
+        """Make the folders of a new run."""
+        with storing(self.path):
+            self.samples.mkdir(parents=True, exist_ok=True)
+            self.checkpoints.mkdir(exist_ok=True)
 
-        :raises RunError: if there is a run in it already.
+    def begin(self, spec: ExperimentSpec, composition: Composition) -> None:
+        """Write what the run is of; its lock is held.
+
+        :raises RunError: if there is a run in the folder already.
         """
         if (self.path / "experiment.yaml").exists():
             raise RunError(
                 f"{self.path} holds a run already; go on with it (genframe resume {self.path}) or name another with --run"
             )
-        with storing(self.path):
-            self.samples.mkdir(parents=True, exist_ok=True)
-            self.checkpoints.mkdir(exist_ok=True)
         condition = composition.condition.to_dict() if composition.condition is not None else None
         self.write_json("spaces.json", {"data": composition.data.to_dict(), "condition": condition})
         header = f"genframe {__version__}; every default is written out"

@@ -61,6 +61,7 @@ class Progress:
     stage_step: int = 0
     epoch: int = 0
     position: int = 0
+    finished: bool = False
     skipped: int = 0
     lr_scale: float = 1.0
     compile: bool | None = None
@@ -89,15 +90,10 @@ class Trainer:
         self._begin_stage()
 
     @property
-    def total_steps(self) -> int:
-        """Optimizer steps of all stages."""
-        return sum(stage.steps or 0 for stage in self.stages)
-
-    @property
     def done(self) -> bool:
-        """Whether every step of every stage was made."""
-        last = len(self.stages) - 1
-        return self.progress.stage == last and self.progress.stage_step >= (self.stages[last].steps or math.inf)
+        """Whether training came to its end, and the spec asks for no more steps than were made."""
+        stage = self.stages[-1]
+        return self.progress.finished and (stage.fit or self.progress.stage_step >= (stage.steps or 0))
 
     def run(self) -> None:
         """Train to the end of the last stage, from wherever :attr:`progress` is.
@@ -301,13 +297,18 @@ class Trainer:
         self._begin_stage()
 
     def _finish(self) -> None:
-        """Save, then leave the model as it is meant to be used, and draw."""
+        """Save, then draw with the model as it is meant to be used."""
+        self.progress.finished = True
         self._checkpoint()
+        self.settle()
+        with fork_rng(self.device):
+            self.observer.picture(self)
+
+    def settle(self) -> None:
+        """Leave the model as it is meant to be used: averaged weights, evaluation mode, every parameter open to gradients."""
         if self.average is not None:
             self.average.adopt()
         self.model.requires_grad_(True).eval()
-        with fork_rng(self.device):
-            self.observer.picture(self)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor of the training's state, by its name in a checkpoint."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +24,7 @@ from .signals import stop_request
 from .spec import ExperimentSpec, check_experiment
 from .trainer import Trainer
 
-__all__ = ["is_complete", "resume", "train"]
+__all__ = ["resume", "train"]
 
 MOST_ROLLBACKS = 3
 
@@ -83,9 +82,14 @@ def train(
     composition = check_experiment(spec)
     run = Run(spec, build(composition, seed=spec.train.seed), Path(folder) if folder is not None else None)
     dataset = data or spec.data.load()
-    if run.folder is not None:
-        RunFolder(run.folder).create(spec, composition)
-    return _continue(run, dataset, reporter or Silent(), None, spec.train.threads or torch.get_num_threads())
+    thread_count = spec.train.threads or torch.get_num_threads()
+    if run.folder is None:
+        return _continue(run, dataset, reporter or Silent(), None, thread_count)
+    files = RunFolder(run.folder)
+    files.make()
+    with RunLock(files.path):
+        files.begin(spec, composition)
+        return _continue(run, dataset, reporter or Silent(), None, thread_count)
 
 
 def resume(
@@ -105,38 +109,29 @@ def resume(
     :raises RunError: if there is no run, or another process trains it.
     :raises CheckpointError: if no checkpoint is valid.
     """
-    files = RunFolder(folder)
+    files, reporter = RunFolder(folder), reporter or Silent()
     spec = files.experiment(assignments)
-    reporter = reporter or Silent()
     run = Run(spec, build(check_experiment(spec), seed=spec.train.seed), files.path)
-    found = storage.latest(files.checkpoints)
-    saved = storage.read(found.path) if found is not None else None
-    thread_count = spec.train.threads or torch.get_num_threads()
-    if found is not None and saved is not None:
-        for damaged in found.damaged:
-            reporter.message(f"{damaged.path.name} is damaged ({damaged.reason}); going on from {found.path.name}")
-        described = cast("dict[str, Any]", saved.state["environment"])
-        thread_count = spec.train.threads or described["threads"]
-        environment.compare(described, thread_count, reporter, require_exact=require_exact)
-    return _continue(run, data or spec.data.load(), reporter, saved, thread_count)
+    dataset = data or spec.data.load()
+    with RunLock(files.path):
+        storage.sweep(files.checkpoints)
+        saved = _newest(files, reporter)
+        thread_count = spec.train.threads or torch.get_num_threads()
+        if saved is not None:
+            described = cast("dict[str, Any]", saved.state["environment"])
+            thread_count = spec.train.threads or described["threads"]
+            environment.compare(described, thread_count, reporter, require_exact=require_exact)
+        return _continue(run, dataset, reporter, saved, thread_count)
 
 
-def is_complete(folder: Path | str, assignments: Sequence[str] = ()) -> bool:
-    """Return whether the run in ``folder``, with ``assignments``, has made every step and fit of its stages.
-
-    :raises RunError: if there is no run.
-    :raises CheckpointError: if no checkpoint is valid.
-    """
-    files = RunFolder(folder)
-    spec = files.experiment(assignments).train
+def _newest(files: RunFolder, reporter: Reporter) -> storage.Checkpoint | None:
+    """Return the newest valid checkpoint, if there is any, and say which newer ones were passed over."""
     found = storage.latest(files.checkpoints)
     if found is None:
-        return False
-    if not spec.stages:
-        return found.step >= spec.steps
-    state, last = storage.read(found.path).state, spec.stages[-1]
-    # a stage that fits the prior has one checkpoint, at its end
-    return state["stage"] == len(spec.stages) - 1 and (last.fit or cast(int, state["stage_step"]) >= cast(int, last.steps))
+        return None
+    for damaged in found.damaged:
+        reporter.message(f"{damaged.path.name} is damaged ({damaged.reason}); going on from {found.path.name}")
+    return storage.read(found.path)
 
 
 def _as_spec(experiment: ExperimentSpec | Mapping[str, Any] | str) -> ExperimentSpec:
@@ -146,32 +141,32 @@ def _as_spec(experiment: ExperimentSpec | Mapping[str, Any] | str) -> Experiment
 
 
 def _continue(run: Run, data: Dataset, reporter: Reporter, saved: storage.Checkpoint | None, thread_count: int) -> Run:
-    """Train ``run`` from ``saved``, or from the start, under its lock."""
+    """Train ``run`` from ``saved``, or from the start; its folder is locked."""
     described = environment.describe(thread_count)
     spec = run.experiment.train
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with _locked(run.folder), environment.threads(thread_count), fork_rng(device), stop_request() as stop:
+    with environment.threads(thread_count), fork_rng(device), stop_request() as stop:
         torch.manual_seed(spec.seed)
         trainer = Trainer(spec, run.model, data, Recorder(run, described), reporter, stop)
         if saved is not None:
             trainer.restore(saved.tensors, saved.state)
+            run.step, run.checkpoint = saved.step, saved.digest
         _prepare_folder(run, trainer, data, described)
-        _run_with_rollback(trainer, run, reporter)
+        if trainer.done:
+            reporter.message(f"complete at step {run.step}: nothing is left to do; give it more steps with train.steps")
+            trainer.settle()
+        else:
+            _run_with_rollback(trainer, run, reporter)
     return run
 
 
-def _locked(folder: Path | None) -> AbstractContextManager[Any]:
-    return RunLock(folder) if folder is not None else nullcontext()
-
-
 def _prepare_folder(run: Run, trainer: Trainer, data: Dataset, described: Mapping[str, Any]) -> None:
-    """Sweep leftovers, check for space, and cut the metrics back to the step from which training goes on."""
+    """Check for space, and cut the metrics back to the step from which training goes on."""
     if run.folder is None:
         return
     files = RunFolder(run.folder)
-    storage.sweep(files.checkpoints)
     with_moments = 3 * storage.needed_bytes(trainer.tensors())
-    storage.free_space(files.checkpoints, with_moments * (trainer.spec.keep + 1))
+    storage.free_space(files.checkpoints, with_moments)
     protocols = {name: dict(split.protocol) for name, split in data.splits.items()}
     files.write_json("environment.json", {**described, "data": protocols})
     run.metrics = files.cut_metrics(trainer.progress.step)
