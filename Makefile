@@ -33,7 +33,8 @@ slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
 bench: $(STAMP)
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group peers
+	$(BIN)/python -W ignore -m tests.benchmarks --out docs/benchmarks.json
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs

@@ -128,6 +128,8 @@ class Trainer:
         self.order = DataOrder(len(self.split), size, seed, self.device, progress.epoch, progress.position)
         self._call = torch.compile(self.objective, dynamic=False) if self._compile_now() else self.objective
         self._auto: AutoCompile | None = None
+        if self.spec.compile == "auto" and progress.compile is None:
+            self._auto = AutoCompile(self.device, (stage.steps or 0) - progress.stage_step, self.reporter.message)
 
     def _compile_now(self) -> bool:
         return self.spec.compile == "on" or (self.spec.compile == "auto" and self.progress.compile is True)
@@ -136,9 +138,13 @@ class Trainer:
         progress = self.progress
         name = "train" if len(self.stages) == 1 else f"stage {progress.stage + 1} of {len(self.stages)}"
         self.reporter.begin(name, steps, progress.stage_step)
-        if self.spec.compile == "auto" and progress.compile is None:
-            self._auto = AutoCompile(self.device, steps - progress.stage_step, self.reporter.message)
-        while progress.stage_step < steps:
+        self.advance(steps)
+
+    def advance(self, most: int) -> None:
+        """Make up to ``most`` steps of the present stage, with what is due at them."""
+        progress = self.progress
+        steps = self.stages[progress.stage].steps or 0
+        for _ in range(min(most, steps - progress.stage_step)):
             if self._auto is None:
                 self._step(steps)
             else:

@@ -110,7 +110,7 @@ def measure() -> dict[str, Any]:
     data = setup.dataset(SPACE, x)
     return compare(
         {
-            "genframe": lambda: setup.framework_seconds(spec, composed, data),
+            "genframe": setup.Framework(spec, composed, data).seconds,
             "by hand, same features": lambda: featured(network(), x),
             "by hand, bare": lambda: bare(network(), x),
         },

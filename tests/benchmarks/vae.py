@@ -66,9 +66,11 @@ def by_hand(net: ByHand, x: Tensor) -> float:
     return (time.perf_counter() - start) / STEPS
 
 
-def train_spec(steps: int = STEPS) -> TrainSpec:
+def train_spec(**fields: Any) -> TrainSpec:
     """Return the settings of both loops."""
-    return TrainSpec(steps=steps, batch_size=BATCH, lr=RATE, log_every=steps, device="cpu")
+    return TrainSpec.model_validate(
+        {"steps": STEPS, "batch_size": BATCH, "lr": RATE, "log_every": STEPS, "device": "cpu", **fields}
+    )
 
 
 def images(count: int = 20_000) -> Tensor:
@@ -86,13 +88,15 @@ def measure() -> dict[str, Any]:
     counts = [sum(p.numel() for p in module.parameters()) for module in (composed, net)]
     print(f"parameters: genframe {counts[0]:,}, by hand {counts[1]:,}")
     ways = {
-        "genframe": lambda: setup.framework_seconds(train_spec(), composed, data),
+        "genframe": setup.Framework(train_spec(), composed, data).seconds,
+        "genframe, compiled": setup.Framework(train_spec(compile="on"), setup.model(SPEC, SPACE), data).seconds,
+        "genframe, bfloat16": setup.Framework(train_spec(precision="bfloat16"), setup.model(SPEC, SPACE), data).seconds,
         "by hand": lambda: by_hand(net, x),
     }
     if importlib.util.find_spec("pythae") is not None:
         from . import pythae_peer
 
-        peer = pythae_peer.Peer(x)
+        peer = pythae_peer.Peer(x, STEPS, BATCH, DIM, RATE)
         print(f"parameters: pythae {peer.parameters:,}")
         ways["pythae's trainer"] = peer.seconds
     return {**compare(ways, "by hand"), "parameters": counts, "peak_memory": _peak_memory()}
@@ -113,7 +117,9 @@ def _alone(name: str) -> None:
     """Train by one loop and print this process's peak resident memory in MiB."""
     x = images()
     if name == "genframe":
-        setup.framework_seconds(train_spec(100), setup.model(SPEC, SPACE), setup.dataset(SPACE, x, binarised))
+        framework = setup.Framework(train_spec(), setup.model(SPEC, SPACE), setup.dataset(SPACE, x, binarised))
+        framework.seconds()
+        framework.seconds()
     else:
         net = ByHand()
         by_hand(net, x)

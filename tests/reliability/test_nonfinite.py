@@ -139,7 +139,9 @@ class Heard(Silent):
         self.messages.append(text)
 
 
-def run(folder: Path | None, where: Place, *, at: int = 8, times: int = 1, reporter: Silent | None = None, **fields: Any) -> Any:
+def run(
+    folder: Path | None, where: Place, *, at: int = 8, times: int = 1, reporter: Silent | None = None, **fields: Any
+) -> Any:
     """Train with a fault."""
     spec = ExperimentSpec.model_validate(
         {

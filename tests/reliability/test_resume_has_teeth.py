@@ -49,7 +49,7 @@ class Noisy(Loss):
 
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
         """Return the weighted error."""
-        noise = torch.rand(()) + random.random() + np.random.random()  # noqa: NPY002 - the global generators are the point
+        noise = torch.rand(()) + random.random() + np.random.random()
         total = (model.reconstruct(batch.x) - batch.x).square().mean() * noise
         return LossOutput(total, {"error": total.detach()})
 
@@ -84,21 +84,11 @@ def trainer() -> tuple[Trainer, Nothing]:
     return made, observer
 
 
-def advance(made: Trainer, steps: int) -> None:
-    """Make some steps."""
-    stop_at = made.progress.stage_step + steps
-    for _ in range(steps):
-        made._step(BEFORE + AFTER)
-        made.progress.step += 1
-        made.progress.stage_step += 1
-        made._events(last=made.progress.stage_step == stop_at and stop_at == BEFORE + AFTER)
-
-
 def ending(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> tuple[dict[str, bytes], list[Mapping[str, float]]]:
     """Go on from a saved state in a fresh trainer and return where it ends."""
     made, observer = trainer()
     made.restore(tensors, state)
-    advance(made, AFTER)
+    made.advance(AFTER)
     return bits(made), observer.rows
 
 
@@ -112,9 +102,9 @@ def middle() -> tuple[Trainer, Nothing, dict[str, Tensor], dict[str, Any]]:
     """A trainer in the middle of its training, and the state it would save there."""
     torch.manual_seed(3)
     random.seed(3)
-    np.random.seed(3)  # noqa: NPY002
+    np.random.seed(3)
     made, observer = trainer()
-    advance(made, BEFORE)
+    made.advance(BEFORE)
     return made, observer, {name: tensor.detach().clone() for name, tensor in made.tensors().items()}, made.state()
 
 
@@ -129,7 +119,7 @@ def expected(middle: tuple[Trainer, Nothing, dict[str, Tensor], dict[str, Any]])
     """Where the same trainer ends when nothing interrupts it, and what it logs on the way."""
     made, observer, _, _ = middle
     logged = len(observer.rows)
-    advance(made, AFTER)
+    made.advance(AFTER)
     return bits(made), observer.rows[logged:]
 
 
