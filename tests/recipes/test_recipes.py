@@ -1,0 +1,68 @@
+"""Every recipe that is shipped is well typed and runs from end to end, on data of the real shape."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genframe import evaluate, installed, train
+from genframe.experiment.loading import read_experiment
+from genframe.experiment.spec import check_experiment
+
+RECIPES = sorted(installed().recipes)
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    """Write an array of bytes as an idx file."""
+    header = struct.pack(">HBB", 0, 8, values.ndim) + struct.pack(f">{values.ndim}I", *values.shape)
+    path.write_bytes(header + values.astype(np.uint8).tobytes())
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files named and shaped as MNIST's, of random strokes."""
+    folder = tmp_path_factory.mktemp("mnist")
+    random = np.random.default_rng(0)
+    for split, count in (("train", 400), ("t10k", 60)):
+        images = (random.random((count, 28, 28)) > 0.8) * random.integers(100, 256, (count, 28, 28))
+        write_idx(folder / f"{split}-images-idx3-ubyte", images)
+        write_idx(folder / f"{split}-labels-idx1-ubyte", random.integers(0, 10, count))
+    return folder
+
+
+def assignments(name: str, mnist: Path) -> list[str]:
+    """Return the overrides that make a recipe small."""
+    spec = read_experiment(name).spec
+    words = ["train.batch_size=16", "train.log_every=1", "train.validate_every=2", "train.precision=float32"]
+    words += [f"train.stages.{i}.steps=2" for i, stage in enumerate(spec.train.stages) if not stage.fit] or ["train.steps=2"]
+    if spec.data.type == "data/idx":
+        words += [f"data.path={mnist}", "data.validation=50"]
+    for number, metric in enumerate(spec.evaluate.metrics):
+        words += [f"evaluate.metrics.{number}.samples=2"] if "samples" in type(metric).model_fields else []
+        words += [f"evaluate.metrics.{number}.limit=20"] if "limit" in type(metric).model_fields else []
+    return words
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_trains_and_evaluates(name: str, mnist: Path, tmp_path: Path) -> None:
+    """The recipe trains for two steps a stage, draws, and every metric that it names is measured, none refused."""
+    spec = read_experiment(name, assignments(name, mnist)).spec
+    assert spec.name == name
+    check_experiment(spec)
+    run = train(spec, folder=tmp_path / "run")
+    evaluation = evaluate(run)
+    assert {result.stamp["metric"] for result in evaluation.results} == {metric.type for metric in spec.evaluate.metrics}
+    assert evaluation.refused == {}
+    assert list((tmp_path / "run" / "samples").glob("*.png"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_has_a_name_and_a_summary(name: str) -> None:
+    """The file is named as the recipe, says what it is of in a comment, and its plugin tells it in a line."""
+    recipe = installed().recipes[name]
+    assert recipe.path == f"recipes/{name}.yaml"
+    assert recipe.text().startswith("# ")
+    assert 20 < len(recipe.summary) < 100
