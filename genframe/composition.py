@@ -141,7 +141,7 @@ class _Flow:
     def _context(self, condition: Space | None) -> Space | None:
         encoder = self.spec.condition
         if encoder is None or condition is None:
-            mend = "choose data with labels or leave 'condition' out"
+            mend = "set labels: true in the data, if it has any, or leave 'condition' out"
             self.problems.append(Problem("model.condition", "the data has no labels to condition on", mend))
             return None
         return cast("Space | None", self._try("condition", lambda: require_real(encoder.latent_space(condition), "a context")))
@@ -171,15 +171,23 @@ class _Flow:
         except Mismatch as mismatch:
             slot = "prior" if role == "encoder" and self.spec.encoder is None else role
             problem = mismatch.under("model", slot).problem
-            if not problem.mend and not mismatch.path:
-                problem = Problem(problem.path, problem.message, self._what_fits(slot))
+            if not problem.mend:
+                problem = Problem(problem.path, problem.message, self._what_fits(slot, mismatch.path))
             self.problems.append(problem)
             return None
 
-    def _what_fits(self, slot: str) -> str:
-        fit = [part for part in map(as_it_comes, fitting(slot)) if part is not None and self._takes(slot, part)]
-        meeting = [part for part in fit if self._meets_needs(slot, part)]
-        return f"these fit: {', '.join(part.type for part in meeting or fit)}" if fit else ""
+    def _what_fits(self, slot: str, path: tuple[str, ...]) -> str:
+        """Name the installed components that would do at ``path`` within the slot, if a component is there."""
+        part = getattr(self.spec, slot)
+        present = _at(part, path)
+        if path and not isinstance(present, ComponentSpec):
+            return ""
+        kind = present.kind if isinstance(present, ComponentSpec) else SLOTS[slot]
+        candidates = [as_it_comes(component) for component in installed().registry(kind)]
+        tried = {candidate.type: _with(part, path, candidate) for candidate in candidates if candidate is not None}
+        fit = {name: changed for name, changed in tried.items() if self._takes(slot, changed)}
+        meeting = [name for name, changed in fit.items() if self._meets_needs(slot, changed)]
+        return f"these fit: {', '.join(sorted(meeting or fit))}" if fit else ""
 
     def _takes(self, slot: str, part: ComponentSpec) -> bool:
         """Whether the part takes the spaces at the slot."""
@@ -252,7 +260,9 @@ class _Need:
 def _unmet(spec: ModelSpec) -> Iterator[_Need]:
     for slot in ("encoder", "decoder", "prior", "loss", "sampler"):
         part = cast("ComponentSpec | None", getattr(spec, slot))
-        for role in part.needed_traits() if part is not None else ():
+        if part is None:
+            continue
+        for role in part.needed_traits():
             other = cast("ComponentSpec | None", getattr(spec, role))
             for trait in _needed(part, role) or (None,):
                 if other is None or (trait is not None and trait not in other.provided_traits()):
@@ -279,6 +289,27 @@ def _children(part: ComponentSpec) -> Iterator[tuple[tuple[str, ...], ComponentS
             yield (name,), value
         elif isinstance(value, tuple):
             yield from (((name, str(i)), entry) for i, entry in enumerate(value) if isinstance(entry, ComponentSpec))
+
+
+def _at(node: Any, path: tuple[str, ...]) -> Any:
+    """Return what is at ``path`` within a component, or ``None``."""
+    for key in path:
+        if isinstance(node, tuple):
+            node = node[int(key)] if key.isdigit() and int(key) < len(node) else None
+        else:
+            node = getattr(node, key, None)
+    return node
+
+
+def _with(node: Any, path: tuple[str, ...], child: ComponentSpec) -> Any:
+    """Return a component with ``child`` in the place of what is at ``path`` within it."""
+    if not path:
+        return child
+    key, rest = path[0], path[1:]
+    if isinstance(node, tuple):
+        index = int(key)
+        return (*node[:index], _with(node[index], rest, child), *node[index + 1 :])
+    return node.model_copy(update={key: _with(getattr(node, key), rest, child)})
 
 
 def _unread_condition(spec: ModelSpec) -> Iterator[Problem]:

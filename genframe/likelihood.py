@@ -15,7 +15,7 @@ from .traits import DensityKind
 __all__ = ["LogProb"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LogProb:
     """Log-likelihood of each datum under a model.
 
@@ -77,7 +77,7 @@ class LogProb:
     def _protocol(self) -> tuple[object, ...]:
         return self.kind, self.space, self.mass, self.estimator, self.samples
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         relation = {"exact": "=", "lower bound": "≥"}.get(self.kind, "∝")
         error = f" ± {self.standard_error:.2g}" if len(self.nats) > 1 else ""
         return f"log p(x) {relation} {self.mean:.4f}{error} nats ({self.estimator}, samples: {self.samples})"

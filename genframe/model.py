@@ -70,6 +70,14 @@ class Model(nn.Module):
         self.loss = spec.loss.build(data, latent, context)
         self.sampler: Sampler = spec.sampler.build()
 
+    def __repr__(self) -> str:
+        spec, composition = self.composition.spec, self.composition
+        lines = [f"Model of {composition.data}: {composition.density} density, {composition.sampling} sampling"]
+        for role, part in {**self.parts(), "loss": self.loss}.items():
+            count = sum(parameter.numel() for parameter in part.parameters())
+            lines.append(f"  {role:<9} {getattr(spec, role).type:<28} {count:>12,} parameters")
+        return "\n".join([*lines, f"  {'sampler':<9} {spec.sampler.type}"])
+
     @property
     def device(self) -> torch.device:
         """The device of the model's first tensor; the CPU where it has none."""

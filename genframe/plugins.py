@@ -83,7 +83,8 @@ class Installed:
             return matches
         if names:
             raise SpecError(Problem("", f"several plugins have a component {name!r}", f"say one of {', '.join(names)}"))
-        mend = self._missing(name) or suggestion(name, [spec.type_name() for spec in self.components()])
+        known = [spec.type_name() for spec in self.components()]
+        mend = self._missing(name) or suggestion(name, known) or "genframe list says what is installed"
         raise SpecError(Problem("", f"there is no component {name!r}", mend))
 
     def _matches(self, name: str) -> list[type[ComponentSpec]]:

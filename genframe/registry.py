@@ -51,20 +51,16 @@ class Registry:
         matches = [known for known in self.names() if known.partition("/")[2] == name]
         if len(matches) == 1:
             return self._specs[matches[0]]
-        raise PydanticCustomError(
-            "component",
-            "{message}",
-            {"message": f"there is no {self.kind} {name!r}", "mend": self._mend(name, matches)},
-        )
-
-    def _mend(self, name: str, matches: list[str]) -> str:
         if matches:
-            return f"several plugins have one: say {' or '.join(matches)}"
+            message, mend = f"the {self.kind} {name!r} is ambiguous", f"say {' or '.join(matches)}"
+        else:
+            message, mend = f"there is no {self.kind} {name!r}", self._mend(name)
+        raise PydanticCustomError("component", "{message}", {"message": message, "mend": mend})
+
+    def _mend(self, name: str) -> str:
         reason = self._explain(self.kind, name)
         if reason:
             return reason
         bare = {known.partition("/")[2]: known for known in self.names()}
-        near = get_close_matches(name, self.names(), n=1) or [
-            bare[match] for match in get_close_matches(name.partition("/")[2] or name, list(bare), n=1)
-        ]
-        return f"did you mean {near[0]!r}?" if near else f"installed are {', '.join(self.names()) or 'none'}"
+        near = get_close_matches(name.partition("/")[2] or name, list(bare), n=1)
+        return f"did you mean {bare[near[0]]!r}?" if near else f"installed are {', '.join(self.names()) or 'none'}"

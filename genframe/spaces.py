@@ -153,7 +153,7 @@ def require_real(space: Space, who: str, *, rank: int | None = None) -> Real:
     if not isinstance(space, Real):
         raise Mismatch(f"{who} needs real values, found {space}", "encode classes first, with core/one_hot or nets/embedding")
     if rank is not None and len(space.shape) != rank:
-        raise Mismatch(f"{who} needs {rank} axes, found {space}")
+        raise Mismatch(f"{who} needs {rank} {'axis' if rank == 1 else 'axes'}, found {space}")
     return space
 
 

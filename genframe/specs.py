@@ -22,6 +22,7 @@ from .traits import Conditional, SamplingKind, Trait, TraitSet, traits
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.fields import FieldInfo
 
     from .composition import Composition
     from .data import Dataset
@@ -73,10 +74,12 @@ class Spec(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown_fields(cls, value: Any) -> Any:
-        unknown = [key for key in value if key not in cls.model_fields] if isinstance(value, Mapping) else []
-        if not unknown:
+    def _read_fields(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
             return value
+        unknown = [key for key in value if key not in cls.model_fields]
+        if not unknown:
+            return {key: _with_default_type(cls.model_fields[key], entry) for key, entry in value.items()}
         known = sorted(cls.model_fields)
         hint = suggestion(str(unknown[0]), known) or f"the fields are {', '.join(known)}"
         raise PydanticCustomError(
@@ -84,6 +87,13 @@ class Spec(BaseModel):
             "unknown field '{field}'",
             {"field": str(unknown[0]), "mend": hint},
         )
+
+
+def _with_default_type(field: FieldInfo, entry: Any) -> Any:
+    """Return a component's mapping that lacks ``type`` as changes to the field's default, where that is a component."""
+    if isinstance(entry, Mapping) and "type" not in entry and isinstance(field.default, ComponentSpec):
+        return {**field.default.model_dump(), **entry}
+    return entry
 
 
 class ComponentSpec(Spec):
@@ -132,17 +142,18 @@ class ComponentSpec(Spec):
             return value
         if isinstance(value, str):
             value = {"type": value}
-        if not isinstance(value, Mapping):
-            raise PydanticCustomError(
-                "component", "expected the name of a component or a mapping with 'type', found {found}", {"found": repr(value)}
-            )
-        name = value.get("type")
-        if not isinstance(name, str):
-            raise PydanticCustomError("component", "a component needs a 'type', such as {type: core/identity}", {})
         from .plugins import installed
 
-        found = installed().registry(cls.kind).find(name)
-        return found.model_validate({**value, "type": found.type_name()})  # type: ignore[return-value]
+        registry = installed().registry(cls.kind)
+        name = value.get("type") if isinstance(value, Mapping) else None
+        if not isinstance(name, str):
+            found = "no 'type'" if isinstance(value, Mapping) and name is None else repr(name or value)
+            message = f"expected the name of {with_article(cls.kind)}, or a mapping with its 'type'; found {found}"
+            raise PydanticCustomError(
+                "component", "{message}", {"message": message, "mend": f"installed are {', '.join(registry.names())}"}
+            )
+        component = registry.find(name)
+        return component.model_validate({**value, "type": component.type_name()})  # type: ignore[return-value]
 
 
 class EncoderSpec(ComponentSpec):

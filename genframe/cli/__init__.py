@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 
 from ..errors import GenframeError, StorageError
 
-__all__ = ["COMMANDS", "main", "parser"]
+__all__ = ["COMMANDS", "main", "options_of", "parser"]
 
 COMMANDS: Final = {
     "list": "what is installed: components by kind",
@@ -61,12 +61,15 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
 
     root = _Parser(
         prog="genframe",
+        usage="genframe [-h] [--version] COMMAND ...",
         description="Generative models as typed compositions of five parts.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     root.add_argument("--version", action="version", version=f"genframe {__version__}")
-    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = root.add_subparsers(
+        dest="command", metavar="COMMAND", prog="genframe", required=True, help=argparse.SUPPRESS, parser_class=_Parser
+    )
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, description=f"{summary[0].upper()}{summary[1:]}.")
         if only in (None, name):
@@ -77,6 +80,13 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
 def _module(command: str) -> ModuleType:
     """Return the command's module; that of ``list`` has another name, since a submodule hides a builtin here."""
     return import_module(f".{'listing' if command == 'list' else command}", __name__)
+
+
+def options_of(command: str) -> list[str]:
+    """Return the options of a command, such as ``--json``."""
+    grammar = argparse.ArgumentParser()
+    _module(command).arguments(grammar)
+    return [text for action in grammar._actions for text in action.option_strings]
 
 
 def _parse(grammar: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:

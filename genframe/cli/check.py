@@ -8,35 +8,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..composition import Composition
+    from ..experiment.documents import Keys
     from ..experiment.loading import Experiment
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("source", metavar="FILE_OR_RECIPE", help="a .yaml or .json file, or a recipe's name")
-    parser.add_argument("overrides", nargs="*", metavar="key.path=value", help="such as model.prior=vae/vamp")
-    parser.add_argument("--explain", action="store_true", help="spaces, parameters by part, memory, and where values came from")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key.path=value", help="such as model.prior=vae/vamp")
+    parser.add_argument("--explain", action="store_true", help="parameters by part, memory, and where each value came from")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
 
 def run(options: argparse.Namespace) -> None:
     """Type the experiment and print what came out."""
-    from ..experiment.loading import read_experiment
-    from ..experiment.spec import check_experiment
+    from ..experiment.loading import check_placed, read_experiment
     from .output import print_json
 
     experiment = read_experiment(options.source, options.overrides)
-    composition = check_experiment(experiment.spec)
-    outcome = _outcome(composition)
+    composition = check_placed(experiment)
+    outcome = _outcome(experiment, composition)
     if options.explain:
-        outcome |= _sizes(experiment, composition) | {"values": list(_origins(experiment))}
+        from .sizes import sizes
+
+        outcome |= sizes(experiment.spec.train, composition) | {"values": list(_origins(experiment))}
     if options.json:
         print_json(outcome)
     else:
         _print(outcome)
 
 
-def _outcome(composition: Composition) -> dict[str, Any]:
+def _outcome(experiment: Experiment, composition: Composition) -> dict[str, Any]:
     spec = composition.spec
     parts = {"condition": spec.condition, "encoder": spec.encoder, "decoder": spec.decoder, "prior": spec.prior}
     spaces = {
@@ -46,6 +48,7 @@ def _outcome(composition: Composition) -> dict[str, Any]:
         "latent": composition.latent,
         "code": composition.code,
     }
+    refused = {metric.type: metric.refusal(composition) for metric in experiment.spec.evaluate.metrics}
     return {
         "parts": {
             role: part.type for role, part in {**parts, "loss": spec.loss, "sampler": spec.sampler}.items() if part is not None
@@ -57,34 +60,27 @@ def _outcome(composition: Composition) -> dict[str, Any]:
         "density": composition.density,
         "sampling": composition.sampling,
         "players": list(composition.players),
+        "not_measured": {name: reason for name, reason in refused.items() if reason},
     }
-
-
-def _sizes(experiment: Experiment, composition: Composition) -> dict[str, Any]:
-    """Build the model without memory, on torch's meta device, and count."""
-    import torch
-
-    from ..model import Model
-
-    with torch.device("meta"):
-        model = Model(composition)
-    counts = {role: sum(p.numel() for p in part.parameters()) for role, part in {**model.parts(), "loss": model.loss}.items()}
-    train = experiment.spec.train
-    moments = {"sgd": 1}.get(train.optimizer, 2)
-    copies = 1 + 1 + moments + (train.ema is not None)
-    held = 4 * (sum(counts.values()) * copies + composition.data.dims * train.batch_size)
-    return {"parameters": {role: count for role, count in counts.items() if count}, "memory_bytes": held}
 
 
 def _origins(experiment: Experiment) -> Iterator[dict[str, Any]]:
     """Yield each value of the resolved experiment and where it was written, or that it is a default."""
     for path, value in _leaves(experiment.spec.model_dump(mode="json"), ()):
-        place = experiment.document.places.get(path)
-        came = "default" if place is None else place.source + (f":{place.line}" if place.line is not None else "")
-        yield {"path": ".".join(map(str, path)), "value": value, "from": came}
+        yield {"path": ".".join(map(str, path)), "value": value, "from": _origin(experiment, path)}
 
 
-def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def _origin(experiment: Experiment, path: Keys) -> str:
+    places = experiment.document.places
+    place = places.get(path)
+    if place is None and path[-1] == "type":  # a component that was written as its bare name
+        place = places.get(path[:-1])
+    if place is None:
+        return "default"
+    return place.source + (f":{place.line}" if place.line is not None else "")
+
+
+def _leaves(value: Any, path: Keys) -> Iterator[tuple[Keys, Any]]:
     if isinstance(value, Mapping) and value:
         for key, entry in value.items():
             yield from _leaves(entry, (*path, key))
@@ -100,10 +96,24 @@ def _print(outcome: Mapping[str, Any]) -> None:
 
     rows = [[role, name, ", ".join(outcome["traits"].get(role, []))] for role, name in outcome["parts"].items()]
     print_table(["part", "component", "traits"], rows)
-    print_table(["space", ""], [[name, space] for name, space in outcome["spaces"].items()])
-    print(f"density: {outcome['density']}; sampling: {outcome['sampling']}; players: {', '.join(outcome['players'])}")
+    print()
+    print_table(["space", "of"], [[name, space] for name, space in outcome["spaces"].items()])
+    print(f"\ndensity: {outcome['density']}; sampling: {outcome['sampling']}; players: {', '.join(outcome['players'])}")
+    for name, reason in outcome["not_measured"].items():
+        print(f"{name} will not be measured: {reason}")
     if "parameters" in outcome:
-        counts = ", ".join(f"{role} {count:,}" for role, count in outcome["parameters"].items())
-        print(f"parameters: {counts or 'none'}; weights, gradients and optimizer: {outcome['memory_bytes'] / 2**20:.1f} MiB")
-        print("  (activations come on top; they depend on the batch size)")
-        print_table(["value", "", "from"], [[row["path"], str(row["value"]), row["from"]] for row in outcome["values"]])
+        _print_sizes(outcome)
+        print_table(["value", "is", "from"], [[row["path"], _shown(row["value"]), row["from"]] for row in outcome["values"]])
+
+
+def _print_sizes(outcome: Mapping[str, Any]) -> None:
+    counts = ", ".join(f"{role} {count:,}" for role, count in outcome["parameters"].items())
+    kinds = {"weights_bytes": "weights, gradients and optimizer", "activations_bytes": "activations of a step"}
+    known = [f"{kind} {outcome[name] / 2**20:.1f} MiB" for name, kind in kinds.items() if outcome[name] is not None]
+    print(f"parameters: {counts or 'none'}\nmemory: {', '.join(known)}\n")
+
+
+def _shown(value: Any) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

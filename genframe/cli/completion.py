@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Final
 
-SCRIPTS = {
+SCRIPTS: Final = {
     "bash": """_genframe() {
-    COMPREPLY=($(compgen -W "$(genframe completion words "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
+    local line="${COMP_LINE:0:COMP_POINT}"
+    local word="${line##* }" words=(${line% *})
+    COMPREPLY=($(compgen -W "$(genframe completion words "${words[@]:1}" 2>/dev/null)" -- "$word"))
+    [[ $word == *=* ]] && COMPREPLY=("${COMPREPLY[@]#*=}")
 }
 complete -o default -F _genframe genframe
 """,
@@ -36,18 +40,15 @@ def run(options: argparse.Namespace) -> None:
 
 def candidates(typed: list[str]) -> list[str]:
     """Return the words that may follow those ``typed`` after ``genframe``."""
-    from . import COMMANDS, parser
+    from . import COMMANDS, options_of
 
     if not typed or typed[0] not in COMMANDS:
         return list(COMMANDS)
     command = typed[0]
-    subparsers = next(action for action in parser(command)._actions if isinstance(action.choices, dict))
-    options = [text for action in subparsers.choices[command]._actions for text in action.option_strings]
-    return [*_names(command), *options]
+    return [*_names(command), *options_of(command)]
 
 
 def _names(command: str) -> list[str]:
-    from ..composition import SLOTS
     from ..plugins import installed
     from ..specs import KINDS
 
@@ -57,7 +58,19 @@ def _names(command: str) -> list[str]:
         return list(KINDS)
     if command in {"resume", "sample", "reconstruct", "evaluate"}:
         return sorted(str(path.parent) for path in Path("runs").glob("*/experiment.yaml"))
-    if command in {"init", "check", "train", "fit"}:
-        slots = [f"model.{slot}" for slot in SLOTS] if command == "fit" else []
-        return [*sorted(installed().recipes), *slots, *sorted(str(path) for path in Path().glob("*.yaml"))]
+    if command == "init":
+        return sorted(installed().recipes)
+    if command in {"check", "train", "fit"}:
+        files = sorted(str(path) for suffix in ("yaml", "yml", "json") for path in Path().glob(f"*.{suffix}"))
+        return [*sorted(installed().recipes), *files, *_assignments(command)]
     return []
+
+
+def _assignments(command: str) -> list[str]:
+    """Return the slots that ``fit`` takes, or what can be put into each by an override."""
+    from ..composition import SLOTS
+    from ..plugins import installed
+
+    if command == "fit":
+        return [*(f"model.{slot}" for slot in SLOTS), "data"]
+    return [f"model.{slot}={name}" for slot, kind in SLOTS.items() for name in installed().registry(kind).names()]

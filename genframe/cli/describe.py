@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from types import NoneType
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -11,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from ..composition import as_it_comes
-from ..specs import ComponentSpec
+from ..specs import ComponentSpec, Spec
 
 __all__ = ["brief", "full"]
 
@@ -66,7 +67,9 @@ def _field(name: str, field: FieldInfo) -> dict[str, Any]:
         "name": name,
         "type": _type_name(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation),
         "required": field.is_required(),
-        "default": to_jsonable_python(default, exclude_defaults=True),
+        "default": default.model_dump(mode="json", exclude_defaults=True)
+        if isinstance(default, ComponentSpec)
+        else to_jsonable_python(default),
         "description": field.description or "",
     }
 
@@ -77,7 +80,9 @@ def _type_name(annotation: Any) -> str:
     if annotation in NAMES:
         return NAMES[annotation]
     if origin is Annotated:
-        return _type_name(inner[0]) + "".join(_bounds(constraint) for constraint in inner[1:])
+        name, *others = _type_name(inner[0]).split(" or ")
+        bounds = [bound for constraint in inner[1:] for bound in _bounds(constraint)]
+        return " or ".join([f"{name} {', '.join(bounds)}" if bounds else name, *others])
     if origin is Literal:
         return ", ".join(map(str, inner))
     if origin is tuple and inner[1:] == (Ellipsis,):
@@ -90,15 +95,16 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(map(_type_name, inner)))
     if isinstance(annotation, type) and issubclass(annotation, ComponentSpec) and "kind" in annotation.__dict__:
         return f"any {annotation.kind}"
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return annotation.__name__.removesuffix("Spec").lower()
     return str(getattr(annotation, "__name__", annotation))
 
 
-def _bounds(constraint: Any) -> str:
-    """Return `` > 0`` for a bound, or for the bounds that a pydantic field or annotation holds."""
-    nested = "".join(_bounds(part) for part in getattr(constraint, "metadata", ()))
-    found = [f" {sign} {getattr(constraint, name):g}" for name, sign in BOUNDS.items() if _is_number(constraint, name)]
-    return nested + "".join(found)
-
-
-def _is_number(constraint: Any, name: str) -> bool:
-    return isinstance(getattr(constraint, name, None), (int, float))
+def _bounds(constraint: Any) -> Iterator[str]:
+    """Yield ``> 0`` for a bound, or for those that a pydantic field or annotation holds."""
+    for part in getattr(constraint, "metadata", ()):
+        yield from _bounds(part)
+    for name, sign in BOUNDS.items():
+        bound = getattr(constraint, name, None)
+        if isinstance(bound, (int, float)):
+            yield f"{sign} {bound}"

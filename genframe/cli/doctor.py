@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Final
+
+Finding = tuple[str, bool, str]
+
+REQUIREMENT: Final = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[.*?\])?\s*([^;]*?)\s*(;.*)?")
+LEAST: Final = re.compile(r">=\s*([\d.]+)")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,36 +35,16 @@ def run(options: argparse.Namespace) -> int:
     return 0 if all(ok for _, ok, _ in findings) else 1
 
 
-def _findings() -> Iterator[tuple[str, bool, str]]:
+def _findings() -> Iterator[Finding]:
     yield "python", sys.version_info >= (3, 11), platform.python_version()
-    yield from _dependencies()
     yield from _plugins()
+    yield from _dependencies()
     yield from _torch()
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     yield "disk", free > 1, f"{free:.1f} GiB free here"
 
 
-def _dependencies() -> Iterator[tuple[str, bool, str]]:
-    """Compare installed versions with what genframe's own metadata asks for."""
-    from packaging.requirements import Requirement
-
-    for text in metadata.requires("genframe") or ():
-        requirement = Requirement(text)
-        if requirement.marker is not None and not requirement.marker.evaluate():
-            continue
-        try:
-            version = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            yield requirement.name, False, f"not installed, needs {requirement.specifier}"
-            continue
-        yield (
-            requirement.name,
-            requirement.specifier.contains(version, prereleases=True),
-            f"{version}, needs {requirement.specifier}",
-        )
-
-
-def _plugins() -> Iterator[tuple[str, bool, str]]:
+def _plugins() -> Iterator[Finding]:
     from ..plugins import installed
 
     for plugin in installed().plugins:
@@ -65,7 +52,39 @@ def _plugins() -> Iterator[tuple[str, bool, str]]:
         yield f"plugin {plugin.name}", plugin.status != "broken" and not plugin.notes, found
 
 
-def _torch() -> Iterator[tuple[str, bool, str]]:
+def _dependencies() -> Iterator[Finding]:
+    """Compare installed versions with what genframe and each plugin ask for."""
+    from ..plugins import installed
+
+    distributions = dict.fromkeys(["genframe", *(plugin.distribution for plugin in installed().plugins)])
+    texts = [text for distribution in distributions for text in _requirements(distribution)]
+    for text in dict.fromkeys(texts):
+        found = REQUIREMENT.fullmatch(text)
+        if found is not None and not found[3]:  # one with a marker may be for another system
+            yield _dependency(found[1], found[2])
+
+
+def _requirements(distribution: str) -> list[str]:
+    try:
+        return metadata.requires(distribution) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def _dependency(name: str, wanted: str) -> Finding:
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return name, False, f"not installed, needs {name}{wanted}; try: pip install '{name}{wanted}'"
+    least = LEAST.search(wanted)
+    return name, least is None or _release(version) >= _release(least[1]), f"{version}, needs {wanted or 'any'}"
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0]))
+
+
+def _torch() -> Iterator[Finding]:
     try:
         import torch
     except Exception as error:

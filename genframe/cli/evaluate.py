@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from dataclasses import replace
+
+from ..errors import SpecError
+from .runs import add_arguments, opened
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    add_arguments(parser)
     parser.add_argument(
         "--metric", action="append", metavar="NAME_OR_MAPPING", help="metrics/nll or {type: metrics/nll, samples: 10}"
     )
@@ -18,19 +21,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, print, and keep the results in the run's folder."""
+    from ..experiment.folder import RunFolder
     from ..experiment.loading import experiment_from
-    from ..experiment.run import evaluate, load
+    from ..experiment.run import evaluate
     from .output import print_json
 
-    trained = load(options.run)
+    trained = opened(options.run, options.device)
     if options.metric:
         resolved = trained.experiment.model_dump(mode="json")
         assignment = f"evaluate.metrics=[{', '.join(options.metric)}]"
         trained.experiment = experiment_from(resolved, [assignment]).spec
-    evaluation = evaluate(trained, split=options.split)
+    if not trained.experiment.evaluate.metrics:
+        raise SpecError("the experiment names no metrics; name one with --metric, such as --metric metrics/nll")
+    evaluation = evaluate(replace(trained, folder=None), split=options.split)
     if options.json:
         print_json(evaluation.to_dict())
-    elif evaluation.results or evaluation.refused:
-        print(evaluation)
     else:
-        print("the experiment names no metrics; name one with --metric, such as --metric metrics/nll")
+        print(evaluation)
+    # kept only now, so that a folder which cannot be written loses no figure
+    RunFolder(options.run).write_json("results.json", evaluation.to_dict())

@@ -4,60 +4,87 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ..composition import SLOTS
-from ..errors import Problem, SpecError
-from ..specs import ComponentSpec
+from ..errors import DataError, Problem, SpecError
+from ..specs import ComponentSpec, Kind, MetricSpec
+
+if TYPE_CHECKING:
+    from ..experiment.documents import Document
+    from ..experiment.loading import Experiment
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("slot", metavar="SLOT", help=f"one of {', '.join(f'model.{slot}' for slot in SLOTS)}, or within one")
     parser.add_argument("source", metavar="FILE_OR_RECIPE", help="the experiment with the slot")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key.path=value", help="changes to the experiment")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> None:
     """Put each installed component into the slot, with its defaults, and print which pass the check."""
+    from ..experiment import overrides
+    from ..experiment.loading import read_document
     from .output import print_json, print_table
 
-    outcomes = list(_outcomes(options.slot, options.source))
+    document = overrides.apply(read_document(options.source), options.overrides)
+    outcomes = sorted(_outcomes(options.slot, document), key=lambda outcome: bool(outcome[1]))
     if options.json:
         print_json([{"component": name, "fits": not reason, "reason": reason} for name, reason in outcomes])
         return
-    print_table(["component", ""], [[name, f"no: {reason}" if reason else "fits"] for name, reason in outcomes])
+    print_table(["component", "fits"], [[name, f"no: {reason}" if reason else "yes"] for name, reason in outcomes])
 
 
-def _outcomes(slot: str, source: str) -> Iterator[tuple[str, str]]:
-    from ..experiment.loading import read_experiment
-    from ..experiment.spec import check_experiment
+def _outcomes(slot: str, document: Document) -> Iterator[tuple[str, str]]:
+    """Yield each component of the slot's kind, and why it does not fit."""
+    from ..experiment.loading import experiment_from
     from ..plugins import installed
 
-    kind = _kind_at(slot, source)
-    for name in installed().registry(kind).names():
+    for name in installed().registry(_kind_at(slot, document)).names():
         try:
-            check_experiment(read_experiment(source, [f"{slot}={name}"]).spec)
-            yield name, ""
+            yield name, _refusal(slot, experiment_from(document, [f"{slot}={name}"]))
         except SpecError as error:
-            yield name, str(error.problems[0])
+            yield name, str(replace(error.problems[0], source="", line=None, mend=""))
+        except DataError as error:
+            yield name, str(error)
 
 
-def _kind_at(slot: str, source: str) -> Any:
-    """Return the kind of component that ``slot`` takes: a top slot's, or that of the component now in it."""
-    from ..experiment.loading import read_experiment
+def _refusal(slot: str, experiment: Experiment) -> str:
+    """Return why a metric in the slot cannot measure the model, or an empty string.
+
+    :raises SpecError: if the types do not fit.
+    """
+    from ..experiment.spec import check_experiment
+
+    composition = check_experiment(experiment.spec)
+    part = _at(slot, experiment)
+    return part.refusal(composition) if isinstance(part, MetricSpec) else ""
+
+
+def _kind_at(slot: str, document: Document) -> Kind:
+    """Return the kind of component that the slot takes: a top slot's, or that of the component now in it."""
+    from ..experiment.loading import experiment_from
 
     keys = slot.split(".")
     if keys[0] == "model" and len(keys) == 2 and keys[1] in SLOTS:
         return SLOTS[keys[1]]
-    node: Any = read_experiment(source).spec
-    for key in keys:
-        node = (
-            node[int(key)] if isinstance(node, tuple) and key.isdigit() and int(key) < len(node) else getattr(node, key, None)
-        )
-    if not isinstance(node, ComponentSpec):
+    part = _at(slot, experiment_from(document))
+    if not isinstance(part, ComponentSpec):
         slots = ", ".join(f"model.{name}" for name in SLOTS)
-        raise SpecError(
-            Problem(slot, "there is no component in this slot", f"the slots are {slots}, and fields of their components")
-        )
-    return node.kind
+        mend = f"the slots are {slots}, data, and those within their components"
+        raise SpecError(Problem(slot, "there is no component in this slot", mend))
+    return part.kind
+
+
+def _at(slot: str, experiment: Experiment) -> Any:
+    """Return what is at a dotted path in the experiment, or ``None``."""
+    node: Any = experiment.spec
+    for key in slot.split("."):
+        if isinstance(node, tuple):
+            node = node[int(key)] if key.isdigit() and int(key) < len(node) else None
+        else:
+            node = getattr(node, key, None) if key in getattr(type(node), "model_fields", ()) else None
+    return node

@@ -3,23 +3,59 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-
-from .train import finish, reporter
+from typing import cast
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
-    parser.add_argument("overrides", nargs="*", metavar="train.path=value", help="such as train.steps=20000")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="train.path=value", help="such as train.steps=20000")
     parser.add_argument("--require-exact", action="store_true", help="refuse to go on where bits may differ")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON, and no progress")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Go on training."""
+    """Go on training; of a run that is complete, say so and leave it as it is."""
+    from ..experiment.signals import Interrupted
     from ..experiment.training import resume
+    from .output import print_json, say
+    from .runs import opened
+    from .train import finish, longer, outcome, reporter
 
-    with reporter(options.json) as listener:
-        trained = resume(options.run, options.overrides, reporter=listener, require_exact=options.require_exact)
+    if is_complete(options.run, options.overrides):
+        trained = opened(options.run)
+        if options.json:
+            print_json(outcome(trained))
+        else:
+            more = "" if trained.experiment.train.stages else f"; for more of them: genframe {longer(trained)}"
+            print(f"{options.run} is complete, all its {trained.step} steps are made{more}")
+        return
+    try:
+        with reporter(options.json) as listener:
+            trained = resume(options.run, options.overrides, reporter=listener, require_exact=options.require_exact)
+    except Interrupted:
+        say(f"go on with: genframe resume {options.run}")
+        raise
     finish(trained, options.json)
+
+
+def is_complete(folder: Path, assignments: Sequence[str]) -> bool:
+    """Return whether training has come to its end, and the run with ``assignments`` has no more steps.
+
+    :raises RunError: if there is no run.
+    :raises CheckpointError: if no checkpoint is valid.
+    """
+    from ..experiment import checkpoint
+    from ..experiment.folder import RunFolder
+
+    files = RunFolder(folder)
+    spec = files.experiment(assignments).train
+    found = checkpoint.latest(files.checkpoints)
+    state = checkpoint.read(found.path).state if found is not None else {}
+    if not state.get("finished"):
+        return False
+    if not spec.stages:
+        return cast(int, state["step"]) >= spec.steps
+    return state["stage"] == len(spec.stages) - 1 and cast(int, state["stage_step"]) >= (spec.stages[-1].steps or 0)

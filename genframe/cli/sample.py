@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, RunError
+from ..errors import DataError, RunError, SpecError
+from .runs import add_arguments, make_room, opened
+from .values import LARGEST, count, natural, samples_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,60 +17,87 @@ if TYPE_CHECKING:
     from ..experiment.run import Run
     from ..model import Samples
 
+LARGEST_PICTURE = 2**20
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the run's folder")
-    parser.add_argument("-n", type=int, default=64, help="how many samples")
-    parser.add_argument("--seed", type=int, default=0, help="seed; the i-th sample depends on it alone")
-    parser.add_argument("--condition", type=int, metavar="CLASS", help="the class of every sample; all in turn if left out")
-    parser.add_argument("--out", type=Path, help="a .png picture or a .npz file of the samples as array x")
+    add_arguments(parser, optional=True)
+    parser.add_argument("-n", type=count, default=64, help="how many samples")
+    parser.add_argument("--seed", type=natural, default=0, help="seed; the i-th sample depends on it alone")
+    parser.add_argument("--condition", type=natural, metavar="CLASS", help="the class of every sample; all in turn if left out")
+    parser.add_argument(
+        "--out", type=samples_file, metavar="FILE", help="a .png picture, or a .npz file with the samples as its array x"
+    )
     parser.add_argument("--like", type=Path, metavar="PICTURE", help="draw a sample picture again, from what it carries")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
 
 def run(options: argparse.Namespace) -> None:
     """Draw samples and say where they are."""
-    from ..experiment.run import load
     from .output import print_json
 
-    carried = _carried(options) if options.like else {}
-    folder = options.run or (Path(carried["run"]) if carried.get("run") else None)
-    if folder is None:
-        raise RunError("name a run, or a picture with --like")
-    trained = load(folder)
-    if carried:
-        _require_same(trained, carried, options.like)
-        options.seed, options.n, options.condition = carried["seed"], carried["n"], carried.get("class")
-    samples = trained.sample(options.n, _condition(trained, options), seed=options.seed)
-    path = options.out or _default_path(trained, options)
-    _save(path, trained, samples, options.condition)
+    if options.like:
+        trained, wanted = _like(options)
+    elif options.run:
+        trained, wanted = opened(options.run, options.device), _Wanted(options.n, options.seed, options.condition)
+    else:
+        raise SpecError("name a run, or a picture with --like")
+    samples = trained.sample(wanted.n, _condition(trained, wanted), seed=wanted.seed)
+    path = options.out or _default_path(trained, wanted)
+    _save(path, trained, samples, wanted)
     if options.json:
-        print_json({"out": str(path), "n": options.n, "seed": options.seed, "checkpoint": trained.checkpoint})
+        print_json({"out": str(path), "n": wanted.n, "seed": wanted.seed, "checkpoint": trained.checkpoint})
     else:
         print(path)
 
 
-def _carried(options: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Wanted:
+    """Which samples: how many, by which seed, and of which class, if of one."""
+
+    n: int
+    seed: int
+    of_class: int | None
+
+
+def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:
+    """Return the run and the samples of a picture.
+
+    :raises DataError: if the picture does not say them.
+    :raises RunError: if the run is not there any more, or was trained on.
+    """
     from ..picture import read_info
 
-    info = read_info(options.like)
-    wanted = {"run": (str, type(None)), "checkpoint": str, "seed": int, "n": int}
-    for name, kind in wanted.items():
-        if not isinstance(info.get(name), kind):  # type: ignore[arg-type]
-            raise DataError(f"{options.like} does not say the {name} it was drawn with; it was not made by genframe")
-    return info
-
-
-def _require_same(trained: Run, carried: dict[str, Any], picture: Path) -> None:
-    if trained.checkpoint != carried["checkpoint"]:
+    info, picture = read_info(options.like), options.like
+    wanted = _Wanted(_carried(info, "n", picture, 1), _carried(info, "seed", picture), _carried_class(info, picture))
+    if wanted.n > LARGEST_PICTURE:
+        raise DataError(f"{picture} says it is of {wanted.n} samples, more than any picture shows")
+    folder = options.run or Path(str(info.get("run")))
+    if not (folder / "experiment.yaml").is_file():
+        raise RunError(f"the run of {picture} is not in {folder}; say where it is: genframe sample RUN --like {picture}")
+    drawn_on = "cuda" if info.get("device") == "cuda" else "cpu"  # their random numbers differ
+    trained = opened(folder, drawn_on if options.device == "auto" else options.device)
+    if trained.checkpoint != info.get("checkpoint"):
         raise RunError(
-            f"{picture} was drawn from checkpoint {carried['checkpoint'][:12]} at step {carried.get('step')}, "
-            f"the newest of {trained.folder} is {trained.checkpoint[:12]} at step {trained.step}; name the run that it is of"
+            f"{picture} was drawn at step {info.get('step')} from another checkpoint than {folder} now has, "
+            f"which is of step {trained.step}"
         )
+    return trained, wanted
 
 
-def _condition(trained: Run, options: argparse.Namespace) -> Tensor | None:
+def _carried(info: dict[str, Any], name: str, picture: Path, low: int = 0) -> int:
+    value = info.get(name)
+    if type(value) is not int or not low <= value <= LARGEST:
+        raise DataError(f"{picture} is not a picture of samples: it does not say their {name!r}")
+    return value
+
+
+def _carried_class(info: dict[str, Any], picture: Path) -> int | None:
+    return None if info.get("class") is None else _carried(info, "class", picture)
+
+
+def _condition(trained: Run, wanted: _Wanted) -> Tensor | None:
     """Return the condition of each sample: one class for all, or the classes in turn.
 
     :raises DataError: for a class that the model does not have.
@@ -76,35 +106,32 @@ def _condition(trained: Run, options: argparse.Namespace) -> Tensor | None:
 
     from ..experiment.run import default_condition
 
-    turns = default_condition(trained.model, options.n)
-    if options.condition is None:
+    turns = default_condition(trained.model, wanted.n)
+    if wanted.of_class is None:
         return turns
-    space = trained.model.composition.condition
-    size = getattr(space, "size", 0)
-    if turns is None or not 0 <= options.condition < size:
+    size = getattr(trained.model.composition.condition, "size", 0)
+    if turns is None or wanted.of_class >= size:
         has = f"has the classes 0 to {size - 1}" if turns is not None else "is not conditional"
-        raise DataError(f"there is no class {options.condition}: this model {has}")
-    return torch.full_like(turns, options.condition)
+        raise DataError(f"there is no class {wanted.of_class}: this model {has}")
+    return torch.full_like(turns, wanted.of_class)
 
 
-def _default_path(trained: Run, options: argparse.Namespace) -> Path:
+def _default_path(trained: Run, wanted: _Wanted) -> Path:
     folder = trained.folder or Path()
-    of = "" if options.condition is None else f"-class-{options.condition}"
-    return folder / "samples" / f"step-{trained.step:08d}-seed-{options.seed}{of}-n-{options.n}.png"
+    of = "" if wanted.of_class is None else f"-class-{wanted.of_class}"
+    return folder / "samples" / f"step-{trained.step:08d}-seed-{wanted.seed}{of}-n-{wanted.n}.png"
 
 
-def _save(path: Path, trained: Run, samples: Samples, of_class: int | None) -> None:
+def _save(path: Path, trained: Run, samples: Samples, wanted: _Wanted) -> None:
+    from .. import picture
     from ..experiment.folder import storing
 
-    with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_room(path)
     if path.suffix == ".npz":
         import numpy as np
 
         with storing(path):
             np.savez_compressed(path, x=samples.x.cpu().numpy())
         return
-    from .. import picture
-
-    info = trained.picture_info(samples) | ({} if of_class is None else {"class": of_class})
-    picture.save(path, samples.x, samples.space, info)
+    of_class = {} if wanted.of_class is None else {"class": wanted.of_class}
+    picture.save(path, samples.x, samples.space, trained.picture_info(samples) | of_class)

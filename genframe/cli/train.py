@@ -16,20 +16,29 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("source", metavar="FILE_OR_RECIPE", help="a .yaml or .json file, or a recipe's name")
-    parser.add_argument("overrides", nargs="*", metavar="key.path=value", help="such as train.lr=1e-3")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key.path=value", help="such as train.lr=1e-3")
     parser.add_argument("--run", type=Path, help="the run's folder; runs/NAME if left out")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON, and no progress")
 
 
 def run(options: argparse.Namespace) -> None:
     """Train, then say what there is and what to do next."""
-    from ..experiment.loading import read_experiment
-    from ..experiment.training import train
+    from ..experiment.loading import check_placed, read_experiment
 
-    spec = read_experiment(options.source, options.overrides).spec
-    folder = options.run or free_folder(Path("runs"), spec.name)
-    with reporter(options.json) as listener:
-        trained = train(spec, folder=folder, reporter=listener)
+    experiment = read_experiment(options.source, options.overrides)
+    check_placed(experiment)
+
+    from ..experiment.signals import Interrupted
+    from ..experiment.training import train
+    from .output import say
+
+    folder = options.run or free_folder(Path("runs"), experiment.spec.name)
+    try:
+        with reporter(options.json) as listener:
+            trained = train(experiment.spec, folder=folder, reporter=listener)
+    except Interrupted:
+        say(f"go on with: genframe resume {folder}")
+        raise
     finish(trained, options.json)
 
 
@@ -42,36 +51,60 @@ def free_folder(parent: Path, name: str) -> Path:
 
 
 def reporter(quiet: bool) -> AbstractContextManager[Reporter]:
-    """Return who hears of the progress: nobody, a bar on a terminal, or lines."""
-    from ..experiment.reporting import Silent
-    from .output import Bar, Lines
+    """Return who hears of the progress: for messages only, a bar on a terminal, or lines."""
+    from .output import Bar, Lines, Messages
 
     if quiet:
-        return nullcontext(Silent())
+        return nullcontext(Messages())
     return Bar() if sys.stderr.isatty() else nullcontext(Lines())
 
 
 def finish(trained: Run, as_json: bool) -> None:
-    """Print what a run has come to, its evaluation, its picture, and the next three commands."""
+    """Measure a run; print its figures, its picture and three commands that go on from it."""
     from ..experiment.run import evaluate
-    from .output import print_json
+    from .output import print_json, say
 
-    evaluation = evaluate(trained) if trained.experiment.evaluate.metrics else None
-    pictures = sorted((trained.folder / "samples").glob("*.png")) if trained.folder else []
+    spec = trained.experiment.evaluate
+    if spec.metrics and not as_json:
+        say(f"measuring {', '.join(metric.type for metric in spec.metrics)} on the {spec.split} split")
+    evaluation = evaluate(trained) if spec.metrics else None
     if as_json:
-        print_json(
-            {
-                "run": str(trained.folder),
-                "step": trained.step,
-                "picture": str(pictures[-1]) if pictures else None,
-                **(evaluation.to_dict() if evaluation else {}),
-            }
-        )
+        print_json(outcome(trained) | (evaluation.to_dict() if evaluation else {}))
         return
     if evaluation:
         print(evaluation)
-    if pictures:
-        print(f"picture: {pictures[-1]}")
+    if picture(trained):
+        print(f"picture: {picture(trained)}")
     print("next:")
-    for command in ("sample", "evaluate", "resume"):
-        print(f"  genframe {command} {trained.folder}{' train.steps=' + str(2 * trained.step) if command == 'resume' else ''}")
+    for command in next_commands(trained):
+        print(f"  genframe {command}")
+
+
+def outcome(trained: Run) -> dict[str, object]:
+    """Return what ``--json`` prints of every run."""
+    path = picture(trained)
+    return {
+        "run": str(trained.folder),
+        "step": trained.step,
+        "checkpoint": trained.checkpoint,
+        "picture": str(path) if path else None,
+    }
+
+
+def picture(trained: Run) -> Path | None:
+    """Return the picture of the run's last step, if it has one."""
+    path = (trained.folder or Path()) / "samples" / f"step-{trained.step:08d}.png"
+    return path if path.is_file() else None
+
+
+def next_commands(trained: Run) -> list[str]:
+    """Return three commands that go on from the run: samples, what else it can do, and more of it."""
+    folder = trained.folder
+    look = f"evaluate {folder}" if trained.model.encoder is None else f"reconstruct {folder}"
+    staged = bool(trained.experiment.train.stages)
+    return [f"sample {folder} -n 100 --seed 1", look, f"evaluate {folder} --split validation" if staged else longer(trained)]
+
+
+def longer(trained: Run) -> str:
+    """Return the command that trains the run twice as long."""
+    return f"resume {trained.folder} train.steps={2 * trained.step}"

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import PIL.PngImagePlugin  # noqa: F401 - here, so that not every forked child imports it
 import pytest
+import sklearn.datasets  # noqa: F401 - likewise
 import torch
 
 from genframe.experiment import checkpoint as storage
@@ -47,12 +49,22 @@ MODELS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"type": "data/digits", "labels": True},
         {"encoder": GAUSSIAN, "decoder": LOGISTIC, "condition": "core/one_hot", "loss": "vae/elbo"},
     ),
+    "stages": ("data/digits", {**AUTOENCODER, "prior": {"type": "vae/gmm", "components": 3}, "loss": "vae/reconstruction"}),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "stages": {
+        "stages": [
+            {"parts": ["encoder", "decoder"], "steps": 10},
+            {"parts": ["prior"], "fit": True},
+            {"parts": ["prior"], "steps": 22},
+        ]
+    }
 }
 STEPS = 32
 PER_EPOCH = 10  # batches in an epoch
 
 
-def experiment(name: str, **train_fields: Any) -> dict[str, Any]:
+def experiment(name: str) -> dict[str, Any]:
     """Return a tiny experiment with everything on that has a state."""
     data, model = MODELS[name]
     data = {"type": data} if isinstance(data, str) else data
@@ -67,7 +79,7 @@ def experiment(name: str, **train_fields: Any) -> dict[str, Any]:
         "checkpoint_every": 7,
         "validate_every": 16,
         "threads": 1,
-        **train_fields,
+        **SETTINGS.get(name, {}),
     }
     return {"name": name, "data": {**data, "limit": 32 * PER_EPOCH + 60}, "model": model, "train": settings}
 

@@ -1,0 +1,53 @@
+"""What the commands that read a run share: opening it, the device to compute on, and where pictures go."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import StorageError, Unsupported
+
+if TYPE_CHECKING:
+    from ..experiment.run import Run
+
+__all__ = ["add_arguments", "make_room", "opened"]
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Declare the run's folder and the device."""
+    parser.add_argument("run", type=Path, nargs="?" if optional else None, metavar="RUN", help="the run's folder")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU if there is one")
+
+
+def opened(folder: Path, device: str = "cpu") -> Run:
+    """Return the run in ``folder``, and say what was odd about it.
+
+    :raises Unsupported: for a GPU where there is none.
+    """
+    import torch
+
+    from ..experiment.run import load
+    from ..experiment.trainer import pick_device
+    from .output import say
+
+    chosen = pick_device(device)
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise Unsupported("there is no GPU here; choose --device cpu")
+    run = load(folder, device=chosen.type)
+    for note in run.notes:
+        say(note)
+    return run
+
+
+def make_room(path: Path) -> None:
+    """Make the folder of a file that is to be written.
+
+    :raises StorageError: if the volume refuses.
+    """
+    from ..experiment.folder import storing
+
+    if path.parent.exists() and not path.parent.is_dir():
+        raise StorageError(f"{path} cannot be written: {path.parent} is not a folder")
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)

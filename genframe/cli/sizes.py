@@ -1,0 +1,59 @@
+"""How large a model is, counted on torch's meta device, which has shapes and no memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from ..composition import Composition
+from ..experiment.spec import TrainSpec
+from ..model import Model
+from ..roles import Batch
+from ..spaces import Categorical, Space
+
+__all__ = ["sizes"]
+
+
+def sizes(train: TrainSpec, composition: Composition) -> dict[str, Any]:
+    """Return parameters by part, and bytes of memory in training; ``None`` for activations that cannot be told."""
+    with torch.device("meta"):
+        model = Model(composition)
+    counts = {role: sum(p.numel() for p in part.parameters()) for role, part in {**model.parts(), "loss": model.loss}.items()}
+    copies = 2 + (1 if train.optimizer == "sgd" else 2) + (train.ema is not None)  # weight, gradient, moments, average
+    return {
+        "parameters": {role: count for role, count in counts.items() if count},
+        "weights_bytes": 4 * copies * sum(counts.values()),
+        "activations_bytes": _activations(model, composition, train.batch_size),
+    }
+
+
+def _activations(model: Model, composition: Composition, batch_size: int) -> int | None:
+    """Return the bytes that autograd keeps for the backward pass of the player that needs most."""
+    condition = None if composition.condition is None else _batch(composition.condition, batch_size)
+    batch = Batch(_batch(composition.data, batch_size), condition)
+    try:
+        return max(_kept(model, batch, player) for player in composition.players)
+    except (RuntimeError, NotImplementedError):  # a part that looks at values, of which there are none
+        return None
+
+
+def _kept(model: Model, batch: Batch, player: str) -> int:
+    weights = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
+    kept: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage()._cdata not in weights:
+            kept[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    with torch.device("meta"), saved_tensors_hooks(pack, lambda tensor: tensor):
+        model.loss(model, batch, player)
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+def _batch(space: Space, size: int) -> Tensor:
+    dtype = torch.int64 if isinstance(space, Categorical) else torch.float32
+    return torch.empty(size, *space.shape, dtype=dtype, device="meta")

@@ -1,0 +1,392 @@
+"""A model: what every family can do under the same names."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genframe import (
+    Categorical,
+    LogProb,
+    Model,
+    ModelSpec,
+    Real,
+    Samples,
+    Space,
+    SpecError,
+    Unsupported,
+    compose,
+    generator_for,
+)
+from genframe.roles import Batch
+from genframe.traits import Density
+
+PLANE = Real((2,))
+BITS = Real((1, 4, 4), 0, 1, 2)
+GREY = Real((1, 4, 4), 0, 1, 256)
+NOISY = Real((1, 4, 4), 0, 1, 256, True)
+LABELS = Categorical((), 3)
+MLP = {"type": "nets/mlp", "hidden": [8]}
+GAUSSIAN = {"type": "vae/gaussian", "dim": 3, "network": MLP}
+FLOW = {"encoder": "core/identity", "decoder": "core/inverse", "loss": "core/nll"}
+VAE = {
+    "encoder": GAUSSIAN,
+    "decoder": {"type": "vae/bernoulli", "network": MLP},
+    "loss": "vae/elbo",
+    "sampler": {"type": "core/ancestral", "draw": "sample"},
+}
+AUTOENCODER = {"encoder": {**MLP, "dim": 3}, "decoder": MLP, "loss": "vae/reconstruction"}
+
+
+def model(data: Space, parts: dict[str, Any], *, seed: int = 0, **slots: Any) -> Model:
+    """Compose a model with some slots replaced."""
+    spec = ModelSpec.model_validate({**parts, **slots})
+    return compose(spec, data, LABELS if spec.condition is not None else None, seed=seed).eval()
+
+
+def bits(n: int = 5) -> Tensor:
+    """Return a batch of random bits."""
+    return torch.rand(n, *BITS.shape, generator=generator_for("cpu", 1)).round()
+
+
+@pytest.mark.parametrize("k", [1, 5, 64, 65, 100])
+@pytest.mark.parametrize(
+    ("data", "parts"),
+    [(PLANE, FLOW), (BITS, VAE), (BITS, {**VAE, "prior": {"type": "core/model", "model": FLOW}})],
+    ids=["flow", "vae", "nested"],
+)
+def test_a_sample_does_not_depend_on_how_many_are_drawn(data: Space, parts: dict[str, Any], k: int) -> None:
+    """The first k of 130 samples are the k samples, bit for bit, within and across chunks."""
+    drawn = model(data, parts)
+    assert torch.equal(drawn.sample(130, seed=3).x[:k], drawn.sample(k, seed=3).x)
+
+
+def test_samples_depend_on_the_seed_only() -> None:
+    """The same seed gives the same samples whatever torch's global generator is at, another seed gives others."""
+    drawn = model(BITS, VAE)
+    first = drawn.sample(8, seed=1).x
+    torch.rand(7)
+    assert torch.equal(drawn.sample(8, seed=1).x, first)
+    assert not torch.equal(drawn.sample(8, seed=2).x, first)
+
+
+def test_no_two_chunks_are_alike() -> None:
+    """Each chunk has a generator of its own."""
+    x = model(PLANE, FLOW).sample(192).x
+    assert len(torch.unique(x, dim=0)) == 192
+
+
+def test_sampling_leaves_everything_as_it_was() -> None:
+    """Neither torch's global generator, nor the modes of the parts, nor gradients are touched."""
+    drawn = model(BITS, VAE).train()
+    drawn.decoder.eval()
+    before = torch.get_rng_state()
+    x = drawn.sample(3).x
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (drawn.training, drawn.encoder.training, drawn.decoder.training) == (True, True, False)
+    assert not x.requires_grad
+
+
+def test_no_samples_are_an_empty_batch() -> None:
+    """Zero samples have the data's shape."""
+    samples = model(BITS, VAE).sample(0)
+    assert samples.x.shape == (0, *BITS.shape)
+    assert len(samples) == 0
+
+
+def test_samples_say_what_they_are() -> None:
+    """A batch of samples names its space and seed, and is a picture in a notebook."""
+    samples = model(BITS, VAE).sample(3, seed=4)
+    assert repr(samples) == "Samples(3 of Real(1×4×4, 0 to 1, 2 levels), seed 4)"
+    assert (samples._repr_png_() or b"").startswith(b"\x89PNG")
+
+
+CONDITIONAL = {**VAE, "condition": "core/one_hot"}
+
+
+def test_a_sample_follows_its_condition() -> None:
+    """The i-th sample depends on its own condition, not on the others'."""
+    drawn = model(BITS, CONDITIONAL)
+    conditions = torch.arange(9) % 3
+    x = drawn.sample(9, conditions, seed=2).x
+    assert torch.equal(drawn.sample(4, conditions[:4], seed=2).x, x[:4])
+    changed = conditions.clone()
+    changed[1] = 2
+    others = [0, *range(2, 9)]
+    assert torch.equal(drawn.sample(9, changed, seed=2).x[others], x[others])
+
+
+def test_conditions_reach_the_likelihood() -> None:
+    """The bound of a conditional model is of the given class."""
+    drawn = model(BITS, CONDITIONAL)
+    x = bits(2)
+    zero, one = (drawn.log_prob(x, torch.full((2,), label), generator=generator_for("cpu", 0)).nats for label in (0, 1))
+    assert not torch.allclose(zero, one)
+
+
+def test_a_wrong_number_of_conditions_is_refused() -> None:
+    """One condition for each sample."""
+    with pytest.raises(ValueError, match="expected 3 conditions, one for each sample, found 2"):
+        model(BITS, CONDITIONAL).sample(3, torch.zeros(2, dtype=torch.long))
+
+
+@pytest.mark.parametrize("ask", ["sample", "encode", "log_prob"])
+def test_a_conditional_model_asks_for_its_condition(ask: str) -> None:
+    """Whatever is asked of it without one, the message says which condition."""
+    drawn = model(BITS, CONDITIONAL)
+    with pytest.raises(Unsupported, match=r"this model is conditional: give a condition in Categorical\(scalar, 3 values\)"):
+        getattr(drawn, ask)(2 if ask == "sample" else bits(2))
+
+
+def test_an_unconditional_model_leaves_conditions_alone() -> None:
+    """Labels that nothing reads change nothing."""
+    drawn = model(BITS, VAE)
+    assert torch.equal(drawn.encode(bits(), torch.zeros(5, dtype=torch.long)), drawn.encode(bits()))
+
+
+def test_the_exact_density_of_a_standard_normal() -> None:
+    """Identity over N(0, I): -log 2π - |x|²/2, by hand."""
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+    found = model(PLANE, FLOW).log_prob(x)
+    assert (found.kind, found.estimator, found.mass) == ("exact", "change of variables", False)
+    assert found.nats.tolist() == pytest.approx([-math.log(2 * math.pi), -math.log(2 * math.pi) - 12.5])
+
+
+def test_a_lower_bound_says_how_it_was_estimated() -> None:
+    """One draw is the evidence lower bound, more are importance weighting."""
+    drawn = model(BITS, VAE)
+    one, many = drawn.log_prob(bits()), drawn.log_prob(bits(), samples=20)
+    assert (one.kind, one.estimator, one.samples, one.mass) == ("lower bound", "evidence lower bound", 1, True)
+    assert (many.estimator, many.samples) == ("importance weighting", 20)
+    assert one.nats.shape == many.nats.shape == (5,)
+
+
+def test_importance_weights_are_the_terms_of_the_bound() -> None:
+    """log p(x|z) + log p(z) - log q(z|x), computed from the parts with the same draw."""
+    drawn: Any = model(BITS, VAE)
+    x = bits()
+    weights = drawn.log_weights(x, samples=1, generator=generator_for("cpu", 5))
+    posterior = drawn.encoder.posterior(x)
+    z = posterior.rsample(generator_for("cpu", 5))
+    expected = drawn.decoder.likelihood(z).log_prob(x) + drawn.prior.log_prob(z) - posterior.log_prob(z)
+    assert weights.shape == (1, 5)
+    torch.testing.assert_close(weights[0], expected)
+
+
+@torch.no_grad()
+def test_several_draws_keep_data_apart() -> None:
+    """Column i of the weights is of datum i, for each of its draws: reckoned one draw at a time from the parts."""
+    drawn: Any = model(BITS, VAE)
+    x = bits(3)
+    found = drawn.log_weights(x, samples=4, generator=generator_for("cpu", 0))
+    z = drawn.encoder.posterior(x).expand(4).rsample(generator_for("cpu", 0)).reshape(3, 4, 3)
+    for datum in range(3):
+        for draw in range(4):
+            one, code = x[datum : datum + 1], z[datum, draw][None]
+            joint = drawn.decoder.likelihood(code).log_prob(one) + drawn.prior.log_prob(code)
+            expected = joint - drawn.encoder.posterior(one).log_prob(code)
+            torch.testing.assert_close(found[draw, datum], expected[0])
+
+
+@pytest.mark.parametrize(
+    ("data", "parts", "words"),
+    [(BITS, AUTOENCODER, "implicit"), (PLANE, {**FLOW, "decoder": MLP, "loss": "vae/reconstruction"}, "implicit")],
+)
+def test_a_model_without_density_says_why(data: Space, parts: dict[str, Any], words: str) -> None:
+    """The refusal names the kind of density and what a likelihood would need."""
+    with pytest.raises(Unsupported, match=f"the density of this model is {words}: a likelihood needs"):
+        model(data, parts).log_prob(torch.zeros(1, *data.shape))
+
+
+def log_prob(nats: float, space: Space, *, mass: bool) -> LogProb:
+    """Return a log-likelihood of two data that are ``nats`` each."""
+    return LogProb(torch.full((2,), nats), "exact", space, mass, "by hand")
+
+
+@pytest.mark.parametrize(
+    ("nats", "space", "mass", "bits_per_dim"),
+    [
+        (-16 * math.log(2), BITS, True, 1.0),  # a fair coin for each of 16 pixels
+        (-16 * math.log(256), GREY, True, 8.0),  # uniform over the levels
+        (0.0, NOISY, False, 8.0),  # density 1 on [0, 1]: a bin has volume 1/256
+        (16 * math.log(128), NOISY, False, 1.0),  # density 128: half a bit more for each doubling
+        (-2 * math.log(10), Real((2,), 0, 10, 5, True), False, math.log2(5)),  # uniform on [0, 10]: bins of width 2
+        (-3 * math.log(7), Categorical((3,), 7), True, math.log2(7)),
+    ],
+    ids=str,
+)
+def test_bits_per_dimension_by_hand(nats: float, space: Space, mass: bool, bits_per_dim: float) -> None:
+    """Mass divides by dims and log 2; density of dequantised data by the volume of a bin first (Theis et al. 2015)."""
+    assert log_prob(nats, space, mass=mass).bits_per_dim == pytest.approx(bits_per_dim)
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        (PLANE, "have no meaning for continuous data"),
+        (GREY, "need dequantised data under a density"),
+    ],
+)
+def test_bits_per_dimension_are_refused_where_they_mean_nothing(space: Space, words: str) -> None:
+    """A density in the units of the data is no number of bits."""
+    with pytest.raises(Unsupported, match=words):
+        _ = log_prob(-1.0, space, mass=False).bits_per_dim
+
+
+def test_a_uniform_flow_gives_the_levels_bits() -> None:
+    """The whole way, from dequantised data through an exact model, agrees with the formula by hand."""
+    found = model(NOISY, FLOW).log_prob(torch.full((1, 1, 4, 4), 0.5))
+    nats = -8 * math.log(2 * math.pi) - 16 * 0.125
+    assert found.bits_per_dim == pytest.approx(-(nats - 16 * math.log(256)) / (16 * math.log(2)), rel=1e-6)
+    assert found.dequantisation == "uniform"
+
+
+def test_log_probs_add_up_to_one_batch() -> None:
+    """Batches of one protocol are joined; of different ones refused."""
+    joined = log_prob(-1.0, BITS, mass=True) + log_prob(-3.0, BITS, mass=True)
+    assert (len(joined.nats), joined.mean) == (4, -2.0)
+    assert joined.standard_error == pytest.approx(math.sqrt(4 / 3) / 2)
+    with pytest.raises(ValueError, match="different kinds"):
+        _ = log_prob(-1.0, BITS, mass=True) + log_prob(-1.0, GREY, mass=True)
+
+
+@pytest.mark.parametrize(("kind", "sign"), [("exact", "="), ("lower bound", "≥")])
+def test_a_log_prob_shows_its_relation(kind: Any, sign: str) -> None:
+    """Equal, or at least."""
+    assert str(LogProb(torch.tensor([-1.0]), kind, BITS, True, "x")).startswith(f"log p(x) {sign} -1.0000 nats")
+
+
+NESTED = {**VAE, "prior": {"type": "core/model", "model": FLOW}}
+
+
+def test_a_nested_model_is_a_prior_with_its_density() -> None:
+    """The nested model's exact density is the prior's, and its own loss the prior's objective."""
+    drawn: Any = model(BITS, NESTED)
+    code = torch.randn(4, 3, generator=generator_for("cpu", 0))
+    plain: Any = model(BITS, VAE)
+    assert isinstance(drawn.prior, Density)
+    torch.testing.assert_close(drawn.prior.log_prob(code), plain.prior.log_prob(code))
+    torch.testing.assert_close(drawn.prior.objective(code).total, -plain.prior.log_prob(code).mean())
+    assert drawn.prior.players == ("model",)
+
+
+def test_a_nested_model_changes_nothing_but_where_codes_come_from() -> None:
+    """The same weights and noise give the same bound under N(0, I) and under a nested N(0, I)."""
+    plain, nested = model(BITS, VAE), model(BITS, NESTED)
+    found = [m.log_prob(bits(), samples=3, generator=generator_for("cpu", 2)).nats for m in (plain, nested)]
+    torch.testing.assert_close(*found)
+    assert torch.equal(plain.sample(5).x, nested.sample(5).x)
+
+
+def test_a_nested_model_without_density_is_no_density() -> None:
+    """The prior has log_prob only where the nested model's density is exact."""
+    drawn: Any = model(BITS, {**AUTOENCODER, "prior": {"type": "core/model", "model": AUTOENCODER}})
+    assert not isinstance(drawn.prior, Density)
+    assert drawn.sample(2).x.shape == (2, *BITS.shape)
+
+
+def test_a_nested_model_reads_the_outer_context() -> None:
+    """A conditional model within a conditional model gets the context that the outer one encoded."""
+    inner = {**VAE, "decoder": {"type": "vae/normal", "network": MLP}}
+    drawn = model(BITS, {**AUTOENCODER, "condition": "core/one_hot", "prior": {"type": "core/model", "model": inner}})
+    x = [drawn.sample(4, torch.full((4,), label)).x for label in (0, 1)]
+    assert not torch.equal(*x)
+
+
+def test_a_sum_of_losses_adds_weighted_terms() -> None:
+    """Twice the squared error minus the absolute one, and each metric by its name."""
+    squared, absolute = ({"type": "vae/reconstruction", "error": error} for error in ("squared", "absolute"))
+    batch = Batch(bits())
+
+    def total(loss: Any) -> float:
+        drawn = model(BITS, AUTOENCODER, loss=loss)
+        return float(drawn.loss(drawn, batch).total.detach())
+
+    found = total({"type": "core/sum", "terms": [squared, absolute], "weights": [2.0, -1.0]})
+    assert found == pytest.approx(2 * total(squared) - total(absolute))
+    unweighted = total({"type": "core/sum", "terms": [squared, absolute]})
+    assert unweighted == pytest.approx(total(squared) + total(absolute))
+
+
+def test_a_sum_owns_each_parameter_once() -> None:
+    """Terms that share all parts do not give an optimizer a parameter twice."""
+    drawn = model(BITS, AUTOENCODER, loss={"type": "core/sum", "terms": ["vae/reconstruction", "vae/reconstruction"]})
+    owned = list(drawn.loss.player_parameters(drawn, "model"))
+    assert len(owned) == len({id(parameter) for parameter in owned}) == len(drawn.part_parameters())
+
+
+@pytest.mark.parametrize(("parts", "slots"), [(FLOW, {}), (AUTOENCODER, {"decoder": "nets/tied"})], ids=["inverse", "tied"])
+def test_tied_parts_do_not_register_the_encoder_again(parts: dict[str, Any], slots: dict[str, Any]) -> None:
+    """A decoder that uses the encoder owns none of its parameters, so nothing is counted or saved twice."""
+    drawn = model(PLANE, parts, **slots)
+    names = [name for name, _ in drawn.named_modules() if name.startswith("decoder") and "encoder" in name]
+    assert names == []
+    weights = [id(parameter) for part in drawn.parts().values() for parameter in part.parameters()]
+    assert len(weights) == len(set(weights))
+
+
+def test_an_inverse_follows_the_encoder() -> None:
+    """Reconstruction by the inverse is exact."""
+    x = torch.randn(4, 2)
+    assert torch.equal(model(PLANE, FLOW).reconstruct(x), x)
+
+
+def test_composing_leaves_torchs_generator_alone() -> None:
+    """Weights depend on the seed only, and the global generator is as before."""
+    torch.manual_seed(9)
+    before = torch.get_rng_state()
+    first = model(BITS, VAE, seed=4).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(3)
+    again, other = model(BITS, VAE, seed=4).state_dict(), model(BITS, VAE, seed=5).state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_composing_refuses_what_does_not_fit() -> None:
+    """The same check, before anything is built."""
+    with pytest.raises(SpecError, match="needs an encoder with Posterior"):
+        model(BITS, VAE, encoder="nets/mlp")
+
+
+def test_shapes_on_the_way() -> None:
+    """Encode, code, latent, decode and reconstruct keep the batch and the spaces of the composition."""
+    drawn = model(BITS, VAE)
+    x = bits()
+    code = drawn.codes(x)
+    assert code.shape == (5, *drawn.composition.code.shape)
+    assert drawn.latents(code).shape == (5, *drawn.composition.latent.shape)
+    assert drawn.reconstruct(x).shape == drawn.decode(drawn.encode(x)).shape == x.shape
+
+
+def test_parts_are_named_by_their_roles() -> None:
+    """What can be frozen, counted and saved apart."""
+    assert list(model(BITS, CONDITIONAL).parts()) == ["condition", "encoder", "decoder", "prior"]
+    assert list(model(BITS, VAE).parts()) == ["encoder", "decoder", "prior"]
+
+
+def test_generators_of_neighbouring_seeds_are_unrelated() -> None:
+    """Streams of (0, 1), (1, 0) and their neighbours differ; equal seeds give equal streams."""
+    seeds = [(0, 1), (1, 0), (0, 0), (1, 1), (0, 2), (2**40, 0)]
+    streams = [tuple(torch.rand(4, generator=generator_for("cpu", *pair)).tolist()) for pair in seeds]
+    assert len(set(streams)) == len(seeds)
+    assert streams[0] == tuple(torch.rand(4, generator=generator_for("cpu", 0, 1)).tolist())
+
+
+def test_ancestral_sampling_takes_means_or_draws() -> None:
+    """Means of bits lie between the bits that are drawn."""
+    means = model(BITS, VAE, sampler="core/ancestral").sample(20).x
+    draws = model(BITS, VAE).sample(20).x
+    assert ((means > 0) & (means < 1)).all()
+    assert set(draws.unique().tolist()) == {0.0, 1.0}
+
+
+def test_samples_are_of_the_models_space() -> None:
+    """Samples carry the space of the data, for pictures and metrics."""
+    samples = model(GREY, AUTOENCODER).sample(2)
+    assert isinstance(samples, Samples)
+    assert samples.space == GREY
