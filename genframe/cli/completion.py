@@ -68,8 +68,8 @@ def _names(command: str) -> list[str]:
 
 def _assignments(command: str) -> list[str]:
     """Return the slots that ``fit`` takes, or what can be put into each by an override."""
-    from ..composition import SLOTS
     from ..plugins import installed
+    from ..suggestions import SLOTS
 
     if command == "fit":
         return [*(f"model.{slot}" for slot in SLOTS), "data"]

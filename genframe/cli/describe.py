@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from ..composition import as_it_comes
 from ..specs import ComponentSpec, Spec
+from ..suggestions import as_it_comes
 
 __all__ = ["brief", "full"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..composition import SLOTS
 from ..errors import DataError, Problem, SpecError
 from ..specs import ComponentSpec, Kind, MetricSpec
+from ..suggestions import SLOTS
 
 if TYPE_CHECKING:
     from ..experiment.documents import Document

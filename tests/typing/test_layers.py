@@ -12,7 +12,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "genframe"
-TYPING = {"errors", "spaces", "traits", "specs", "recipes", "hookspecs", "registry", "plugins", "composition"}
+TYPING = {
+    "errors",
+    "spaces",
+    "traits",
+    "specs",
+    "recipes",
+    "hookspecs",
+    "registry",
+    "plugins",
+    "needs",
+    "suggestions",
+    "composition",
+}
 MODEL = {"roles", "data", "likelihood", "heads", "picture", "model"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_NAMES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from genframe.composition import SLOTS
 from genframe.experiment.loading import check_placed, read_experiment
 from genframe.plugins import discover
+from genframe.suggestions import SLOTS
 
 SHIPPED = {"core", "data", "metrics", "nets", "vae"}
 
@@ -53,7 +53,7 @@ PROGRAM = """
 import json, sys
 from genframe import DataError, SpecError
 from genframe.experiment.documents import parse
-from genframe.composition import SLOTS
+from genframe.suggestions import SLOTS
 from genframe.experiment.loading import check_placed, experiment_from
 found = {}
 for name, text in json.load(sys.stdin).items():

@@ -1,0 +1,60 @@
+"""Which traits the parts of a model need of each other and do not find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from .specs import ComponentSpec, Role
+from .traits import Trait
+
+if TYPE_CHECKING:
+    from .composition import ModelSpec
+
+__all__ = ["Need", "unmet_needs"]
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the part at ``path`` within ``slot`` needs of ``role``: a trait, or only that there is a part."""
+
+    slot: str
+    path: tuple[str, ...]
+    role: Role
+    trait: Trait | None
+
+
+def unmet_needs(spec: ModelSpec) -> Iterator[Need]:
+    """Yield each trait that a part of the model needs and that the part in that role does not provide."""
+    for slot in ("encoder", "decoder", "prior", "loss", "sampler"):
+        part = cast("ComponentSpec | None", getattr(spec, slot))
+        if part is None:
+            continue
+        for role in part.needed_traits():
+            other = cast("ComponentSpec | None", getattr(spec, role))
+            for trait in _needed(part, role) or (None,):
+                if other is None or (trait is not None and trait not in other.provided_traits()):
+                    yield Need(slot, _within(part, role, trait), role, trait)
+
+
+def _needed(part: ComponentSpec, role: Role) -> tuple[Trait, ...]:
+    needed = part.needed_traits().get(role, ())
+    return needed if isinstance(needed, tuple) else (needed,)
+
+
+def _within(part: ComponentSpec, role: Role, trait: Trait | None) -> tuple[str, ...]:
+    """Return the path to the nested component that has the need, so that the message names it and not its wrapper."""
+    for path, child in _children(part):
+        if role in child.needed_traits() and (trait is None or trait in _needed(child, role)):
+            return (*path, *_within(child, role, trait))
+    return ()
+
+
+def _children(part: ComponentSpec) -> Iterator[tuple[tuple[str, ...], ComponentSpec]]:
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, ComponentSpec):
+            yield (name,), value
+        elif isinstance(value, tuple):
+            yield from (((name, str(i)), entry) for i, entry in enumerate(value) if isinstance(entry, ComponentSpec))
