@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Go on training; of a run that is complete, say so and leave it as it is."""
     from ..experiment.signals import Interrupted
-    from ..experiment.training import resume
+    from ..experiment.training import is_complete, resume
     from .output import print_json, say
     from .runs import opened
     from .train import finish, longer, outcome, reporter
@@ -39,23 +37,3 @@ def run(options: argparse.Namespace) -> None:
         say(f"go on with: genframe resume {options.run}")
         raise
     finish(trained, options.json)
-
-
-def is_complete(folder: Path, assignments: Sequence[str]) -> bool:
-    """Return whether training has come to its end, and the run with ``assignments`` has no more steps.
-
-    :raises RunError: if there is no run.
-    :raises CheckpointError: if no checkpoint is valid.
-    """
-    from ..experiment import checkpoint
-    from ..experiment.folder import RunFolder
-
-    files = RunFolder(folder)
-    spec = files.experiment(assignments).train
-    found = checkpoint.latest(files.checkpoints)
-    state = checkpoint.read(found.path).state if found is not None else {}
-    if not state.get("finished"):
-        return False
-    if not spec.stages:
-        return cast(int, state["step"]) >= spec.steps
-    return state["stage"] == len(spec.stages) - 1 and cast(int, state["stage_step"]) >= (spec.stages[-1].steps or 0)

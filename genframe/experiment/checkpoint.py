@@ -6,34 +6,29 @@
         MANIFEST.json           format version, step, size and sha256 of the two files; written last
 
 A commit writes a temporary folder on the same volume, syncs each file and the folder, renames it, syncs
-the parent, and only then returns and prunes. The tensor file is written and read here rather than by
-``safetensors``: its header must be judged before anything is allocated, each byte is hashed in the pass
-that moves it, and an I/O error keeps its ``errno``. For the same tensors the bytes are those of the
-library, which the tests use as the oracle.
-
-Each of the three files has exactly one spelling for its content. A reader renders what it understood and
-compares the bytes, so duplicate keys, NaN, odd offsets, gaps and padding need no rule of their own.
+the parent, and only then returns and prunes. The ``safetensors`` library makes and reads the content of the
+tensor file; its bytes are written here, so that they are synced and an I/O error keeps its ``errno``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 import reprlib
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import CheckpointError, StorageError
@@ -55,42 +50,33 @@ __all__ = [
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 TensorSpec: TypeAlias = tuple[tuple[int, ...], torch.dtype]
+_Specs: TypeAlias = Mapping[str, TensorSpec]
 
 _FORMAT = 1
 _TENSORS, _STATE, _MANIFEST = "tensors.safetensors", "state.json", "MANIFEST.json"
 _MANIFEST_LIMIT, _STATE_LIMIT, _HEADER_LIMIT = 1 << 12, 1 << 22, 1 << 23
 _DEPTH_LIMIT = 32
 _STEP = re.compile(r"step-([0-9]{8}|[1-9][0-9]{8,17})(\.old)?")
-_DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "F8_E4M3": torch.float8_e4m3fn,
-    "F8_E5M2": torch.float8_e5m2,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U64": torch.uint64,
-    "U32": torch.uint32,
-    "U16": torch.uint16,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
-_CODES = {dtype: code for code, dtype in _DTYPES.items()}
+# What torch, the library and the system raise at content that they cannot take.
+_REFUSALS = (SafetensorError, ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 _quoting = reprlib.Repr()
 _quoting.maxstring = 120
 _quote = _quoting.repr
 
 
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """What one commit stored; ``digest`` is the sha256 of its manifest, and so names its exact content."""
+@dataclass(frozen=True)
+class Stored:
+    """A checkpoint on disk; ``digest`` is the sha256 of its manifest, and so names its exact content."""
 
     path: Path
     step: int
     digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint(Stored):
+    """What one commit stored."""
+
     tensors: dict[str, Tensor]
     state: dict[str, JSON]
 
@@ -101,15 +87,6 @@ class Damaged:
 
     path: Path
     reason: str
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A valid checkpoint on disk; ``digest`` is the one that :func:`read` will give."""
-
-    path: Path
-    step: int
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -125,18 +102,20 @@ def commit(folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mappin
     A checkpoint of the same step is replaced. Afterwards only the ``keep`` newest whole checkpoints and this one
     remain. The tensors may share memory, be strided or lie on any device, and must not change meanwhile.
 
-    :raises CheckpointError: a tensor or the state cannot be stored; nothing was written.
-    :raises StorageError: the volume refused; all earlier checkpoints are as they were, or the message says that
+    :raises CheckpointError: if a tensor or the state cannot be stored; nothing was written.
+    :raises StorageError: if the volume refused; all earlier checkpoints are as they were, or the message says that
         the new one is stored and only the pruning failed.
     """
     if keep < 2:
         raise ValueError(f"keep must be at least 2, so that one checkpoint can be damaged, not {keep}")
-    contents = _contents(tensors, state)
     final = folder / f"step-{step:08d}"
     if not _STEP.fullmatch(final.name):
         raise ValueError(f"a step is a whole number of at most 18 digits, not {step}")
+    contents = {_TENSORS: _tensor_bytes(tensors), _STATE: _state_bytes(state)}
     with _storing(f"cannot store {final}, which needs {needed_bytes(tensors)} bytes"):
-        _make(folder)
+        if not folder.is_dir():
+            folder.mkdir()
+            _sync(folder.parent)
         digest = _store(folder / f".tmp-{final.name}-{secrets.token_hex(4)}", final, step, contents)
     with _storing(f"{final} is stored, but an older checkpoint cannot be removed"):
         _prune(folder, keep, final)
@@ -146,17 +125,15 @@ def commit(folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mappin
 def latest(folder: Path) -> Found | None:
     """Return the newest checkpoint in ``folder`` whose every byte is as it was committed; None if there is none.
 
-    :raises CheckpointError: there are checkpoints, and all are damaged.
+    :raises CheckpointError: if there are checkpoints, and all are damaged.
     """
     damaged: list[Damaged] = []
-    try:
+    with _refusing(f"{folder} cannot be read"):
         paths = _newest_first(folder)
-    except OSError as error:
-        raise CheckpointError(f"{folder} cannot be read: {error.strerror}") from error
     for path in paths:
         try:
-            manifest = _verify(path)
-            return Found(path, manifest.step, manifest.digest, tuple(damaged))
+            found = _verify(path, content=True)
+            return Found(path, found.step, found.digest, tuple(damaged))
         except CheckpointError as error:
             damaged.append(Damaged(path, str(error)))
     if damaged:
@@ -164,32 +141,42 @@ def latest(folder: Path) -> Found | None:
     return None
 
 
-def read(path: Path, *, expect: Mapping[str, TensorSpec] | None = None) -> Checkpoint:
+def read(
+    path: Path,
+    *,
+    expect: Mapping[str, TensorSpec] | None = None,
+    optional: Mapping[str, TensorSpec] | None = None,
+    prefixes: tuple[str, ...] = (),
+) -> Checkpoint:
     """Return the checkpoint at ``path``, its tensors on the CPU.
 
-    ``expect`` gives the shape and dtype of every tensor by name; any difference is found in the file's header,
-    before a tensor is allocated. Without it the size of the file bounds what is allocated.
+    With ``prefixes`` only the tensors whose name starts with one of them are loaded, and what follows is of these.
+    ``expect`` gives the shape and dtype of every tensor by name, ``optional`` those of tensors that may be there
+    besides; any difference is found in the file's header, before a tensor is allocated. Without ``expect`` the size
+    of the file bounds what is allocated.
 
-    :raises CheckpointError: the checkpoint is damaged, hostile, of another format or not what ``expect`` says.
+    :raises CheckpointError: if the checkpoint is damaged, hostile, of another format or not what ``expect`` says.
     """
-    manifest = _manifest(path)
-    with _verified(path / _STATE, manifest.files[_STATE]) as source:
-        if source.left > _STATE_LIMIT:
-            raise CheckpointError(f"{path / _STATE} has {source.left} bytes, more than {_STATE_LIMIT}")
-        text = source.take(source.left)
+    stored, files = _manifest(path)
+    text = _small(path / _STATE, _STATE_LIMIT)
+    _check(path / _STATE, files[_STATE], content=True)
     state = _parse(text, path / _STATE)
-    with _verified(path / _TENSORS, manifest.files[_TENSORS]) as source:
-        specs = _specs(source)
-        if expect is not None:
-            _compare(source.path, specs, {name: (tuple(shape), dtype) for name, (shape, dtype) in expect.items()})
-        tensors = {name: _tensor(source, *spec) for name, spec in specs.items()}
-    return Checkpoint(path, manifest.step, manifest.digest, tensors, state)
+    source = path / _TENSORS
+    _check(source, files[_TENSORS], content=False)
+    _check_header(source)
+    with _refusing(f"{source} cannot be read"), safe_open(source, "pt", backend="pread") as file:
+        names = [name for name in file.keys() if not prefixes or name.startswith(prefixes)]  # noqa: SIM118 - no mapping
+        found = {name: (file.get_slice(name).get_shape(), file.get_slice(name).get_dtype()) for name in names}
+        _compare(source, found, expect, optional or {})
+        _check(source, files[_TENSORS], content=True)
+        tensors = {name: _tensor(file, name) for name in names}
+    return Checkpoint(path, stored.step, stored.digest, tensors, state)
 
 
 def sweep(folder: Path) -> None:
     """Finish what a killed process began in ``folder``; call it under the run's lock, before anything else.
 
-    :raises StorageError: the volume refused.
+    :raises StorageError: if the volume refused.
     """
     with _storing(f"cannot sweep {folder}"):
         for path in _entries(folder):
@@ -204,13 +191,14 @@ def needed_bytes(tensors: Mapping[str, Tensor]) -> int:
 
     A run holds ``keep`` checkpoints and writes the next before it prunes.
     """
-    return len(_header(_specs_of(tensors))) + sum(tensor.nbytes for tensor in tensors.values()) + (1 << 20)
+    described = sum(100 + 6 * len(name) + 20 * tensor.ndim for name, tensor in tensors.items())
+    return described + sum(tensor.nbytes for tensor in tensors.values()) + (1 << 20)
 
 
 def free_space(folder: Path, needed: int) -> None:
     """Check that the volume of ``folder``, which need not exist yet, has ``needed`` bytes to give.
 
-    :raises StorageError: it has fewer.
+    :raises StorageError: if it has fewer.
     """
     with _storing(f"cannot ask for the free space of {folder}"):
         place = next(each for each in (folder, *folder.parents) if each.exists())
@@ -225,70 +213,53 @@ def free_space(folder: Path, needed: int) -> None:
 # What a checkpoint consists of
 
 
-def _contents(tensors: Mapping[str, Tensor], state: Mapping[str, JSON]) -> dict[str, Iterable[bytes | memoryview]]:
-    header = _header(_specs_of(tensors))
-    if len(header) > _HEADER_LIMIT:
-        raise CheckpointError(f"{len(tensors)} tensor names take {len(header)} bytes, more than {_HEADER_LIMIT}")
+def _tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    copies = {}
+    for name, tensor in tensors.items():
+        with _refusing(f"tensor {_quote(name)}, {tensor.dtype} and {tensor.layout}, cannot be stored"):
+            if _code(tensor.dtype) == "F4":
+                raise ValueError("safetensors writes pairs of 4 bits and cannot read them into torch")
+            copies[name] = tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+    with _refusing("the tensors cannot be stored"):
+        data = safetensors.torch.save(copies)
+        length = int.from_bytes(data[:8], "little")
+        if length > _HEADER_LIMIT or "__metadata__" in tensors:
+            raise ValueError(f"their names are reserved or take {length} bytes, more than {_HEADER_LIMIT}")
+    return data
+
+
+def _code(dtype: torch.dtype) -> str:
+    name = str(dtype).removeprefix("torch.")
+    return safetensors.TensorSpec(dtype=name, shape=[], data_ptr=0, data_len=dtype.itemsize).dtype
+
+
+def _state_bytes(state: Mapping[str, JSON]) -> bytes:
     text = _render(dict(state), "the state")
     if len(text) > _STATE_LIMIT:
         raise CheckpointError(f"the state takes {len(text)} bytes, more than {_STATE_LIMIT}; store arrays as tensors")
     if _parse(text, "the state") != state:
         raise CheckpointError("the state would be read back as another one: use str keys and lists, not tuples")
-    return {_TENSORS: _chunks(header, tensors), _STATE: [text]}
-
-
-def _chunks(header: bytes, tensors: Mapping[str, Tensor]) -> Iterator[bytes | memoryview]:
-    yield header
-    for name in _ordered(_specs_of(tensors)):
-        flat = tensors[name].detach().cpu().contiguous().reshape(-1)
-        yield flat.view(torch.uint8).numpy().data
-
-
-def _specs_of(tensors: Mapping[str, Tensor]) -> dict[str, TensorSpec]:
-    for name, tensor in tensors.items():
-        if tensor.dtype not in _CODES or tensor.layout != torch.strided:
-            raise CheckpointError(f"tensor {_quote(name)} cannot be stored: it is {tensor.dtype}, {tensor.layout}")
-    return {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
-
-
-def _ordered(specs: Mapping[str, TensorSpec]) -> list[str]:
-    # Wide items first keep every tensor aligned.
-    return sorted(specs, key=lambda name: (-specs[name][1].itemsize, name))
-
-
-def _nbytes(spec: TensorSpec) -> int:
-    shape, dtype = spec
-    return math.prod(shape) * dtype.itemsize
-
-
-def _header(specs: Mapping[str, TensorSpec]) -> bytes:
-    table, end = {}, 0
-    for name in _ordered(specs):
-        shape, dtype = specs[name]
-        begin, end = end, end + _nbytes(specs[name])
-        table[name] = {"dtype": _CODES[dtype], "shape": list(shape), "data_offsets": [begin, end]}
-    text = _render(table, "the header")
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text
+    return text
 
 
 def _render(value: object, where: object) -> bytes:
-    try:
+    with _refusing(f"{where} is not JSON"):
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{where} is not JSON: {error}") from error
 
 
 def _parse(text: bytes, where: object) -> dict[str, JSON]:
-    try:
-        value = json.loads(text.decode())
-        depth = _depth(value)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{where} is not JSON: {error}") from error
-    if not isinstance(value, dict) or depth > _DEPTH_LIMIT:
-        raise CheckpointError(f"{where} is not a JSON object of at most {_DEPTH_LIMIT} levels")
-    if _render(value, where) != text:
-        raise CheckpointError(f"{where} is not JSON as genframe writes it (duplicate keys, spaces, other spellings)")
+    with _refusing(f"{where} is not JSON"):
+        value = json.loads(text.decode(), object_pairs_hook=_unique)
+        if not isinstance(value, dict) or _depth(value) > _DEPTH_LIMIT:
+            raise ValueError(f"not an object of at most {_DEPTH_LIMIT} levels")
+    _render(value, where)  # refuses what json reads and JSON has not: NaN, infinity and half surrogates
+    return value
+
+
+def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("duplicate keys")
     return value
 
 
@@ -300,35 +271,30 @@ def _depth(value: JSON) -> int:
 # Writing
 
 
-def _make(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir()
-        _sync(folder.parent)
-
-
-def _store(temporary: Path, final: Path, step: int, contents: Mapping[str, Iterable[bytes | memoryview]]) -> str:
+def _store(temporary: Path, final: Path, step: int, contents: Mapping[str, bytes]) -> str:
+    files: JSON = {name: {"size": len(data), "sha256": _sha256(data)} for name, data in contents.items()}
+    manifest = _render({"format": _FORMAT, "step": step, "files": files}, _MANIFEST)
     try:
         temporary.mkdir()
-        files = {name: _write(temporary / name, chunks) for name, chunks in contents.items()}
-        manifest = _write(temporary / _MANIFEST, [_render({"format": _FORMAT, "step": step, "files": files}, _MANIFEST)])
+        for name, data in {**contents, _MANIFEST: manifest}.items():
+            _write(temporary / name, data)
         _sync(temporary)
         _publish(temporary, final)
-        return str(manifest["sha256"])
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    return _sha256(manifest)
 
 
-def _write(path: Path, chunks: Iterable[bytes | memoryview]) -> dict[str, int | str]:
-    size, digest = 0, hashlib.sha256()
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
     with path.open("xb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    return {"size": size, "sha256": digest.hexdigest()}
 
 
 def _publish(temporary: Path, final: Path) -> None:
@@ -344,11 +310,9 @@ def _publish(temporary: Path, final: Path) -> None:
 
 def _settle(aside: Path) -> None:
     final = aside.with_suffix("")
-    if not os.path.lexists(aside):
-        return
-    if os.path.lexists(final):
+    if os.path.lexists(aside) and os.path.lexists(final):
         _discard(aside)
-    else:
+    elif os.path.lexists(aside):
         aside.rename(final)
 
 
@@ -357,16 +321,10 @@ def _prune(folder: Path, keep: int, newest: Path) -> None:
     for path in _newest_first(folder):
         if whole >= keep and path != newest:
             _discard(path)
-        else:
-            whole += _is_whole(path)
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        files = _manifest(path).files
-        return all(_lstat(path / name).st_size == _size(record) for name, record in files.items())
-    except CheckpointError:
-        return False
+            continue
+        with suppress(CheckpointError):
+            _verify(path, content=False)
+            whole += 1
 
 
 def _discard(path: Path) -> None:
@@ -401,32 +359,12 @@ def _storing(what: str) -> Iterator[None]:
 # Reading
 
 
-@dataclass(frozen=True)
-class _Manifest:
-    step: int
-    digest: str
-    files: dict[str, JSON]
-
-
-class _Source:
-    """The bytes of one file, hashed as they are read; ``left`` counts those still to come."""
-
-    def __init__(self, file: BufferedReader, size: int, path: Path) -> None:
-        self.path = path
-        self.left = size
-        self.digest = hashlib.sha256()
-        self._file = file
-
-    def fill(self, buffer: memoryview) -> None:
-        if len(buffer) > self.left or self._file.readinto(buffer) != len(buffer):
-            raise CheckpointError(f"{self.path} ends early")
-        self.left -= len(buffer)
-        self.digest.update(buffer)
-
-    def take(self, count: int) -> bytes:
-        buffer = bytearray(min(count, self.left + 1))
-        self.fill(memoryview(buffer))
-        return bytes(buffer)
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except _REFUSALS as error:
+        raise CheckpointError(f"{what}: {getattr(error, 'strerror', None) or _quote(str(error))}") from error
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -441,115 +379,81 @@ def _newest_first(folder: Path) -> list[Path]:
     return [path for _, path in sorted(named, key=lambda pair: (int(pair[0][1]), pair[0][2] is None), reverse=True)]
 
 
-def _lstat(path: Path) -> os.stat_result:
-    try:
-        return path.lstat()
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _size(record: JSON) -> JSON:
-    return record.get("size") if isinstance(record, dict) else None
-
-
-def _manifest(path: Path) -> _Manifest:
-    name = _STEP.fullmatch(path.name)
-    if not name or not stat.S_ISDIR(_lstat(path).st_mode):
+def _manifest(path: Path) -> tuple[Stored, dict[str, JSON]]:
+    name, where = _STEP.fullmatch(path.name), path / _MANIFEST
+    if not name or path.is_symlink() or not path.is_dir():
         raise CheckpointError(f"{path} is not a checkpoint, a folder with a name like step-00000200")
-    with _opened(path / _MANIFEST) as source:
-        text = source.take(min(source.left, _MANIFEST_LIMIT + 1))
-    if len(text) > _MANIFEST_LIMIT:
-        raise CheckpointError(f"{path / _MANIFEST} has more than {_MANIFEST_LIMIT} bytes")
-    files = _files(_parse(text, path / _MANIFEST), int(name[1]), path / _MANIFEST)
-    return _Manifest(int(name[1]), hashlib.sha256(text).hexdigest(), files)
-
-
-def _files(manifest: dict[str, JSON], step: int, where: Path) -> dict[str, JSON]:
+    text, step = _small(where, _MANIFEST_LIMIT), int(name[1])
+    manifest = _parse(text, where)
     version, files = manifest.get("format"), manifest.get("files")
     if version != _FORMAT:
         raise CheckpointError(f"{where} has format {_quote(version)}; this genframe reads format {_FORMAT}")
-    if not isinstance(files, dict) or set(files) != {_TENSORS, _STATE}:
-        raise CheckpointError(f"{where} must list {_TENSORS} and {_STATE}, not {_quote(files)}")
-    if manifest != {"format": version, "step": step, "files": files}:
-        raise CheckpointError(f"{where} is not the manifest of step {step}")
-    return files
+    expected = _render({"format": _FORMAT, "step": step, "files": files}, where)
+    if not isinstance(files, dict) or files.keys() != {_TENSORS, _STATE} or text != expected:
+        raise CheckpointError(f"{where} is not the manifest of step {step}, as genframe writes it")
+    return Stored(path, step, _sha256(text)), files
 
 
-def _verify(path: Path) -> _Manifest:
-    manifest = _manifest(path)
-    for name, record in manifest.files.items():
-        with _verified(path / name, record) as source:
-            while source.left:
-                source.take(min(source.left, 1 << 20))
-    return manifest
+def _verify(path: Path, *, content: bool) -> Stored:
+    stored, files = _manifest(path)
+    for name, record in files.items():
+        _check(path / name, record, content=content)
+    return stored
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[_Source]:
-    status = _lstat(path)
+def _check(path: Path, record: JSON, *, content: bool) -> None:
+    size, recorded = _size(path), record.get("size") if isinstance(record, dict) else None
+    if size != recorded:
+        raise CheckpointError(f"{path} has {size} bytes, {_MANIFEST} says {_quote(recorded)}")
+    if content:
+        with _refusing(f"{path} cannot be read"), path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if record != {"size": size, "sha256": digest}:
+            raise CheckpointError(f"{path} is damaged: its sha256 differs from {_MANIFEST}")
+
+
+def _size(path: Path) -> int:
+    with _refusing(f"{path} cannot be read"):
+        status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise CheckpointError(f"{path} is not a regular file")
-    try:
-        with path.open("rb") as file:
-            yield _Source(file, status.st_size, path)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    return status.st_size
 
 
-@contextmanager
-def _verified(path: Path, record: JSON) -> Iterator[_Source]:
-    """Yield a file of the recorded size; once it is read, its sha256 must be the recorded one too."""
-    with _opened(path) as source:
-        size = source.left
-        if size != _size(record):
-            raise CheckpointError(f"{path} has {size} bytes, {_MANIFEST} says {_quote(_size(record))}")
-        yield source
-    if record != {"size": size, "sha256": source.digest.hexdigest()}:
-        raise CheckpointError(f"{path} is damaged: its sha256 differs from {_MANIFEST}")
+def _small(path: Path, limit: int) -> bytes:
+    if (size := _size(path)) > limit:
+        raise CheckpointError(f"{path} has {size} bytes, more than {limit}")
+    with _refusing(f"{path} cannot be read"), path.open("rb") as file:
+        return file.read(size)
 
 
-def _specs(source: _Source) -> dict[str, TensorSpec]:
-    """Read the header; return what the rest of the file holds, in the file's order."""
-    prefix = source.take(8)
-    length = int.from_bytes(prefix, "little")
-    if length > _HEADER_LIMIT:
-        raise CheckpointError(f"{source.path} claims a header of {length} bytes")
-    text = source.take(length)
-    specs = {name: _spec(entry, name, source.path) for name, entry in _parse(text.rstrip(b" "), source.path).items()}
-    if _header(specs) != prefix + text or sum(map(_nbytes, specs.values())) != source.left:
-        raise CheckpointError(f"{source.path} has a header that does not fit its data")
-    return specs
+def _check_header(path: Path) -> None:
+    # The library takes headers up to 100 MB, and the last of two tensors of one name.
+    with _refusing(f"{path} cannot be read"), path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _HEADER_LIMIT:
+            raise ValueError(f"claims a header of {length} bytes")
+        _parse(file.read(length), f"the header of {path}")
 
 
-def _spec(entry: JSON, name: str, where: Path) -> TensorSpec:
-    match entry:
-        case {"dtype": str(code), "shape": list(shape)} if code in _DTYPES and len(shape) <= 64:
-            sizes = tuple(size for size in shape if type(size) is int and 0 <= size < 1 << 60)
-            # Torch multiplies sizes in 64 bits even where one of them is 0.
-            if len(sizes) == len(shape) and math.prod(max(size, 1) for size in sizes) < 1 << 60:
-                return sizes, _DTYPES[code]
-    raise CheckpointError(f"{where}: tensor {_quote(name)} needs a known dtype and a possible shape, not {_quote(entry)}")
-
-
-def _compare(path: Path, found: Mapping[str, TensorSpec], expect: Mapping[str, TensorSpec]) -> None:
+def _compare(path: Path, found: Mapping[str, tuple[list[int], str]], expect: _Specs | None, optional: _Specs) -> None:
+    if many := [name for name, (shape, _) in found.items() if len(shape) > 64]:
+        raise CheckpointError(f"{path} has tensors of too many dimensions: {_quote(many)}")
+    if expect is None:
+        return
     if missing := sorted(expect.keys() - found.keys()):
         raise CheckpointError(f"{path} lacks {len(missing)} tensors that are expected: {_quote(missing)}")
-    if strange := sorted(found.keys() - expect.keys()):
+    if strange := sorted(found.keys() - expect.keys() - optional.keys()):
         raise CheckpointError(f"{path} has {len(strange)} tensors that nothing expects: {_quote(strange)}")
-    for name, (shape, dtype) in expect.items():
-        if found[name] != (shape, dtype):
-            has = f"{list(found[name][0])} {found[name][1]}"
-            raise CheckpointError(f"{path}: tensor {_quote(name)} is {has}, expected {list(shape)} {dtype}")
+    for name, (shape, code) in found.items():
+        size, dtype = expect.get(name) or optional[name]
+        if (shape, code) != (list(size), _code(dtype)):
+            raise CheckpointError(f"{path}: tensor {_quote(name)} is {shape} {code}, expected {list(size)} {_code(dtype)}")
 
 
-def _tensor(source: _Source, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    count = _nbytes((shape, dtype))
-    try:
-        flat = torch.empty(count, dtype=torch.uint8, device="cpu")
-    except RuntimeError as error:
-        raise CheckpointError(f"{source.path} has a tensor of {count} bytes, too large for memory") from error
-    source.fill(flat.numpy().data)
+def _tensor(file: Any, name: str) -> Tensor:
+    tensor: Tensor = file.get_tensor(name)
     # A bool with another byte than 0 and 1 is undefined behaviour in the kernels that meet it.
-    if dtype == torch.bool and count and int(flat.max()) > 1:
-        raise CheckpointError(f"{source.path} has a truth value that is neither true nor false")
-    return flat.view(dtype).reshape(shape)
+    if tensor.dtype == torch.bool and tensor.numel() and int(tensor.view(torch.uint8).max()) > 1:
+        raise ValueError(f"tensor {_quote(name)} has a truth value that is neither true nor false")
+    return tensor

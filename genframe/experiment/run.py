@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 
 from .. import __version__
 from ..data import Dataset
-from ..errors import CheckpointError, RunError
+from ..errors import RunError
 from ..model import Model, Samples, build
 from ..roles import MetricResult
 from ..spaces import Categorical
@@ -51,6 +52,7 @@ class Run:
             "experiment": self.experiment.model_dump(mode="json"),
             "step": self.step,
             "checkpoint": self.checkpoint,
+            "device": self.model.device.type,
             "seed": samples.seed,
             "n": len(samples),
         }
@@ -66,10 +68,12 @@ class Run:
 
 
 def default_condition(model: Model, n: int) -> torch.Tensor | None:
-    """Return the classes in turn, ``n`` of them, for a class-conditional model; ``None`` for an unconditional one."""
+    """Return ``n`` conditions to draw under: the classes in turn, or zeros; ``None`` for an unconditional model."""
     space = model.composition.condition
-    if not isinstance(space, Categorical):
+    if space is None:
         return None
+    if not isinstance(space, Categorical):
+        return torch.zeros(n, *space.shape, device=model.device)
     return (torch.arange(n, device=model.device) % space.size).reshape(n, *(1,) * len(space.shape)).expand(n, *space.shape)
 
 
@@ -86,33 +90,21 @@ def load(folder: Path | str, *, device: str = "cpu") -> Run:
     found = storage.latest(files.checkpoints)
     if found is None:
         raise RunError(f"{folder} has no checkpoint yet; train it first: genframe resume {folder}")
-    saved = storage.read(found.path)
     model = build(files.composition(spec))
-    load_weights(model, saved)
+    weights, averages = model.state_dict(), dict(model.named_parameters())
+    expect, optional = specs("model/", weights), specs("ema/", averages)
+    saved = storage.read(found.path, expect=expect, optional=optional, prefixes=("model/", "ema/"))
+    model.load_state_dict({name: saved.tensors.get(f"ema/{name}", saved.tensors[f"model/{name}"]) for name in weights})
     notes = tuple(f"{damaged.path.name} is damaged: {damaged.reason}" for damaged in found.damaged)
     return Run(spec, model.to(device).eval(), files.path, saved.step, saved.digest, files.metrics(), notes)
 
 
-def load_weights(model: Model, saved: storage.Checkpoint) -> None:
-    """Put the checkpoint's weights, averaged ones where it has them, into ``model``.
-
-    :raises CheckpointError: naming the first tensor that is missing or of another shape.
-    """
-    weights = {name.removeprefix("model/"): value for name, value in saved.tensors.items() if name.startswith("model/")}
-    weights |= {name.removeprefix("ema/"): value for name, value in saved.tensors.items() if name.startswith("ema/")}
-    expected = model.state_dict()
-    for name, value in expected.items():
-        if name not in weights:
-            raise CheckpointError(f"{saved.path} has no tensor 'model/{name}', which the model in experiment.yaml has")
-        if weights[name].shape != value.shape or weights[name].dtype != value.dtype:
-            raise CheckpointError(
-                f"{saved.path}: 'model/{name}' is {tuple(weights[name].shape)} {weights[name].dtype}, "
-                f"the model in experiment.yaml needs {tuple(value.shape)} {value.dtype}"
-            )
-    model.load_state_dict({name: weights[name] for name in expected})
+def specs(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, storage.TensorSpec]:
+    """Return what a checkpoint says of ``tensors``, which it holds under ``prefix``."""
+    return {prefix + name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """What was measured, and which metrics have no meaning for the model, with the reason."""
 
@@ -121,15 +113,18 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; figures that are not finite become text, for JSON has no word for them."""
-        rows = [vars(result) for result in self.results]
-        return {"results": [{key: _plain(value) for key, value in row.items()} for row in rows], "refused": self.refused}
+        return {"results": [_plain(vars(result)) for result in self.results], "refused": self.refused}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         refused = [f"{name}: not measured: {reason}" for name, reason in self.refused.items()]
         return "\n".join([*map(str, self.results), *refused])
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -11,7 +11,7 @@ import torch
 from .. import picture
 from ..data import Dataset
 from ..errors import NonFiniteError
-from ..model import build
+from ..model import Model, build
 from . import checkpoint as storage
 from . import environment
 from .folder import Row, RunFolder
@@ -19,12 +19,12 @@ from .loading import experiment_from, read_experiment
 from .lock import RunLock
 from .randomness import fork_rng
 from .reporting import Reporter, Silent
-from .run import PICTURE_COUNT, Run, default_condition
+from .run import PICTURE_COUNT, Run, default_condition, load, specs
 from .signals import stop_request
 from .spec import ExperimentSpec, check_experiment
 from .trainer import Trainer
 
-__all__ = ["resume", "train"]
+__all__ = ["is_complete", "resume", "train"]
 
 MOST_ROLLBACKS = 3
 
@@ -55,7 +55,8 @@ class Recorder:
         """Draw samples into samples/, with what is needed to draw them again."""
         if self.files is None:
             return
-        self.run.step = trainer.progress.step
+        if self.run.step != trainer.progress.step:  # the last checkpoint is of other weights than the picture
+            self.run.step, self.run.checkpoint = trainer.progress.step, ""
         samples = trainer.model.sample(PICTURE_COUNT, default_condition(trainer.model, PICTURE_COUNT))
         path = self.files.samples / f"step-{self.run.step:08d}.png"
         picture.save(path, samples.x, samples.space, self.run.picture_info(samples))
@@ -110,12 +111,16 @@ def resume(
     :raises CheckpointError: if no checkpoint is valid.
     """
     files, reporter = RunFolder(folder), reporter or Silent()
+    if is_complete(folder, assignments):
+        run = load(folder)
+        reporter.message(f"{folder} is complete at step {run.step}; to go on, give it more: train.steps={2 * run.step}")
+        return run
     spec = files.experiment(assignments)
     run = Run(spec, build(check_experiment(spec), seed=spec.train.seed), files.path)
     dataset = data or spec.data.load()
     with RunLock(files.path):
         storage.sweep(files.checkpoints)
-        saved = _newest(files, reporter)
+        saved = _newest(files, run.model, reporter)
         thread_count = spec.train.threads or torch.get_num_threads()
         if saved is not None:
             described = cast("dict[str, Any]", saved.state["environment"])
@@ -124,14 +129,45 @@ def resume(
         return _continue(run, dataset, reporter, saved, thread_count)
 
 
-def _newest(files: RunFolder, reporter: Reporter) -> storage.Checkpoint | None:
+def is_complete(folder: Path | str, assignments: Sequence[str] = ()) -> bool:
+    """Return whether the run, with ``assignments``, has made every step and fit of its stages.
+
+    :raises RunError: if there is no run.
+    :raises CheckpointError: if no checkpoint is valid.
+    """
+    files = RunFolder(folder)
+    spec = files.experiment(assignments).train
+    found = storage.latest(files.checkpoints)
+    if found is None:
+        return False
+    if not spec.stages:
+        return found.step >= spec.steps
+    state, last = storage.read(found.path).state, spec.stages[-1]
+    # a stage that fits the prior has one checkpoint, at its end
+    return state["stage"] == len(spec.stages) - 1 and (last.fit or cast(int, state["stage_step"]) >= (last.steps or 0))
+
+
+def _newest(files: RunFolder, model: Model, reporter: Reporter) -> storage.Checkpoint | None:
     """Return the newest valid checkpoint, if there is any, and say which newer ones were passed over."""
     found = storage.latest(files.checkpoints)
     if found is None:
         return None
     for damaged in found.damaged:
         reporter.message(f"{damaged.path.name} is damaged ({damaged.reason}); going on from {found.path.name}")
-    return storage.read(found.path)
+    return storage.read(found.path, expect=specs("model/", model.state_dict()), optional=_besides(model))
+
+
+def _besides(model: Model) -> dict[str, storage.TensorSpec]:
+    """Return what a checkpoint may hold beside the weights: their averages, optimizer moments, and generators."""
+    weights: dict[str, torch.Tensor] = dict(model.named_parameters())
+    shaped = ("exp_avg", "exp_avg_sq", "momentum_buffer")
+    moments = {f"{name}/{moment}": weight for name, weight in weights.items() for moment in shaped}
+    moments |= {f"{name}/step": torch.zeros(()) for name in weights}
+    generators = {"torch": torch.get_rng_state(), "cuda": torch.empty(16, dtype=torch.uint8)}
+    besides = specs("ema/", weights) | specs("rng/", generators)
+    for player in {*model.composition.players, *model.prior.players}:
+        besides |= specs(f"optimizer/{player}/", moments)
+    return besides
 
 
 def _as_spec(experiment: ExperimentSpec | Mapping[str, Any] | str) -> ExperimentSpec:
@@ -145,18 +181,13 @@ def _continue(run: Run, data: Dataset, reporter: Reporter, saved: storage.Checkp
     described = environment.describe(thread_count)
     spec = run.experiment.train
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with environment.threads(thread_count), fork_rng(device), stop_request() as stop:
-        torch.manual_seed(spec.seed)
+    with environment.threads(thread_count), fork_rng(device, spec.seed), stop_request() as stop:
         trainer = Trainer(spec, run.model, data, Recorder(run, described), reporter, stop)
         if saved is not None:
             trainer.restore(saved.tensors, saved.state)
             run.step, run.checkpoint = saved.step, saved.digest
         _prepare_folder(run, trainer, data, described)
-        if trainer.done:
-            reporter.message(f"complete at step {run.step}: nothing is left to do; give it more steps with train.steps")
-            trainer.settle()
-        else:
-            _run_with_rollback(trainer, run, reporter)
+        _run_with_rollback(trainer, run, reporter)
     return run
 
 

@@ -34,6 +34,7 @@ DTYPES = [
     torch.uint16,
     torch.uint8,
     torch.bool,
+    torch.complex64,
 ]
 
 
@@ -136,8 +137,12 @@ def test_safetensors_reads_the_tensor_file(tmp_path: Path, dtype: torch.dtype) -
 @pytest.mark.parametrize(
     ("tensors", "state", "said"),
     [
-        ({"t": torch.zeros(2, dtype=torch.complex64)}, {}, "complex64"),
-        ({"t": torch.zeros(2).to_sparse()}, {}, "sparse"),
+        ({"t": torch.zeros(2, dtype=torch.complex128)}, {}, "'t'.*complex128"),
+        ({"t": torch.zeros(2).to_sparse()}, {}, "'t'.*sparse_coo"),
+        ({"t": torch.zeros(2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)}, {}, "'t'.*4 bits"),
+        ({"t": torch.zeros(2, device="meta")}, {}, "'t'.*meta"),
+        ({"__metadata__": torch.zeros(1)}, {}, "names are reserved"),
+        ({"\ud800": torch.zeros(1)}, {}, "surrogates"),
         ({}, {"loss": float("nan")}, "not JSON"),
         ({}, {"loss": float("inf")}, "not JSON"),
         ({}, {"rng": (1, 2)}, "tuples"),
@@ -147,7 +152,7 @@ def test_safetensors_reads_the_tensor_file(tmp_path: Path, dtype: torch.dtype) -
         ({}, {"lone": "\ud800"}, "not JSON"),
         ({}, {"deep": json.loads("[" * 40 + "]" * 40)}, "levels"),
         ({}, {"long": "x" * (1 << 22)}, "as tensors"),
-        ({"x" * (1 << 23): torch.zeros(1)}, {}, "tensor names"),
+        ({"x" * (1 << 23): torch.zeros(1)}, {}, "names are reserved or take"),
     ],
 )
 def test_what_could_not_be_read_back_is_not_written(tmp_path: Path, tensors: dict, state: dict, said: str) -> None:
@@ -299,8 +304,8 @@ def test_all_damaged_is_an_error_that_names_each(tmp_path: Path) -> None:
     [
         ({"a": ((2,), torch.float32)}, "1 tensors that nothing expects.*'b'"),
         ({"a": ((2,), torch.float32), "b": ((), torch.int64), "c": ((), torch.int64)}, "lacks 1 .*'c'"),
-        ({"a": ((3,), torch.float32), "b": ((), torch.int64)}, r"'a' is \[2\] torch.float32, expected \[3\] torch.float32"),
-        ({"a": ((2,), torch.float64), "b": ((), torch.int64)}, "expected.*float64"),
+        ({"a": ((3,), torch.float32), "b": ((), torch.int64)}, r"'a' is \[2\] F32, expected \[3\] F32"),
+        ({"a": ((2,), torch.float64), "b": ((), torch.int64)}, r"'a' is \[2\] F32, expected \[2\] F64"),
         ({"a": ((2, 1), torch.float32), "b": ((), torch.int64)}, "expected"),
     ],
 )
@@ -316,6 +321,28 @@ def test_what_is_expected_is_read(tmp_path: Path) -> None:
     tensors = of_step(4)
     path = commit(tmp_path, 4, tensors, {}).path
     assert read(path, expect={name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}).step == 4
+
+
+def test_only_what_is_asked_for_is_loaded(tmp_path: Path) -> None:
+    """With ``prefixes`` other tensors are neither loaded nor compared; a prefix that nothing has gives nothing."""
+    path = commit(tmp_path, 4, of_step(4), {"k": 1}).path
+    some = read(path, expect={"model/weight": ((3, 2), torch.float32)}, prefixes=("model/", "ema/"))
+    assert some.tensors.keys() == {"model/weight"}
+    assert (some.state, some.digest) == ({"k": 1}, read(path).digest)
+    assert read(path, expect={}, prefixes=("ema/",)).tensors == {}
+    with pytest.raises(CheckpointError, match=r"lacks 1 .*'rng/torch'"):
+        read(path, expect={"rng/torch": ((1,), torch.int64)}, prefixes=("model/",))
+
+
+def test_optional_tensors_may_be_there_and_must_then_fit(tmp_path: Path) -> None:
+    """What ``optional`` gives can be absent; where it is there, its shape and dtype are compared."""
+    path = commit(tmp_path, 4, of_step(4), {}).path
+    expect, fits = {"model/weight": ((3, 2), torch.float32)}, {"rng/torch": ((1,), torch.int64), "ema/x": ((), torch.int64)}
+    assert read(path, expect=expect, optional=fits).step == 4
+    with pytest.raises(CheckpointError, match=r"'rng/torch' is \[1\] I64, expected \[2\] I64"):
+        read(path, expect=expect, optional={"rng/torch": ((2,), torch.int64)})
+    with pytest.raises(CheckpointError, match=r"nothing expects.*'rng/torch'"):
+        read(path, expect=expect, optional={})
 
 
 def test_sweep_removes_leftovers_and_nothing_else(tmp_path: Path) -> None:
@@ -363,12 +390,13 @@ def test_free_space_says_needed_and_available(tmp_path: Path) -> None:
         free_space(tmp_path / "not" / "yet", available * 2)
 
 
-def test_needed_bytes_bounds_what_a_commit_writes(tmp_path: Path) -> None:
-    """The bytes on disk are within one MiB below ``needed_bytes``."""
-    tensors = {f"model/{n}": torch.zeros(n, 1000) for n in range(50)}
+@pytest.mark.parametrize("name", ["model/", "\x01" * 40_000, "\U0001f600" * 40_000], ids=["plain", "escaped", "wide"])
+def test_needed_bytes_bounds_what_a_commit_writes(tmp_path: Path, name: str) -> None:
+    """The bytes on disk are below ``needed_bytes``, for plain names by at most one MiB and what describes each tensor."""
+    tensors = {f"{name}{n}": torch.zeros(n, 1000) for n in range(30)}
     path = commit(tmp_path, 1, tensors, {"some": "state"}).path
     used = sum(file.stat().st_size for file in path.iterdir())
-    assert used <= needed_bytes(tensors) <= used + (1 << 20)
+    assert used <= needed_bytes(tensors) <= used + (1 << 20) + 30 * (150 + 6 * len(name))
 
 
 def test_the_public_names_are_sorted_and_exist() -> None:

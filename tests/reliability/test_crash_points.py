@@ -287,7 +287,7 @@ def test_a_tensor_that_memory_cannot_hold_is_a_checkpoint_error(tmp_path: Path) 
     def body() -> None:
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (taken + (1 << 25), taken + (1 << 25)))
-        with pytest.raises(CheckpointError, match="too large for memory"):
+        with pytest.raises(CheckpointError, match=r"tensors\.safetensors cannot be read.*Cannot allocate memory"):
             read(path)
 
     assert in_child(body) == DONE
