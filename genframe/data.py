@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import torch
@@ -29,7 +29,8 @@ class Split:
     """One split of a data set, stored compactly; ``prepare`` turns stored values into the data's space.
 
     ``stored``: (N, ...); ``condition``: (N, ...) or ``None``. ``protocol`` says what a result depends on
-    besides the data: split, seed, binarisation, dequantisation.
+    besides the data: split, seed, binarisation, dequantisation. ``augment`` prepares what a loss is trained
+    on, and nothing else: a prior that is fitted to codes, or a metric's reference, sees the data as they are.
     """
 
     name: str
@@ -37,14 +38,22 @@ class Split:
     condition: Tensor | None = None
     prepare: Prepare = as_stored
     protocol: Mapping[str, Any] = field(default_factory=dict)
+    augment: Prepare | None = None
 
     def __len__(self) -> int:
         return len(self.stored)
 
     def batch(self, indices: Tensor | slice, generator: Generator | None = None) -> Batch:
         """Return the prepared data at ``indices``; ``generator`` draws binarisation or dequantisation."""
+        return self._prepared(self.prepare, indices, generator)
+
+    def training_batch(self, indices: Tensor) -> Batch:
+        """Return the data at ``indices`` as a loss is trained on them, drawn by torch's global generator."""
+        return self._prepared(self.augment or self.prepare, indices, None)
+
+    def _prepared(self, prepare: Prepare, indices: Tensor | slice, generator: Generator | None) -> Batch:
         condition = self.condition[indices] if self.condition is not None else None
-        return Batch(self.prepare(self.stored[indices], generator), condition)
+        return Batch(prepare(self.stored[indices], generator), condition)
 
     def batches(self, size: int, generator: Generator | None = None) -> Iterator[Batch]:
         """Yield the whole split in order, in batches of ``size``."""
@@ -54,7 +63,7 @@ class Split:
     def to(self, device: torch.device | str) -> Split:
         """Return the split with its tensors on ``device``."""
         condition = self.condition.to(device) if self.condition is not None else None
-        return Split(self.name, self.stored.to(device), condition, self.prepare, self.protocol)
+        return replace(self, stored=self.stored.to(device), condition=condition)
 
 
 def data_digest(*tensors: Tensor | None) -> str:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from genframe import ComponentSpec, hookimpl
 
+from .augmentation import Augmentation
 from .specs import Digits, Idx, Images, Npz, Table, Toy
 
 if TYPE_CHECKING:
     from .memory import from_tensors
 
-__all__ = ["Digits", "Idx", "Images", "Npz", "Table", "Toy", "from_tensors"]
+__all__ = ["Augmentation", "Digits", "Idx", "Images", "Npz", "Table", "Toy", "from_tensors"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, PlainSerializer, PositiveInt, model_
 
 from genframe import DatasetSpec, Real
 
+from .augmentation import Augmentation
+
 __all__ = ["DataPath", "DataSpec", "ImageSpec", "Layout", "Share", "SplitBy"]
 
 Layout: TypeAlias = Literal["vector", "NL", "NCL", "NLC", "NHW", "NCHW", "NHWC", "NDHW", "NCDHW", "NDHWC"]
@@ -52,6 +54,9 @@ class ImageSpec(DataSpec):
     )
     dequantise: bool = Field(default=False, description="add uniform noise of one bin, so that densities have a meaning")
     range: Literal["0..1", "-1..1"] = Field(default="0..1", description="the values of the lowest and the highest level")
+    augment: Augmentation | None = Field(
+        default=None, description="random affine maps of training images, before all other preparation; none if left out"
+    )
 
     @model_validator(mode="after")
     def _one_preparation(self) -> ImageSpec:
@@ -61,6 +66,10 @@ class ImageSpec(DataSpec):
             )
         if self.binarise != "none" and self.range != "0..1":
             raise ValueError(f"binarised data are 0 and 1; leave range: {self.range} or binarise: {self.binarise} out")
+        if self.binarise == "static" and self.augment is not None:
+            raise ValueError(
+                "binarise: static draws images once and augment moves them; say binarise: dynamic, or leave one out"
+            )
         return self
 
     @property

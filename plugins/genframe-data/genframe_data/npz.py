@@ -160,7 +160,7 @@ def space(spec: Npz) -> Space:
             )
     if dtype.kind != "f":
         return spec.prepared_space(shape, 2 if dtype.kind == "b" else 256)
-    if spec.binarise != "none" or spec.dequantise or spec.range != "0..1":
+    if spec.binarise != "none" or spec.dequantise or spec.range != "0..1" or spec.augment is not None:
         raise DataError(f"{path}: {spec.array}: expected uint8 or bool to prepare, found {dtype}; floats are taken as they are")
     return Real(shape)
 

@@ -142,6 +142,12 @@ class Npz(ImageSpec):
     split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
 
     @model_validator(mode="after")
+    def _images_where_moved(self) -> Npz:
+        if self.augment is not None and self.layout not in ("NHW", "NCHW", "NHWC"):
+            raise ValueError(f"augment moves images, found layout: {self.layout}; say NHW, NCHW or NHWC, or leave augment out")
+        return self
+
+    @model_validator(mode="after")
     def _labels_where_arrays(self) -> Npz:
         for split, array, labels in (
             ("validation", self.validation, self.validation_labels),

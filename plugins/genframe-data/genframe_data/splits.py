@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genframe import DataError, Dataset, Prepare, Space, Split, data_digest
 
+from .affine import Augmented
 from .bases import ImageSpec, SplitBy
 from .prepare import Binarised, Dequantised, Scaled
 
@@ -109,7 +110,11 @@ def image_dataset(
             "binarisation": binarisation,
             "dequantisation": "uniform" if spec.dequantise else "none",
         }
-        splits[name] = Split(name, stored, part.labels, prepare, stamp)
+        augment = None
+        if spec.augment is not None and name == "train":
+            stamp["augmentation"] = spec.augment.model_dump(mode="json")
+            augment = Augmented(spec.augment, prepare, rounded=spec.binarise != "dynamic")
+        splits[name] = Split(name, stored, part.labels, prepare, stamp, augment)
     return Dataset(spec.prepared_space(tuple(raw[0].shape[1:]), levels), splits, classes)
 
 
