@@ -26,11 +26,18 @@ class WeightAverage:
         self._live: list[Tensor] = [parameter for _, parameter in named]
         self._average = [parameter.detach().clone() for parameter in self._live]
 
+    @torch.no_grad()
     def update(self) -> None:
         """Move the average towards the present weights."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         torch._foreach_lerp_(self._average, self._live, 1 - decay)
         self.updates += 1
+
+    @torch.no_grad()
+    def restart(self) -> None:
+        """Begin anew at the present weights."""
+        torch._foreach_copy_(self._average, self._live)
+        self.updates = 0
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -42,14 +42,20 @@ def compare(saved: Mapping[str, Any], thread_count: int, reporter: Reporter, *, 
 
     :raises CheckpointError: with ``require_exact``, where anything differs.
     """
-    present = {**_decisive(), "threads": thread_count}
-    different = [f"{name} was {saved.get(name)} and is {value}" for name, value in present.items() if saved.get(name) != value]
+    before, now = _flat(saved), _flat({**_decisive(), "threads": thread_count})
+    names = [name for name in (now | before) if before.get(name) != now.get(name)]
+    different = [f"{name} was {before.get(name, 'absent')} and is {now.get(name, 'absent')}" for name in names]
     if not different:
         return
     message = f"going on, but not bit for bit: {'; '.join(different)}"
     if require_exact:
         raise CheckpointError(message.replace("going on, but not", "cannot go on"))
     reporter.message(message)
+
+
+def _flat(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures on which bits depend, each plugin's version beside them."""
+    return {name: described.get(name) for name in ("torch", "device", "threads")} | dict(described.get("plugins", {}))
 
 
 @contextmanager

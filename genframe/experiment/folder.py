@@ -6,6 +6,7 @@ run/  experiment.yaml  spaces.json  environment.json  metrics.jsonl  results.jso
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 from .. import __version__
 from ..composition import Composition, check
-from ..errors import DataError, RunError, StorageError
+from ..errors import DataError, RunError, SpecError, StorageError
 from ..spaces import space_from_dict
 from .documents import dump, parse
 from .loading import read_experiment
@@ -86,16 +87,17 @@ class RunFolder:
         path = self.path / "spaces.json"
         try:
             spaces = cast("dict[str, Any]", parse(path.read_text(encoding="utf-8"), str(path), "json").value)
-            condition = spaces["condition"]
-            return check(spec.model, space_from_dict(spaces["data"]), space_from_dict(condition) if condition else None)
-        except (OSError, KeyError, TypeError, DataError) as error:
+            data = space_from_dict(spaces["data"])
+            condition = space_from_dict(spaces["condition"]) if spaces["condition"] else None
+        except (OSError, ValueError, LookupError, TypeError, DataError, SpecError) as error:
             raise RunError(f"{path} does not say what data the model is for: {error}") from None
+        return check(spec.model, data, condition)
 
     def append_metrics(self, row: Row) -> None:
         """Add a line to metrics.jsonl."""
         path = self.path / "metrics.jsonl"
         with storing(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(_line(row))
 
     def metrics(self) -> list[Row]:
         """Return the rows of metrics.jsonl; a last line that a crash left incomplete is passed over."""
@@ -108,7 +110,7 @@ class RunFolder:
     def cut_metrics(self, step: int) -> list[Row]:
         """Drop the rows that were logged after ``step`` and return the others."""
         rows = [row for row in self.metrics() if row["step"] <= step]
-        self.write("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        self.write("metrics.jsonl", "".join(map(_line, rows)))
         return rows
 
     def write_json(self, name: str, value: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -127,9 +129,16 @@ class RunFolder:
             temporary.replace(path)
 
 
+def _line(row: Row) -> str:
+    """Return a row as a line of JSON, which has no word for NaN and infinity: they are null."""
+    return json.dumps({name: value if math.isfinite(value) else None for name, value in row.items()}) + "\n"
+
+
 def _row(line: str) -> Row | None:
     try:
         row = json.loads(line)
     except json.JSONDecodeError:
         return None
-    return row if isinstance(row, dict) and "step" in row else None
+    if not isinstance(row, dict) or "step" not in row:
+        return None
+    return {name: math.nan if value is None else value for name, value in row.items()}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..roles import Batch, LossOutput
 from .objective import Objective
 
-__all__ = ["all_finite", "diagnosis", "first_nonfinite_parameter"]
+__all__ = ["all_finite", "diagnosis", "first_nonfinite", "first_nonfinite_parameter"]
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
@@ -20,6 +20,15 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     if not floating:
         return True
     return bool(torch.isfinite(torch.stack(torch._foreach_norm(floating, float("inf")))).all())
+
+
+def first_nonfinite(module: nn.Module) -> str | None:
+    """Return the name of the first parameter that holds NaN or infinity, or of a buffer with NaN.
+
+    Infinity in a buffer may be meant: masks have it.
+    """
+    with_nan = (name for name, buffer in module.named_buffers() if bool(torch.isnan(buffer).any()))
+    return first_nonfinite_parameter(module) or next(with_nan, None)
 
 
 def first_nonfinite_parameter(module: nn.Module, *, gradients: bool = False) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from ..model import Model
 from ..roles import Batch, LossOutput
 from .spec import PartName
 
-__all__ = ["Objective"]
+__all__ = ["Objective", "mean_output"]
 
 
 class Objective(nn.Module):
@@ -31,11 +31,13 @@ class Objective(nn.Module):
         """The players, in the order of their steps."""
         return self.model.prior.players if self.prior_alone else self.model.composition.players
 
-    def player_parameters(self, player: str) -> Iterable[nn.Parameter]:
-        """Return the parameters that ``player`` owns."""
+    def player_parameters(self, player: str) -> list[nn.Parameter]:
+        """Return the parameters that ``player`` owns and that are not frozen, each once."""
         if self.prior_alone:
-            return self.model.prior.player_parameters(player)
-        return self.model.loss.player_parameters(self.model, player)
+            owned = self.model.prior.player_parameters(player)
+        else:
+            owned = self.model.loss.player_parameters(self.model, player)
+        return [parameter for parameter in dict.fromkeys(owned) if parameter.requires_grad]
 
     def set_training(self) -> None:
         """Put the parts that learn into training mode, with gradients, and freeze the others."""
@@ -53,3 +55,9 @@ class Objective(nn.Module):
         with torch.no_grad():
             code = model.codes(x, condition)
         return model.prior.objective(code, model.context(condition), player)
+
+
+def mean_output(outputs: Sequence[LossOutput]) -> LossOutput:
+    """Return the mean of the losses of micro-batches, and of their metrics, detached."""
+    metrics = {name: torch.stack([output.metrics[name] for output in outputs]).mean() for name in outputs[0].metrics}
+    return LossOutput(torch.stack([output.total.detach() for output in outputs]).mean(), metrics)

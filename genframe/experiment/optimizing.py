@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final
 
 import torch
@@ -39,18 +39,22 @@ def learning_rate_factor(spec: TrainSpec, step: int, steps: int) -> float:
 
 
 class Player:
-    """The parameters that one player of a loss owns, and the optimizer that moves them."""
+    """The parameters that one player of a loss owns, at least one, and the optimizer that moves them.
+
+    ``skips`` counts the steps in a row that were left out because they were not finite.
+    """
 
     def __init__(
-        self, name: str, parameters: Iterable[nn.Parameter], names: Mapping[nn.Parameter, str], spec: TrainSpec
+        self, name: str, parameters: Sequence[nn.Parameter], names: Mapping[nn.Parameter, str], spec: TrainSpec
     ) -> None:
         self.name = name
-        self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        self.parameters = parameters
         self.names = [names[parameter] for parameter in self.parameters]
         own = spec.players.get(name)
         self.lr = (own.lr if own else None) or spec.lr
         self.clip = spec.clip
-        self.optimizer = self._make(spec) if self.parameters else None
+        self.skips = 0
+        self.optimizer = self._make(spec)
 
     def _make(self, spec: TrainSpec) -> Optimizer:
         own = spec.players.get(self.name)
@@ -79,16 +83,12 @@ class Player:
 
     def step(self, factor: float) -> None:
         """Move the parameters by their gradients, at ``factor`` of the peak learning rate."""
-        if self.optimizer is None:
-            return
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * factor
         self.optimizer.step()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the optimizer's state, ``<player>/<parameter>/<moment>`` to tensor."""
-        if self.optimizer is None:
-            return {}
         return {
             f"{self.name}/{name}/{key}": value
             for name, parameter in zip(self.names, self.parameters, strict=True)
@@ -101,8 +101,6 @@ class Player:
 
         :raises CheckpointError: if it is of other parameters.
         """
-        if self.optimizer is None:
-            return
         state: dict[nn.Parameter, dict[str, Any]] = {parameter: {} for parameter in self.parameters}
         by_name = dict(zip(self.names, self.parameters, strict=True))
         for key, value in tensors.items():

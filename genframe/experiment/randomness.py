@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -43,6 +43,17 @@ def restore_random(tensors: Mapping[str, Tensor], state: Mapping[str, Any], devi
     np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
 
 
-def fork_rng(device: torch.device) -> AbstractContextManager[None]:
-    """Give torch's global generators back as they were."""
-    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+@contextmanager
+def fork_rng(device: torch.device, seed: int | None = None) -> Iterator[None]:
+    """Give all global generators back as they were; meanwhile they start from ``seed``, if one is given."""
+    former = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            if seed is not None:
+                torch.manual_seed(seed)
+                random.seed(seed)
+                np.random.seed(seed % 2**32)
+            yield
+    finally:
+        random.setstate(former[0])
+        np.random.set_state(former[1])

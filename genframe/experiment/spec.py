@@ -120,6 +120,8 @@ def _stage_problems(spec: ExperimentSpec) -> list[Problem]:
             problems.append(Problem(f"{path}.fit", "only a prior is fitted at once", "say parts: [prior]"))
         elif stage.fit and Fittable not in prior.provided_traits():
             problems.append(Problem(f"{path}.fit", f"{prior.type!r} is not Fittable", "give 'steps' instead"))
+        elif stage.fit and stage.steps is not None:
+            problems.append(Problem(f"{path}.steps", "a prior that is fitted at once takes no steps", "leave it out"))
         elif not stage.fit and stage.steps is None:
             problems.append(Problem(path, "a stage needs 'steps', or fit: true for a prior that is fitted at once"))
         elif not stage.fit and stage.parts == ("prior",) and not _trains_alone(spec.model):

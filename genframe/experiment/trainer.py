@@ -17,15 +17,15 @@ import torch
 from torch import Tensor
 
 from ..data import Dataset
-from ..errors import CheckpointError, NonFiniteError
+from ..errors import CheckpointError, NonFiniteError, Problem, SpecError
 from ..model import Model
 from ..roles import LossOutput
 from ..traits import Fittable
 from .averaging import WeightAverage
 from .compiling import AutoCompile
 from .folder import Row
-from .nonfinite import diagnosis, first_nonfinite_parameter
-from .objective import Objective
+from .nonfinite import diagnosis, first_nonfinite, first_nonfinite_parameter
+from .objective import Objective, mean_output
 from .optimizing import Player, learning_rate_factor
 from .order import DataOrder
 from .randomness import fork_rng, random_state, random_tensors, restore_random
@@ -68,32 +68,50 @@ class Progress:
 
 
 class Trainer:
-    """Trains a model by a spec on a data set's split ``train``."""
+    """Trains a model by a spec on a data set's split ``train``.
+
+    :raises SpecError: if nothing in a stage can learn, or there is no such device.
+    """
 
     def __init__(
         self, spec: TrainSpec, model: Model, data: Dataset, observer: Observer, reporter: Reporter, stop: StopRequest
     ) -> None:
         self.spec, self.data, self.observer, self.reporter, self.stop = spec, data, observer, reporter, stop
         self.device = pick_device(spec.device)
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise SpecError(Problem("train.device", "there is no GPU here", "say cpu, or auto"))
         self.model = model.to(self.device)
         self.split = data.split("train").to(self.device)
         self.average = WeightAverage(self.model, spec.ema) if spec.ema else None
         self.progress = Progress()
         every = cast("tuple[PartName, ...]", tuple(role for role in get_args(PartName) if role in model.parts()))
         self.stages = spec.stages or (StageSpec(parts=every, steps=spec.steps),)
-        self.players: list[Player] = []
+        self._check_stages()
         self._window = MetricWindow()
-        self._consecutive_skips = 0
         self._started = time.perf_counter()
         bfloat16 = torch.autocast(self.device.type, torch.bfloat16) if spec.precision == "bfloat16" else nullcontext()
         self._autocast: AbstractContextManager[Any] = bfloat16
         self._begin_stage()
 
     @property
+    def stage(self) -> StageSpec:
+        """The present stage."""
+        return self.stages[self.progress.stage]
+
+    @property
+    def _steps(self) -> int:
+        """Optimizer steps of the present stage; none where a prior is fitted at once."""
+        return 0 if self.stage.fit else self.stage.steps or 0
+
+    @property
+    def _in_last_stage(self) -> bool:
+        return self.progress.stage == len(self.stages) - 1
+
+    @property
     def done(self) -> bool:
-        """Whether training came to its end, and the spec asks for no more steps than were made."""
-        stage = self.stages[-1]
-        return self.progress.finished and (stage.fit or self.progress.stage_step >= (stage.steps or 0))
+        """Whether training came to its end, and the spec asks for no more steps or stages than were made."""
+        progress = self.progress
+        return progress.finished and self._in_last_stage and progress.stage_step >= self._steps
 
     def run(self) -> None:
         """Train to the end of the last stage, from wherever :attr:`progress` is.
@@ -102,61 +120,65 @@ class Trainer:
         :raises Interrupted: at a step boundary, once a signal has asked for it.
         """
         while True:
-            stage = self.stages[self.progress.stage]
-            if stage.fit:
+            if self.stage.fit:
                 self._fit_prior()
             else:
-                self._train(stage.steps or 0)
-            if self.progress.stage == len(self.stages) - 1:
+                self._train()
+            if self._in_last_stage:
                 break
             self._next_stage()
         self._finish()
 
+    def _check_stages(self) -> None:
+        """See that each stage has something to learn, before the first begins."""
+        for number, stage in enumerate(self.stages):
+            objective = Objective(self.model, stage.parts)
+            objective.set_training()
+            if not stage.fit and not any(objective.player_parameters(player) for player in objective.players):
+                path = f"train.stages.{number}.parts" if self.spec.stages else "model"
+                raise SpecError(Problem(path, f"nothing can learn: no parameters in {', '.join(stage.parts)}"))
+
     def _begin_stage(self) -> None:
         """Make the stage's objective, players and data order."""
-        number, progress = self.progress.stage, self.progress
-        stage = self.stages[number]
+        progress, stage, spec = self.progress, self.stage, self.spec
         self.objective = Objective(self.model, stage.parts)
         self.objective.set_training()
         names = {parameter: name for name, parameter in self.model.named_parameters()}
-        self.players = [
-            Player(player, self.objective.player_parameters(player), names, self.spec)
-            for player in (() if stage.fit else self.objective.players)
-        ]
-        size = self.spec.batch_size
-        seed = self.spec.seed + number
-        self.order = DataOrder(len(self.split), size, seed, self.device, progress.epoch, progress.position)
+        owned = {} if stage.fit else {player: self.objective.player_parameters(player) for player in self.objective.players}
+        self.players = [Player(player, parameters, names, spec) for player, parameters in owned.items() if parameters]
+        seed = spec.seed + progress.stage
+        self.order = DataOrder(len(self.split), spec.batch_size, seed, self.device, progress.epoch, progress.position)
         self._call = torch.compile(self.objective, dynamic=False) if self._compile_now() else self.objective
         self._auto: AutoCompile | None = None
-        if self.spec.compile == "auto" and progress.compile is None:
-            self._auto = AutoCompile(self.device, (stage.steps or 0) - progress.stage_step, self.reporter.message)
+        if spec.compile == "auto" and progress.compile is None:
+            self._auto = AutoCompile(self.device, self._steps - progress.stage_step, self.reporter.message)
 
     def _compile_now(self) -> bool:
         return self.spec.compile == "on" or (self.spec.compile == "auto" and self.progress.compile is True)
 
-    def _train(self, steps: int) -> None:
+    def _train(self) -> None:
         progress = self.progress
         name = "train" if len(self.stages) == 1 else f"stage {progress.stage + 1} of {len(self.stages)}"
-        self.reporter.begin(name, steps, progress.stage_step)
-        self.advance(steps)
+        self.reporter.begin(name, self._steps, progress.stage_step)
+        self.advance(self._steps)
 
     def advance(self, most: int) -> None:
         """Make up to ``most`` steps of the present stage, with what is due at them."""
         progress = self.progress
-        steps = self.stages[progress.stage].steps or 0
+        steps = self._steps
         for _ in range(min(most, steps - progress.stage_step)):
             if self._auto is None:
-                self._step(steps)
+                self._step()
             else:
-                self._measured_step(self._auto, steps)
+                self._measured_step(self._auto)
             progress.step += 1
             progress.stage_step += 1
             self.reporter.advance(progress.stage_step)
-            self._events(last=progress.stage_step == steps)
+            self._events(ends_stage=progress.stage_step == steps)
 
-    def _measured_step(self, auto: AutoCompile, steps: int) -> None:
+    def _measured_step(self, auto: AutoCompile) -> None:
         auto.before_step()
-        self._step(steps)
+        self._step()
         verdict = auto.after_step()
         if verdict == "compile":
             self._call = torch.compile(self.objective, dynamic=False)
@@ -165,47 +187,66 @@ class Trainer:
         if auto.decision is not None:
             self.progress.compile, self._auto = auto.decision, None
 
-    def _step(self, steps: int) -> None:
+    def _step(self) -> None:
         """Move every player once."""
-        factor = learning_rate_factor(self.spec, self.progress.stage_step, steps) * self.progress.lr_scale
+        factor = self._lr_factor(self.progress.stage_step)
         values: dict[str, Tensor | float] = {}
         for player in self.players:
-            player.forget_gradients()
-            output = self._backward(player)
-            norm = player.gradient_norm(always=self.spec.on_nonfinite != "stop")
-            if self._checks_each_step and not _finite(output.total, norm):
-                self._nonfinite(player, output)
-                continue
-            self._consecutive_skips = 0
-            of_player = "" if len(self.players) == 1 else f"/{player.name}"
-            values |= output.metrics
-            values[f"loss{of_player}"] = output.total.detach()
-            if norm is not None:
-                player.clip_gradients(norm)
-                values[f"gradient_norm{of_player}"] = norm
-            player.step(factor)
+            values |= self._move(player, factor)
         if self.average is not None:
             self.average.update()
         if values:
             self._window.add(values)
+
+    def _lr_factor(self, step: int) -> float:
+        """Return the learning rate of a step of the stage as a share of a player's own."""
+        return learning_rate_factor(self.spec, step, self._steps) * self.progress.lr_scale
+
+    def _move(self, player: Player, factor: float) -> dict[str, Tensor | float]:
+        """Move one player and return what its step reports, which is nothing if the step was skipped."""
+        before = [buffer.clone() for buffer in self.model.buffers()] if self.spec.on_nonfinite == "skip" else []
+        player.forget_gradients()
+        output = self._backward(player)
+        norm = player.gradient_norm(always=self.spec.on_nonfinite != "stop")
+        if self._checks_each_step and not _finite(output.total, norm):
+            self._nonfinite(player, output)
+            for buffer, value in zip(self.model.buffers(), before, strict=True):
+                buffer.copy_(value)
+            return {}
+        player.skips = 0
+        values = self._figures(player, output)
+        if norm is not None:
+            player.clip_gradients(norm)
+            values[self._name("gradient_norm", player)] = norm
+        player.step(factor)
+        return values
+
+    def _figures(self, player: Player, output: LossOutput) -> dict[str, Tensor | float]:
+        return {**output.metrics, self._name("loss", player): output.total.detach()}
+
+    def _name(self, figure: str, player: Player) -> str:
+        """Return the name of a figure that each player has, such as ``loss/critic``."""
+        return figure if len(self.players) == 1 else f"{figure}/{player.name}"
 
     @property
     def _checks_each_step(self) -> bool:
         return self.device.type == "cpu" or self.spec.on_nonfinite == "skip"
 
     def _backward(self, player: Player) -> LossOutput:
-        """Add up the gradient of one batch, or of the micro-batches that make one step."""
+        """Add up the gradient of one batch, or of the micro-batches that make one step, and return their mean loss."""
         micro = self.spec.accumulate
+        outputs = []
         for _ in range(micro):
-            batch = self.split.batch(self.order.next())
+            batch = self.split.training_batch(self.order.next())
             with self._autocast:
                 output: LossOutput = self._call(batch.x, batch.condition, player.name)
             (output.total if micro == 1 else output.total / micro).backward()
-        return output
+            outputs.append(output)
+        return output if micro == 1 else mean_output(outputs)
 
     def _nonfinite(self, player: Player, output: LossOutput) -> None:
         """Name what is not finite, then skip the step or stop, as the policy says."""
-        batch = self.split.batch(self.order.last())
+        batch = self.split.training_batch(self.order.last())
         with fork_rng(self.device):
             reason = diagnosis(self.objective, batch, player.name, output)
         message = f"step {self.progress.step + 1}: {reason}"
@@ -213,37 +254,44 @@ class Trainer:
         if self.spec.on_nonfinite != "skip":
             raise NonFiniteError(message)
         self.progress.skipped += 1
-        self._consecutive_skips += 1
+        player.skips += 1
         self.reporter.message(f"skipped: {message}")
-        if self._consecutive_skips >= MOST_SKIPS:
+        if player.skips >= MOST_SKIPS:
             raise NonFiniteError(f"{message}; {MOST_SKIPS} steps in a row were skipped, so nothing is learned any more")
 
-    def _events(self, *, last: bool) -> None:
-        """Log, validate, draw and save where it is time."""
-        spec, step = self.spec, self.progress.step
-        if step % spec.log_every == 0 or last:
+    def _events(self, *, ends_stage: bool) -> None:
+        """Log, validate, save and draw where it is time; :meth:`_finish` does so at the end of training."""
+        spec = self.spec
+        ends_training = ends_stage and self._in_last_stage
+        if ends_stage or self._due(spec.log_every):
             self._log()
-        if spec.validate_every and step % spec.validate_every == 0 and "validation" in self.data.splits:
-            self.observer.log({"step": step, **self.validate()})
-        if spec.sample_every and step % spec.sample_every == 0 and not last:
+        if self._due(spec.validate_every) and "validation" in self.data.splits:
+            self._report(self.validate())
+        if (self._due(spec.checkpoint_every) and not ends_training) or self.stop.signum is not None:
+            self._checkpoint()
+        if self._due(spec.sample_every) and not ends_training:
             self._picture()
-        if spec.checkpoint_every and step % spec.checkpoint_every == 0 and not last:
-            self._checkpoint()
         if self.stop.signum is not None:
-            self._checkpoint()
-            raise Interrupted(self.stop.signum, step)
+            raise Interrupted(self.stop.signum, self.progress.step)
+
+    def _due(self, every: int | None) -> bool:
+        return every is not None and self.progress.step % every == 0
 
     def _log(self) -> None:
-        """Write the averages since the last line; NaN in any of them stops training."""
-        row = {"step": float(self.progress.step), "stage": float(self.progress.stage), **self._window.averages()}
-        if not all(math.isfinite(value) for value in row.values()):
-            bad = [name for name, value in row.items() if not math.isfinite(value)]
+        """Report the averages since the last line; NaN in any of them stops training."""
+        row = self._window.averages()
+        bad = [name for name, value in row.items() if not math.isfinite(value)]
+        if bad:
             weights = first_nonfinite_parameter(self.model)
             where = f"; the weights {weights!r} do too" if weights else ""
             raise NonFiniteError(f"step {self.progress.step}: {', '.join(bad)} held NaN or infinity since the last line{where}")
-        row["lr"] = learning_rate_factor(self.spec, self.progress.stage_step - 1, self.stages[self.progress.stage].steps or 1)
-        row["lr"] *= self.players[0].lr * self.progress.lr_scale
+        row["lr"] = self.players[0].lr * self._lr_factor(self.progress.stage_step - 1)
         row["seconds"] = time.perf_counter() - self._started
+        self._report(row)
+
+    def _report(self, figures: Row) -> None:
+        """Tell the observer and the reporter."""
+        row = {"step": float(self.progress.step), "stage": float(self.progress.stage), **figures}
         self.observer.log(row)
         self.reporter.metrics(self.progress.step, row)
 
@@ -252,22 +300,24 @@ class Trainer:
         """Return the loss's metrics on the validation split, under the averaged weights and with fixed noise."""
         split = self.data.split("validation").to(self.device)
         sums: dict[str, float] = {}
-        with self.averaged(), fork_rng(self.device):
-            torch.manual_seed(self.spec.seed)
+        with self.averaged(), fork_rng(self.device, self.spec.seed):
             for batch in split.batches(max(self.spec.batch_size, 256)):
+                figures: dict[str, Tensor | float] = {}
                 for player in self.players:
-                    output = self.objective(batch.x, batch.condition, player.name)
-                    for name, value in {**output.metrics, "loss": output.total}.items():
-                        sums[name] = sums.get(name, 0.0) + value.item() * len(batch.x)
+                    figures |= self._figures(player, self.objective(batch.x, batch.condition, player.name))
+                for name, value in figures.items():
+                    sums[name] = sums.get(name, 0.0) + float(value) * len(batch.x)
         return {f"validation/{name}": total / len(split) for name, total in sums.items()}
 
     @contextmanager
     def averaged(self) -> Iterator[Model]:
         """Give the model in evaluation mode, with its averaged weights if there are any."""
         self.model.eval()
-        with self.average.applied() if self.average is not None else nullcontext():
-            yield self.model
-        self.objective.set_training()
+        try:
+            with self.average.applied() if self.average is not None else nullcontext():
+                yield self.model
+        finally:
+            self.objective.set_training()
 
     def _picture(self) -> None:
         with self.averaged(), fork_rng(self.device):
@@ -275,7 +325,7 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         """Save, unless the weights are not finite: such a state is never kept as good."""
-        bad = first_nonfinite_parameter(self.model)
+        bad = first_nonfinite(self.model)
         if bad is not None:
             raise NonFiniteError(f"step {self.progress.step}: the weights {bad!r} hold NaN or infinity, so they were not saved")
         self.observer.checkpoint(self)
@@ -292,12 +342,15 @@ class Trainer:
             context = torch.cat([cast(Tensor, self.model.context(batch.condition)) for batch in batches])
         figures = cast(Fittable, self.model.prior).fit(codes, context)
         self.reporter.advance(1)
-        self.observer.log({"step": self.progress.step, **{f"fit/{name}": float(value) for name, value in figures.items()}})
+        if self.average is not None:
+            self.average.restart()
+        self._report({f"fit/{name}": float(value) for name, value in figures.items()})
 
     def _next_stage(self) -> None:
-        """Take the averaged weights as the stage's result and go on to the next."""
+        """Take the averaged weights as the stage's result and go on to the next, with a new average."""
         if self.average is not None:
             self.average.adopt()
+            self.average.restart()
         self.progress.stage += 1
         self.progress.stage_step = self.progress.epoch = self.progress.position = 0
         self._begin_stage()
@@ -351,7 +404,7 @@ class Trainer:
                 player.load(_under(f"optimizer/{player.name}/", tensors))
             self._window = MetricWindow(state["pending"])
             restore_random(tensors, state, self.device)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is not of this experiment: {error}") from None
 
 

@@ -1,0 +1,162 @@
+"""Compiling the step: decided by measurement, said in one line, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genframe import Dataset, ModelSpec, Real, Split, compose
+from genframe.experiment.compiling import AutoCompile
+from genframe.experiment.reporting import Silent
+from genframe.experiment.signals import StopRequest
+from genframe.experiment.spec import TrainSpec
+from genframe.experiment.trainer import Trainer
+
+CPU = torch.device("cpu")
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(time, "perf_counter", lambda: self.now)
+
+
+def decide(
+    clock: Clock, remaining: int, eager: float, compiled: float, first: float
+) -> tuple[list[str], list[str], bool | None]:
+    """Make steps of known duration until the decision falls; return the verdicts that were not "keep", and what was said."""
+    said: list[str] = []
+    auto = AutoCompile(CPU, remaining, said.append)
+    verdicts: list[str] = []
+    duration = eager
+    for _ in range(60):
+        auto.before_step()
+        clock.now += duration
+        verdict = auto.after_step()
+        duration = first if verdict == "compile" else compiled if verdicts or duration == first else duration
+        verdicts += [verdict] if verdict != "keep" else []
+        if auto.decision is not None:
+            break
+    return verdicts, said, auto.decision
+
+
+def test_few_steps_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty steps of 0.1 s measured, 470 left take 47 s, of which compiling may save 23.5 s: less than it costs."""
+    verdicts, said, decision = decide(Clock(monkeypatch), 500, 0.1, 0.0, 0.0)
+    assert (verdicts, decision) == ([], False)
+    assert said == ["compile: not worth it; the 470 steps left take about 47 s"]
+
+
+def test_a_faster_compiled_step_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough steps are left, and the compiled step takes 0.06 s for 0.1 s: it stays, its cost is said."""
+    verdicts, said, decision = decide(Clock(monkeypatch), 10_000, 0.1, 0.06, 40.0)
+    assert (verdicts, decision) == (["compile"], True)
+    assert said == ["compile: kept; a step takes 0.60 of its eager time, compiling took 40 s"]
+
+
+def test_a_slower_compiled_step_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled step takes longer: training goes back to the eager one."""
+    verdicts, said, decision = decide(Clock(monkeypatch), 10_000, 0.1, 0.13, 30.0)
+    assert (verdicts, decision) == (["compile", "uncompile"], False)
+    assert said == ["compile: dropped; a step takes 1.30 of its eager time, compiling took 30 s"]
+
+
+@pytest.mark.parametrize(("remaining", "worth"), [(629, False), (631, True)])
+def test_the_decision_turns_where_half_the_time_left_is_thirty_seconds(
+    monkeypatch: pytest.MonkeyPatch, remaining: int, worth: bool
+) -> None:
+    """600 steps of 0.1 s left after the 30 measured ones are the turning point."""
+    verdicts, _, decision = decide(Clock(monkeypatch), remaining, 0.1, 0.05, 30.0)
+    assert verdicts == (["compile"] if worth else [])
+    assert decision is worth
+
+
+def test_one_slow_step_does_not_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The median is judged, not the mean: a step that waited a minute for the disk changes nothing."""
+    clock = Clock(monkeypatch)
+    said: list[str] = []
+    auto = AutoCompile(CPU, 500, said.append)
+    for step in range(30):
+        auto.before_step()
+        clock.now += 60 if step == 20 else 0.1
+        auto.after_step()
+    assert auto.decision is False
+
+
+class Nothing:
+    """Observes nothing."""
+
+    def log(self, row: Any) -> None:
+        """Keep nothing."""
+
+    def checkpoint(self, trainer: Trainer) -> None:
+        """Save nothing."""
+
+    def picture(self, trainer: Trainer) -> None:
+        """Draw nothing."""
+
+
+class Heard(Silent):
+    """Keeps the messages."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        """Keep the line."""
+        self.messages.append(text)
+
+
+def trainer(reporter: Silent, **fields: Any) -> Trainer:
+    """Return a trainer of a tiny autoencoder."""
+    network = {"type": "nets/mlp", "hidden": [4]}
+    spec = ModelSpec.model_validate({"encoder": {**network, "dim": 2}, "decoder": network, "loss": "vae/reconstruction"})
+    split = Split("train", torch.randn(32, 3, generator=torch.Generator().manual_seed(0)))
+    space = Real((3,))
+    settings = TrainSpec.model_validate({"steps": 40, "batch_size": 8, "device": "cpu", **fields})
+    return Trainer(settings, compose(spec, space), Dataset(space, {"train": split}), Nothing(), reporter, StopRequest())
+
+
+def weights(made: Trainer) -> list[Tensor]:
+    """Return a copy of the weights."""
+    return [parameter.detach().clone() for parameter in made.model.parameters()]
+
+
+def test_auto_measures_in_training_and_keeps_the_decision_in_the_state() -> None:
+    """A short training decides against compiling after 30 steps; whoever resumes does not measure again."""
+    heard = Heard()
+    made = trainer(heard, compile="auto")
+    made.advance(29)
+    assert (heard.messages, made.state()["compile"]) == ([], None)
+    made.advance(1)
+    assert len(heard.messages) == 1
+    assert heard.messages[0].startswith("compile: not worth it; the 10 steps left")
+    state = made.state()
+    assert state["compile"] is False
+    again = Heard()
+    resumed = trainer(again, compile="auto")
+    resumed.restore({name: tensor.clone() for name, tensor in made.tensors().items()}, state)
+    made.advance(10)
+    resumed.advance(10)
+    assert again.messages == []
+    assert all(torch.equal(one, other) for one, other in zip(weights(made), weights(resumed), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # raised in torch itself when it compiles
+def test_compiled_training_learns_what_eager_training_does() -> None:
+    """``compile: on`` really compiles the loss, and the weights after ten steps are the eager ones to rounding."""
+    eager, compiled = trainer(Silent(), compile="off"), trainer(Silent(), compile="on")
+    torch._dynamo.utils.counters.clear()
+    for made in (eager, compiled):
+        torch.manual_seed(0)
+        made.advance(10)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 1
+    for one, other in zip(weights(eager), weights(compiled), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
