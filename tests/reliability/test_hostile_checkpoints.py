@@ -443,7 +443,12 @@ def refused_unloaded(monkeypatch: pytest.MonkeyPatch, use: Callable[[Path], obje
         use(folder)
 
 
-@pytest.mark.parametrize("use", [load, resume])
+def resume_for_longer(folder: Path) -> object:
+    """Go on with the run of three steps for one more, which needs the whole state."""
+    return resume(folder, ["train.steps=4"])
+
+
+@pytest.mark.parametrize("use", [load, resume, resume_for_longer])
 @pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN)
 def test_a_run_refuses_weights_of_another_model_from_the_header(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable, use: Callable
@@ -459,7 +464,7 @@ def test_a_resumed_run_refuses_what_its_training_cannot_have(
     """Moments and generators are compared too; a model to sample from needs them not and is not stopped by them (S2)."""
     folder = replaced(trained, tmp_path / "run", change)
     assert load(folder).step == 3
-    refused_unloaded(monkeypatch, resume, folder)
+    refused_unloaded(monkeypatch, resume_for_longer, folder)
 
 
 def test_a_loaded_run_has_the_averages_and_does_without(trained: Path, tmp_path: Path) -> None:
