@@ -15,7 +15,7 @@ from ..errors import CheckpointError
 from ..plugins import installed
 from .reporting import Reporter
 
-__all__ = ["compare", "describe", "threads"]
+__all__ = ["compare", "describe", "pick_device", "threads"]
 
 
 def describe(thread_count: int) -> dict[str, Any]:
@@ -67,3 +67,10 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of a spec's ``device``; ``auto`` is a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

@@ -1,11 +1,29 @@
-"""Who hears of training's progress."""
+"""Who hears of training: an observer keeps what happens, a reporter shows it to a person."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["Reporter", "Silent"]
+from .folder import Row
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+__all__ = ["Observer", "Reporter", "Silent"]
+
+
+class Observer(Protocol):
+    """What a run does at the events of its training."""
+
+    def log(self, row: Row) -> None:
+        """Keep a row of metrics."""
+
+    def checkpoint(self, trainer: Trainer) -> None:
+        """Save the trainer's tensors and state."""
+
+    def picture(self, trainer: Trainer) -> None:
+        """Draw samples; the averaged weights are in place."""
 
 
 class Reporter(Protocol):

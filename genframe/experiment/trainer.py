@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol, cast, get_args
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor
@@ -23,33 +23,21 @@ from ..roles import LossOutput
 from ..traits import Fittable
 from .averaging import WeightAverage
 from .compiling import AutoCompile
+from .environment import pick_device
 from .folder import Row
 from .nonfinite import diagnosis, first_nonfinite, first_nonfinite_parameter
 from .objective import Objective, mean_output
 from .optimizing import Player, learning_rate_factor
 from .order import DataOrder
 from .randomness import fork_rng, random_state, random_tensors, restore_random
-from .reporting import Reporter
+from .reporting import Observer, Reporter
 from .signals import Interrupted, StopRequest
 from .spec import PartName, StageSpec, TrainSpec
 from .window import MetricWindow
 
-__all__ = ["Observer", "Trainer", "pick_device"]
+__all__ = ["Progress", "Trainer"]
 
 MOST_SKIPS = 20
-
-
-class Observer(Protocol):
-    """What a run does at the events of its training."""
-
-    def log(self, row: Row) -> None:
-        """Keep a row of metrics."""
-
-    def checkpoint(self, trainer: Trainer) -> None:
-        """Save the trainer's tensors and state."""
-
-    def picture(self, trainer: Trainer) -> None:
-        """Draw samples; the averaged weights are in place."""
 
 
 @dataclass
@@ -61,7 +49,6 @@ class Progress:
     stage_step: int = 0
     epoch: int = 0
     position: int = 0
-    finished: bool = False
     skipped: int = 0
     lr_scale: float = 1.0
     compile: bool | None = None
@@ -106,12 +93,6 @@ class Trainer:
     @property
     def _in_last_stage(self) -> bool:
         return self.progress.stage == len(self.stages) - 1
-
-    @property
-    def done(self) -> bool:
-        """Whether training came to its end, and the spec asks for no more steps or stages than were made."""
-        progress = self.progress
-        return progress.finished and self._in_last_stage and progress.stage_step >= self._steps
 
     def run(self) -> None:
         """Train to the end of the last stage, from wherever :attr:`progress` is.
@@ -267,7 +248,8 @@ class Trainer:
             self._log()
         if self._due(spec.validate_every) and "validation" in self.data.splits:
             self._report(self.validate())
-        if (self._due(spec.checkpoint_every) and not ends_training) or self.stop.signum is not None:
+        due = self._due(spec.checkpoint_every) or ends_stage
+        if (due and not ends_training) or self.stop.signum is not None:
             self._checkpoint()
         if self._due(spec.sample_every) and not ends_training:
             self._picture()
@@ -356,18 +338,13 @@ class Trainer:
         self._begin_stage()
 
     def _finish(self) -> None:
-        """Save, then draw with the model as it is meant to be used."""
-        self.progress.finished = True
+        """Save, leave the model as it is meant to be used, and draw."""
         self._checkpoint()
-        self.settle()
-        with fork_rng(self.device):
-            self.observer.picture(self)
-
-    def settle(self) -> None:
-        """Leave the model as it is meant to be used: averaged weights, evaluation mode, every parameter open to gradients."""
         if self.average is not None:
             self.average.adopt()
         self.model.requires_grad_(True).eval()
+        with fork_rng(self.device):
+            self.observer.picture(self)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor of the training's state, by its name in a checkpoint."""
@@ -414,10 +391,3 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _finite(total: Tensor, norm: Tensor | None) -> bool:
     return math.isfinite(total.item()) and (norm is None or math.isfinite(norm.item()))
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device of a spec's ``device``; ``auto`` is a GPU where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)

@@ -30,10 +30,12 @@ from genframe import (
     Split,
     generator_for,
 )
+from genframe.experiment import checkpoint
+from genframe.experiment.loading import read_experiment
 from genframe.experiment.reporting import Silent
 from genframe.experiment.run import Evaluation, Run, default_condition, evaluate, load
 from genframe.experiment.spec import ExperimentSpec
-from genframe.experiment.training import resume, train
+from genframe.experiment.training import is_complete, resume, train
 from genframe.picture import read_info, save
 
 MLP = {"type": "nets/mlp", "hidden": [4]}
@@ -300,3 +302,34 @@ def test_a_run_shows_itself() -> None:
     png = run._repr_png_()
     assert png is not None
     assert png.startswith(b"\x89PNG")
+
+
+STAGES = "train.stages=[{parts: [encoder, decoder], steps: 3}, {parts: [prior], fit: true}]"
+LONGER = "train.stages=[{parts: [encoder, decoder], steps: 3}, {parts: [prior], fit: true}, {parts: [prior], steps: 2}]"
+
+
+def test_a_run_is_complete_when_its_last_stage_is(tmp_path: Path) -> None:
+    """A run is complete once every step and fit is made, and not under a spec that asks for more."""
+    words = [STAGES, "train.checkpoint_every=2", "train.batch_size=32"]
+    spec = read_experiment("ae-gmm-digits", [*words, "model.prior.components=2"]).spec
+    train(spec, folder=tmp_path / "run")
+    assert is_complete(tmp_path / "run")
+    assert not is_complete(tmp_path / "run", [LONGER])
+    assert resume(tmp_path / "run", [LONGER]).step == 5
+    assert is_complete(tmp_path / "run", [LONGER])
+
+
+def test_every_stage_ends_with_a_checkpoint(tmp_path: Path) -> None:
+    """What a stage has learnt is saved at its end, whether or not a checkpoint is due, so that the next may be interrupted."""
+    words = [STAGES, "train.checkpoint_every=null", "train.batch_size=32", "model.prior.components=2"]
+    kept: list[int] = []
+    real = checkpoint.commit
+
+    def commit(folder: Path, step: int, *rest: Any, **named: Any) -> Any:
+        kept.append(step)
+        return real(folder, step, *rest, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "commit", commit)
+        train(read_experiment("ae-gmm-digits", words).spec, folder=tmp_path / "run")
+    assert kept == [3, 3]
