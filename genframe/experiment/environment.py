@@ -55,7 +55,7 @@ def compare(saved: Mapping[str, Any], thread_count: int, reporter: Reporter, *, 
 
 def _flat(described: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures on which bits depend, each plugin's version beside them."""
-    return {name: described.get(name) for name in ("torch", "device", "threads")} | dict(described.get("plugins", {}))
+    return {name: described.get(name) for name in ("torch", "device", "threads")} | dict(described.get("plugins") or {})
 
 
 @contextmanager

@@ -63,6 +63,10 @@ class RunFolder:
             )
         condition = composition.condition.to_dict() if composition.condition is not None else None
         self.write_json("spaces.json", {"data": composition.data.to_dict(), "condition": condition})
+        self.write_experiment(spec)
+
+    def write_experiment(self, spec: ExperimentSpec) -> None:
+        """Write experiment.yaml, with every default."""
         header = f"genframe {__version__}; every default is written out"
         self.write("experiment.yaml", dump(spec.model_dump(mode="json"), header=header))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from .. import picture
 from ..data import Dataset
-from ..errors import NonFiniteError
+from ..errors import CheckpointError, NonFiniteError
 from ..model import Model, build
 from . import checkpoint as storage
 from . import environment
@@ -27,6 +27,7 @@ from .trainer import Trainer
 __all__ = ["is_complete", "resume", "train"]
 
 MOST_ROLLBACKS = 3
+MOST_THREADS = 1024
 
 
 class Recorder:
@@ -103,7 +104,7 @@ def resume(
 ) -> Run:
     """Go on with the run in ``folder`` from its newest valid checkpoint, bit for bit on the same machine.
 
-    ``assignments`` may change fields of ``train``, such as ``train.steps=20000``. The checkpoint's number of
+    ``assignments`` may change fields of ``train``, such as ``train.steps=20000``, from here on. The checkpoint's number of
     threads is used again. What else differs from its environment is said in one line; with ``require_exact``
     it is an error.
 
@@ -123,9 +124,11 @@ def resume(
         saved = _newest(files, run.model, reporter)
         thread_count = spec.train.threads or torch.get_num_threads()
         if saved is not None:
-            described = cast("dict[str, Any]", saved.state["environment"])
+            described = _environment_of(saved)
             thread_count = spec.train.threads or described["threads"]
             environment.compare(described, thread_count, reporter, require_exact=require_exact)
+        if assignments:  # so that an interruption of the longer run goes on to its end
+            files.write_experiment(spec)
         return _continue(run, dataset, reporter, saved, thread_count)
 
 
@@ -143,8 +146,8 @@ def is_complete(folder: Path | str, assignments: Sequence[str] = ()) -> bool:
     if not spec.stages:
         return found.step >= spec.steps
     state, last = storage.read(found.path).state, spec.stages[-1]
-    # a stage that fits the prior has one checkpoint, at its end
-    return state["stage"] == len(spec.stages) - 1 and (last.fit or cast(int, state["stage_step"]) >= (last.steps or 0))
+    in_last_stage = state.get("stage") == len(spec.stages) - 1
+    return in_last_stage and (last.fit or state.get("stage_step") == last.steps)  # a fit has one checkpoint, at its end
 
 
 def _newest(files: RunFolder, model: Model, reporter: Reporter) -> storage.Checkpoint | None:
@@ -155,6 +158,18 @@ def _newest(files: RunFolder, model: Model, reporter: Reporter) -> storage.Check
     for damaged in found.damaged:
         reporter.message(f"{damaged.path.name} is damaged ({damaged.reason}); going on from {found.path.name}")
     return storage.read(found.path, expect=specs("model/", model.state_dict()), optional=_besides(model))
+
+
+def _environment_of(saved: storage.Checkpoint) -> dict[str, Any]:
+    """Return the environment that the checkpoint was made in.
+
+    :raises CheckpointError: if it does not say, or not with how many threads.
+    """
+    described = saved.state.get("environment")
+    threads = described.get("threads") if isinstance(described, dict) else None
+    if not isinstance(described, dict) or type(threads) is not int or not 1 <= threads <= MOST_THREADS:
+        raise CheckpointError(f"{saved.path} does not say with how many threads it was made, found {threads!r}")
+    return described
 
 
 def _besides(model: Model) -> dict[str, storage.TensorSpec]:

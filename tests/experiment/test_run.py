@@ -7,6 +7,7 @@ import math
 import os
 import random
 import shutil
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from genframe import (
     Categorical,
+    CheckpointError,
     Dataset,
     DatasetSpec,
     Metric,
@@ -34,6 +36,7 @@ from genframe.experiment import checkpoint
 from genframe.experiment.loading import read_experiment
 from genframe.experiment.reporting import Silent
 from genframe.experiment.run import Evaluation, Run, default_condition, evaluate, load
+from genframe.experiment.signals import Interrupted
 from genframe.experiment.spec import ExperimentSpec
 from genframe.experiment.training import is_complete, resume, train
 from genframe.picture import read_info, save
@@ -333,3 +336,30 @@ def test_every_stage_ends_with_a_checkpoint(tmp_path: Path) -> None:
         patch.setattr(checkpoint, "commit", commit)
         train(read_experiment("ae-gmm-digits", words).spec, folder=tmp_path / "run")
     assert kept == [3, 3]
+
+
+def test_a_longer_run_is_longer_for_good(tmp_path: Path) -> None:
+    """More steps given to a resumed run are written down, so that going on from an interruption needs no repeating."""
+    words = ["train.steps=2", "train.checkpoint_every=null", "train.batch_size=32"]
+    train(read_experiment("vae-digits", words).spec, folder=tmp_path / "run")
+
+    class Stop(Silent):
+        def advance(self, step: int) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        resume(tmp_path / "run", ["train.steps=5"], reporter=Stop())
+    assert not is_complete(tmp_path / "run")
+    assert resume(tmp_path / "run").step == 5
+
+
+@pytest.mark.parametrize("environment", [None, 3, {}, {"threads": "two"}, {"threads": 0}, {"threads": True}])
+def test_a_checkpoint_without_its_environment_is_an_error(environment: Any, tmp_path: Path) -> None:
+    """A state that does not say with how many threads it was made is refused as a checkpoint, not by a traceback."""
+    words = ["train.steps=2", "train.checkpoint_every=null", "train.batch_size=32"]
+    run = train(read_experiment("vae-digits", words).spec, folder=tmp_path / "run")
+    folder = tmp_path / "run" / "checkpoints"
+    saved = checkpoint.read(folder / f"step-{run.step:08d}")
+    checkpoint.commit(folder, run.step, saved.tensors, {**saved.state, "environment": environment})
+    with pytest.raises(CheckpointError, match="does not say with how many threads it was made"):
+        resume(tmp_path / "run", ["train.steps=5"])
