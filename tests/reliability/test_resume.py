@@ -153,10 +153,28 @@ CASES = [
     *[("vae", stops) for stops in ([0], [1], [PER_EPOCH], [STEPS - 1], [3, 20], [5, 14, 27])],
     ("binary-iwae", [PER_EPOCH, 2 * PER_EPOCH, STEPS - 1]),
 ]
+LAST = dict.fromkeys(MODELS, STEPS - 1) | {"stages": 21}  # stops count the steps of a stage
+
+
+def grid(name: str) -> list[list[int]]:
+    """Return where the full, slow grid interrupts a run: at none, one, the middle, an epoch's end and the last of its steps."""
+    last = LAST[name]
+    return [[0], [1], [17], [PER_EPOCH], [last], [0, 17], [1, PER_EPOCH], [17, last], [1, PER_EPOCH, last]]
+
+
+GRID = [
+    *CASES,
+    *[
+        pytest.param(name, stops, marks=pytest.mark.slow)
+        for name in MODELS
+        for stops in grid(name)
+        if (name, stops) not in CASES
+    ],
+]
 
 
 @pytest.mark.parametrize(
-    ("name", "stops"), CASES, ids=lambda value: "-".join(map(str, value)) if isinstance(value, list) else value
+    ("name", "stops"), GRID, ids=lambda value: "-".join(map(str, value)) if isinstance(value, list) else value
 )
 def test_resumed_run_equals_uninterrupted_run(
     name: str, stops: list[int], uninterrupted: Callable[[str], Any], tmp_path: Path
