@@ -119,7 +119,10 @@ def test_the_ban_has_teeth(tmp_path: Path) -> None:
             test_no_dangerous_call_exists(path)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["plugins"], ["schema"], ["recipes"], ["show", "core/normal"]])
+LIGHT = ("--help", "list", "plugins", "schema", "recipes", "show core/normal", "check vae-digits", "fit model.prior vae-digits")
+
+
+@pytest.mark.parametrize("words", [line.split() for line in LIGHT], ids=" ".join)
 def test_light_commands_never_import_torch(words: list[str]) -> None:
     """Commands that only read types finish without torch, and without numpy."""
     program = (

@@ -60,9 +60,11 @@ class Toy(DataSpec):
 
     def condition_space(self) -> Space | None:
         """Return the modes, arms or rings."""
+        if not self.labels:
+            return None
         from .toys import TOYS
 
-        return Categorical((), TOYS[self.name].classes) if self.labels else None
+        return Categorical((), TOYS[self.name].classes)
 
     def load(self) -> Dataset:
         """Draw the points."""
