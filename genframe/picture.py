@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 
-from .errors import DataError, StorageError
+from .errors import DataError
+from .files import write_whole
 from .spaces import Categorical, Real, Space
 
 if TYPE_CHECKING:
@@ -90,21 +91,7 @@ def write(path: Path | str, image: Image, info: Mapping[str, Any]) -> None:
     :raises ValueError: if ``info`` holds NaN or is larger than 1 MiB; TypeError if it is not JSON.
     :raises StorageError: if the volume refuses; a file that was there is as it was.
     """
-    path = Path(path)
-    content = _encoded(image, json.dumps(dict(info), allow_nan=False).encode())
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+    write_whole(Path(path), _encoded(image, json.dumps(dict(info), allow_nan=False).encode()))
 
 
 def read_info(path: Path | str) -> dict[str, Any]:

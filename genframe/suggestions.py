@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from .traits import Trait
 if TYPE_CHECKING:
     from .composition import ModelSpec
 
-__all__ = ["SLOTS", "Suggestions", "as_it_comes", "fitting", "has"]
+__all__ = ["SLOTS", "Suggestions", "as_it_comes", "at_path", "fitting", "has"]
 
 SLOTS: Final[Mapping[str, Kind]] = {
     "condition": "encoder",
@@ -42,7 +42,7 @@ class Suggestions:
     def what_fits(self, slot: str, path: tuple[str, ...]) -> str:
         """Name the installed components that would do at ``path`` within the slot, if a component is there."""
         part = getattr(self.spec, slot)
-        present = _at(part, path)
+        present = at_path(part, path)
         if path and not isinstance(present, ComponentSpec):
             return ""
         kind = present.kind if isinstance(present, ComponentSpec) else SLOTS[slot]
@@ -107,13 +107,13 @@ def has(component: type[ComponentSpec], trait: Trait | None) -> bool:
     return trait is None or trait in (part.provided_traits() if part is not None else component.provides)
 
 
-def _at(node: Any, path: tuple[str, ...]) -> Any:
-    """Return what is at ``path`` within a component, or ``None``."""
+def at_path(node: Any, path: Sequence[str]) -> Any:
+    """Return what is at ``path`` within a spec, by fields and by places in lists, or ``None``."""
     for key in path:
         if isinstance(node, tuple):
             node = node[int(key)] if key.isdigit() and int(key) < len(node) else None
         else:
-            node = getattr(node, key, None)
+            node = getattr(node, key, None) if key in getattr(type(node), "model_fields", ()) else None
     return node
 
 

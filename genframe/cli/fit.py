@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import DataError, Problem, SpecError
 from ..specs import ComponentSpec, Kind, MetricSpec
-from ..suggestions import SLOTS
+from ..suggestions import SLOTS, at_path
 
 if TYPE_CHECKING:
     from ..experiment.documents import Document
@@ -60,7 +60,7 @@ def _refusal(slot: str, experiment: Experiment) -> str:
     from ..experiment.spec import check_experiment
 
     composition = check_experiment(experiment.spec)
-    part = _at(slot, experiment)
+    part = at_path(experiment.spec, slot.split("."))
     return part.refusal(composition) if isinstance(part, MetricSpec) else ""
 
 
@@ -71,20 +71,9 @@ def _kind_at(slot: str, document: Document) -> Kind:
     keys = slot.split(".")
     if keys[0] == "model" and len(keys) == 2 and keys[1] in SLOTS:
         return SLOTS[keys[1]]
-    part = _at(slot, experiment_from(document))
+    part = at_path(experiment_from(document).spec, keys)
     if not isinstance(part, ComponentSpec):
         slots = ", ".join(f"model.{name}" for name in SLOTS)
         mend = f"the slots are {slots}, data, and those within their components"
         raise SpecError(Problem(slot, "there is no component in this slot", mend))
     return part.kind
-
-
-def _at(slot: str, experiment: Experiment) -> Any:
-    """Return what is at a dotted path in the experiment, or ``None``."""
-    node: Any = experiment.spec
-    for key in slot.split("."):
-        if isinstance(node, tuple):
-            node = node[int(key)] if key.isdigit() and int(key) < len(node) else None
-        else:
-            node = getattr(node, key, None) if key in getattr(type(node), "model_fields", ()) else None
-    return node

@@ -45,7 +45,7 @@ def make_room(path: Path) -> None:
 
     :raises StorageError: if the volume refuses.
     """
-    from ..experiment.folder import storing
+    from ..files import storing
 
     if path.parent.exists() and not path.parent.is_dir():
         raise StorageError(f"{path} cannot be written: {path.parent} is not a folder")

@@ -124,7 +124,7 @@ def _default_path(trained: Run, wanted: _Wanted) -> Path:
 
 def _save(path: Path, trained: Run, samples: Samples, wanted: _Wanted) -> None:
     from .. import picture
-    from ..experiment.folder import storing
+    from ..files import storing
 
     make_room(path)
     if path.suffix == ".npz":

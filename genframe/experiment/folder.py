@@ -7,35 +7,22 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from .. import __version__
 from ..composition import Composition, check
-from ..errors import DataError, RunError, SpecError, StorageError
+from ..errors import DataError, RunError, SpecError
+from ..files import storing, write_whole
 from ..spaces import space_from_dict
 from .documents import dump, parse
 from .loading import read_experiment
 from .spec import ExperimentSpec
 
-__all__ = ["Row", "RunFolder", "storing"]
+__all__ = ["Row", "RunFolder"]
 
 Row = dict[str, float]
-
-
-@contextmanager
-def storing(path: Path) -> Iterator[None]:
-    """Turn what the volume refuses into one clear error.
-
-    :raises StorageError: naming the path and the reason.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 class RunFolder:
@@ -123,14 +110,7 @@ class RunFolder:
 
     def write(self, name: str, text: str) -> None:
         """Write a small file whole or not at all."""
-        path = self.path / name
-        temporary = self.path / f".tmp-{name}"
-        with storing(path):
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+        write_whole(self.path / name, text.encode())
 
 
 def _line(row: Row) -> str:

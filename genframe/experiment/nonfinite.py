@@ -1,9 +1,9 @@
-"""NaN and infinity: whether there are any, and a sentence that names where they began."""
+"""NaN and infinity: which part holds them, and a sentence that names where they began."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +11,7 @@ from torch import Tensor, nn
 from ..roles import Batch, LossOutput
 from .objective import Objective
 
-__all__ = ["all_finite", "diagnosis", "first_nonfinite", "first_nonfinite_parameter"]
-
-
-def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Return whether no tensor holds NaN or infinity."""
-    floating = [tensor for tensor in tensors if tensor.is_floating_point() and tensor.numel()]
-    if not floating:
-        return True
-    return bool(torch.isfinite(torch.stack(torch._foreach_norm(floating, float("inf")))).all())
+__all__ = ["diagnosis", "first_nonfinite", "first_nonfinite_parameter"]
 
 
 def first_nonfinite(module: nn.Module) -> str | None:
@@ -53,7 +45,7 @@ def diagnosis(objective: Objective, batch: Batch, player: str, output: LossOutpu
     named = f" ({', '.join(terms)})" if terms else ""
     module = _first_nonfinite_module(model, lambda: objective(batch.x, batch.condition, player))
     begin = f"; it begins in {module!r}" if module else ""
-    data = "" if all_finite([batch.x]) else "; the data hold NaN or infinity themselves"
+    data = "" if bool(torch.isfinite(batch.x).all()) else "; the data hold NaN or infinity themselves"
     return f"the loss of player {player!r} is {output.total.item()}{named}{begin}{data}"
 
 

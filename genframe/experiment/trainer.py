@@ -317,12 +317,13 @@ class Trainer:
         """Fit the prior to the codes of all training data at once."""
         self.reporter.begin(f"stage {self.progress.stage + 1} of {len(self.stages)}: fit the prior", 1, 0)
         self.model.eval()
-        batches = list(self.split.batches(1024))
-        codes = torch.cat([self.model.codes(batch.x, batch.condition) for batch in batches])
-        context = None
-        if self.model.condition is not None:
-            context = torch.cat([cast(Tensor, self.model.context(batch.condition)) for batch in batches])
-        figures = cast(Fittable, self.model.prior).fit(codes, context)
+        codes, contexts = [], []
+        for batch in self.split.batches(1024):
+            codes.append(self.model.codes(batch.x, batch.condition))
+            if self.model.condition is not None:
+                contexts.append(cast(Tensor, self.model.context(batch.condition)))
+        context = torch.cat(contexts) if contexts else None
+        figures = cast(Fittable, self.model.prior).fit(torch.cat(codes), context)
         self.reporter.advance(1)
         if self.average is not None:
             self.average.restart()

@@ -195,7 +195,7 @@ def _continue(run: Run, data: Dataset, reporter: Reporter, saved: storage.Checkp
     """Train ``run`` from ``saved``, or from the start; its folder is locked."""
     described = environment.describe(thread_count)
     spec = run.experiment.train
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = environment.pick_device("auto")
     with environment.threads(thread_count), fork_rng(device, spec.seed), stop_request() as stop:
         trainer = Trainer(spec, run.model, data, Recorder(run, described), reporter, stop)
         if saved is not None:

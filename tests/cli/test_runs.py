@@ -279,7 +279,7 @@ def test_evaluation_is_printed_and_kept(run: Path, capsys: pytest.CaptureFixture
 
 def test_evaluating_a_folder_that_cannot_be_written_loses_no_figure(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Figures are printed before they are kept."""
-    (run / ".tmp-results.json").mkdir()
+    (run / f".tmp-results.json-{os.getpid()}").mkdir()
     assert main(["evaluate", str(run), "--metric", "metrics/elbo"]) == 7
     printed = capsys.readouterr()
     assert "rate: " in printed.out

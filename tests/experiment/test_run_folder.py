@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """A file that cannot be written is an error with its path, and what was there stays."""
     files, _ = begun(tmp_path)
     files.write("a.txt", "first")
-    (files.path / ".tmp-a.txt").mkdir()
+    (files.path / f".tmp-a.txt-{os.getpid()}").mkdir()
     with pytest.raises(StorageError, match=r"a\.txt cannot be written"):
         files.write("a.txt", "second")
     assert (files.path / "a.txt").read_text() == "first"
