@@ -1,23 +1,38 @@
-"""genframe plugin: plain encoders and decoders: mlp, conv, resnet, embedding."""
+"""genframe plugin: plain encoders and decoders: mlp, conv, resnet, sngan, isotropic, embedding."""
 
 from __future__ import annotations
 
 from genframe import ComponentSpec, hookimpl
 
 from .activations import Activation, activation
-from .specs import MLP, Conv, ConvDecoder, Embedding, MLPDecoder, MLPTied, ResNet, ResNetDecoder
+from .specs import (
+    MLP,
+    SNGAN,
+    Conv,
+    ConvDecoder,
+    Embedding,
+    IsotropicDecoder,
+    MLPDecoder,
+    MLPTied,
+    ResNet,
+    ResNetDecoder,
+    SNGANDecoder,
+)
 from .traits import Transposable
 
 __all__ = [
     "MLP",
+    "SNGAN",
     "Activation",
     "Conv",
     "ConvDecoder",
     "Embedding",
+    "IsotropicDecoder",
     "MLPDecoder",
     "MLPTied",
     "ResNet",
     "ResNetDecoder",
+    "SNGANDecoder",
     "Transposable",
     "activation",
 ]
@@ -26,4 +41,16 @@ __all__ = [
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the networks."""
-    return [MLP, MLPDecoder, MLPTied, Conv, ConvDecoder, ResNet, ResNetDecoder, Embedding]
+    return [
+        MLP,
+        MLPDecoder,
+        MLPTied,
+        Conv,
+        ConvDecoder,
+        ResNet,
+        ResNetDecoder,
+        SNGAN,
+        SNGANDecoder,
+        IsotropicDecoder,
+        Embedding,
+    ]

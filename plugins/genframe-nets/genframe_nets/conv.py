@@ -12,7 +12,7 @@ from .activations import Activation, activation
 from .film import FiLM
 from .grids import grids
 from .inputs import checked, context_dims
-from .layers import BATCH_NORM, Entrance, Exit, Upsample, convolution, group_norm
+from .layers import Entrance, Exit, Norm, Upsample, convolution, normalisation
 from .specs.conv import Conv, ConvDecoder
 
 __all__ = ["ConvolutionalDecoder", "ConvolutionalEncoder"]
@@ -28,8 +28,9 @@ class ConvolutionalEncoder(Encoder):
         self.stages = nn.ModuleList()
         before: Activation | None = None
         for inputs, outputs in pairwise((data.shape[0], *spec.channels)):
-            resize = convolution(len(grid), inputs, outputs, before, stride=2, bias=spec.norm != "batch")
-            self.stages.append(_Stage(spec, resize, outputs, len(grid), dims))
+            norm = spec.norm if self.stages or spec.norm_first else "none"
+            resize = convolution(len(grid), inputs, outputs, before, kernel=spec.kernel, stride=2, bias=norm != "batch")
+            self.stages.append(_Stage(spec.activation, norm, resize, outputs, len(grid), dims))
             before = spec.activation
         self.exit = Exit(Real((spec.channels[-1], *grid)), spec.dim, spec.activation)
 
@@ -51,10 +52,10 @@ class ConvolutionalDecoder(Decoder):
         *sizes, grid = grids(data, len(spec.channels))
         dims, bias = context_dims(context), spec.norm != "batch"  # batch normalisation would take it away again
         entrance = Entrance(latent, Real((spec.channels[-1], *grid)), bias=bias)
-        self.stages = nn.ModuleList([_Stage(spec, entrance, spec.channels[-1], len(grid), dims)])
+        self.stages = nn.ModuleList([_Stage(spec.activation, spec.norm, entrance, spec.channels[-1], len(grid), dims)])
         for (inputs, outputs), size in zip(pairwise(spec.channels[::-1]), sizes[:0:-1], strict=True):
             resize = Upsample(inputs, outputs, size, spec.activation, bias=bias)
-            self.stages.append(_Stage(spec, resize, outputs, len(grid), dims))
+            self.stages.append(_Stage(spec.activation, spec.norm, resize, outputs, len(grid), dims))
         self.out = Upsample(spec.channels[0], data.shape[0], sizes[0], spec.activation)
 
     def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
@@ -68,14 +69,12 @@ class ConvolutionalDecoder(Decoder):
 class _Stage(nn.Module):
     """A layer that changes the grid, then normalisation, context and activation."""
 
-    def __init__(self, spec: Conv | ConvDecoder, resize: nn.Module, channels: int, axes: int, context_dims: int) -> None:
+    def __init__(self, name: Activation, norm: Norm, resize: nn.Module, channels: int, axes: int, context_dims: int) -> None:
         super().__init__()
         self.resize = resize
-        self.norm: nn.Module = nn.Identity()
-        if spec.norm != "none":
-            self.norm = group_norm(channels) if spec.norm == "group" else BATCH_NORM[axes](channels)
+        self.norm = nn.Identity() if norm == "none" else normalisation(norm, axes, channels)[0]
         self.film = FiLM(context_dims, channels)
-        self.activation = activation(spec.activation)
+        self.activation = activation(name, inplace=True)
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         """Return (B, inputs, ...) -> (B, channels, ...)."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .activations import Activation, activation
 
-__all__ = ["initialised", "second_moment"]
+__all__ = ["initialised", "second_moment", "zeroed"]
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -27,6 +27,13 @@ def initialised(layer: Layer, before: Activation | None) -> Layer:
     nn.init.normal_(weight, std=1 / math.sqrt(_fan_in(layer, weight) * moment))
     if bias is not None:
         nn.init.zeros_(bias)
+    return layer
+
+
+def zeroed(layer: Layer) -> Layer:
+    """Return ``layer`` with weights and bias of zero, so that its outputs are zero at first."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
     return layer
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from torch import Tensor, nn
 
 from genframe import Real
 
-from .activations import Activation
+from .activations import Activation, activation
 from .initialisation import initialised
 from .inputs import checked, flat
 
-__all__ = ["BATCH_NORM", "Entrance", "Exit", "Upsample", "convolution", "group_norm"]
+__all__ = ["Entrance", "Exit", "Norm", "ResidualBlock", "Upsample", "convolution", "normalisation"]
 
+Norm: TypeAlias = Literal["none", "group", "batch"]
 CONV: Final[dict[int, Callable[..., nn.Module]]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: Final[dict[int, Callable[..., nn.Module]]] = {
     1: nn.ConvTranspose1d,
@@ -25,16 +26,46 @@ BATCH_NORM: Final[dict[int, Callable[[int], nn.Module]]] = {1: nn.BatchNorm1d, 2
 
 
 def convolution(
-    axes: int, inputs: int, outputs: int, before: Activation | None, *, stride: int = 1, bias: bool = True
+    axes: int, inputs: int, outputs: int, before: Activation | None, *, kernel: int = 3, stride: int = 1, bias: bool = True
 ) -> nn.Module:
-    """Return a convolution of kernel 3 that keeps the axes, or halves them, rounded up, with stride 2."""
-    return initialised(CONV[axes](inputs, outputs, 3, stride=stride, padding=1, bias=bias), before)
+    """Return a convolution of an odd ``kernel`` that keeps the axes, or halves them, rounded up, with stride 2."""
+    return initialised(CONV[axes](inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=bias), before)
 
 
 def group_norm(channels: int) -> nn.Module:
     """Return group normalisation with at most 32 groups of at least 4 channels. Wu & He 2018."""
     most = min(32, max(1, channels // 4))
     return nn.GroupNorm(next(groups for groups in range(most, 0, -1) if channels % groups == 0), channels)
+
+
+def normalisation(norm: Norm, axes: int, channels: int) -> list[nn.Module]:
+    """Return the one layer that normalises channels, or none; a bias before ``batch`` would be taken away again."""
+    if norm == "none":
+        return []
+    return [group_norm(channels) if norm == "group" else BATCH_NORM[axes](channels)]
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(f(norm(conv(f(norm(x)))))), the identity at first. He et al. 2016, fig. 1b."""
+
+    def __init__(self, axes: int, channels: int, name: Activation, norm: Norm) -> None:
+        super().__init__()
+        bias = norm != "batch"
+        last = convolution(axes, channels, channels, name, bias=bias)
+        nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+        self.residual = nn.Sequential(
+            *normalisation(norm, axes, channels),
+            activation(name, inplace=norm != "none"),  # never x itself, which is added in the end
+            convolution(axes, channels, channels, name, bias=bias),
+            *normalisation(norm, axes, channels),
+            activation(name, inplace=True),
+            last,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, ...) -> (B, C, ...)."""
+        out: Tensor = x + self.residual(x)
+        return out
 
 
 class Upsample(nn.Module):

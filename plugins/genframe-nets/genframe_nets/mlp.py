@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from genframe import Decoder, Encoder, Real, Space, into_space
 
 from .activations import Activation, activation
-from .initialisation import initialised
+from .initialisation import initialised, zeroed
 from .inputs import context_dims, flat, with_context
 from .specs.mlp import MLP, MLPDecoder
 
@@ -46,6 +46,8 @@ class PerceptronDecoder(Decoder):
         super().__init__()
         self.latent, self.data, self.context_dims = latent, data, context_dims(context)
         self.layers = _layers(spec, latent.dims + self.context_dims, data.dims)
+        if spec.zero:
+            zeroed(self.layers[-1])
 
     def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """Return data: (B, latent) -> (B, data)."""
@@ -62,7 +64,7 @@ def _layers(spec: MLP | MLPDecoder, inputs: int, outputs: int | None) -> nn.Sequ
         layers.append(initialised(nn.Linear(inputs, size, bias=bias), before))
         if spec.norm != "none":
             layers.append(nn.LayerNorm(size) if spec.norm == "layer" else nn.BatchNorm1d(size))
-        layers.append(activation(spec.activation))
+        layers.append(activation(spec.activation, inplace=True))
         if spec.dropout:
             layers.append(nn.Dropout(spec.dropout))
         inputs, before = size, spec.activation

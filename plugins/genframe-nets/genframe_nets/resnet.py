@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from genframe import Decoder, Encoder, Real, Space, into_space
 
-from .activations import Activation, activation
+from .activations import activation
 from .film import FiLM
 from .grids import grids
 from .inputs import checked, context_dims
-from .layers import Entrance, Exit, Upsample, convolution, group_norm
+from .layers import Entrance, Exit, ResidualBlock, Upsample, convolution, normalisation
 from .specs.resnet import ResNet, ResNetDecoder
 
 __all__ = ["ResidualDecoder", "ResidualEncoder"]
@@ -29,7 +29,9 @@ class ResidualEncoder(Encoder):
         for inputs, outputs in pairwise((data.shape[0], *spec.channels)):
             resize = convolution(len(grid), inputs, outputs, None, stride=2)
             self.stages.append(_Stage(spec, resize, outputs, len(grid), dims))
-        self.end = nn.Sequential(group_norm(spec.channels[-1]), activation(spec.activation))
+        self.end = nn.Sequential(
+            *normalisation("group", len(grid), spec.channels[-1]), activation(spec.activation, inplace=True)
+        )
         self.exit = Exit(Real((spec.channels[-1], *grid)), spec.dim, spec.activation)
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -54,7 +56,9 @@ class ResidualDecoder(Decoder):
         for (inputs, outputs), size in zip(pairwise(spec.channels[::-1]), sizes[:0:-1], strict=True):
             resize = Upsample(inputs, outputs, size, before=None)
             self.stages.append(_Stage(spec, resize, outputs, len(grid), dims))
-        self.end = nn.Sequential(group_norm(spec.channels[0]), activation(spec.activation))
+        self.end = nn.Sequential(
+            *normalisation("group", len(grid), spec.channels[0]), activation(spec.activation, inplace=True)
+        )
         self.out = Upsample(spec.channels[0], data.shape[0], sizes[0], spec.activation)
 
     def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
@@ -72,31 +76,9 @@ class _Stage(nn.Module):
         super().__init__()
         self.resize = resize
         self.film = FiLM(context_dims, channels)
-        self.blocks = nn.Sequential(*(_Block(axes, channels, spec.activation) for _ in range(spec.blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(axes, channels, spec.activation, "group") for _ in range(spec.blocks)))
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         """Return (B, inputs, ...) -> (B, channels, ...)."""
         features: Tensor = self.blocks(self.film(self.resize(x), context))
         return features
-
-
-class _Block(nn.Module):
-    """x + conv(f(norm(conv(f(norm(x)))))), the identity at first. He et al. 2016, fig. 1b."""
-
-    def __init__(self, axes: int, channels: int, name: Activation) -> None:
-        super().__init__()
-        last = convolution(axes, channels, channels, name)
-        nn.init.zeros_(last.weight)  # type: ignore[arg-type]
-        self.residual = nn.Sequential(
-            group_norm(channels),
-            activation(name),
-            convolution(axes, channels, channels, name),
-            group_norm(channels),
-            activation(name),
-            last,
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, ...) -> (B, C, ...)."""
-        out: Tensor = x + self.residual(x)
-        return out

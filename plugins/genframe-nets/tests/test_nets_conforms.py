@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from genframe.testing import PluginConformance
-from genframe_nets import MLP, Conv, ConvDecoder, MLPDecoder, ResNet, ResNetDecoder
+from genframe_nets import MLP, SNGAN, Conv, ConvDecoder, IsotropicDecoder, MLPDecoder, ResNet, ResNetDecoder, SNGANDecoder
 
 SMALL = (8, 16)
 
@@ -17,15 +17,31 @@ class TestNets(PluginConformance):
     examples: ClassVar = {
         "nets/mlp": [
             *(MLP(), MLP(hidden=(8,), norm="layer", dim=3), MLP(hidden=(8,), norm="batch", dropout=0.5)),
-            *(MLPDecoder(), MLPDecoder(hidden=(8,), norm="layer"), MLPDecoder(hidden=(8,), norm="batch", dropout=0.5)),
+            *(
+                MLPDecoder(),
+                MLPDecoder(hidden=(8,), norm="layer", zero=True),
+                MLPDecoder(hidden=(8,), norm="batch", dropout=0.5),
+            ),
         ],
         "nets/conv": [
             *(Conv(channels=SMALL), Conv(channels=SMALL, norm="batch", dim=3), Conv(channels=SMALL, norm="group")),
             *(ConvDecoder(channels=SMALL), ConvDecoder(channels=SMALL[::-1], norm="batch")),
-            ConvDecoder(channels=SMALL, norm="group"),
+            *(ConvDecoder(channels=SMALL, norm="group"), Conv(channels=SMALL, norm="batch", norm_first=False, kernel=5, dim=1)),
+        ],
+        "nets/sngan": [
+            *(SNGAN(channels=SMALL), SNGAN(channels=SMALL, dim=3, blocks=0), SNGAN(channels=SMALL, pool=False, norm="group")),
+            *(SNGANDecoder(channels=SMALL), SNGANDecoder(channels=SMALL[::-1], norm="group")),
+            SNGANDecoder(channels=SMALL, norm="none"),
         ],
         "nets/resnet": [
             *(ResNet(channels=SMALL), ResNet(channels=SMALL, blocks=1, dim=3)),
             *(ResNetDecoder(channels=SMALL), ResNetDecoder(channels=SMALL[::-1], blocks=1)),
+        ],
+        "nets/isotropic": [
+            *(IsotropicDecoder(channels=8), IsotropicDecoder(channels=8, blocks=0, norm="group", zero=True)),
+            *(
+                IsotropicDecoder(channels=8, residual=True),
+                IsotropicDecoder(channels=8, residual=True, norm="group", zero=True),
+            ),
         ],
     }

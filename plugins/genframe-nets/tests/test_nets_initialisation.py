@@ -15,11 +15,12 @@ ACTIVATIONS = get_args(Activation)
 
 
 def test_second_moments_are_the_closed_forms():
-    """E[relu²] = 1/2, and with a slope of 0.01 below zero (1 + 0.01²)/2; the ELU's by its Gaussian integral."""
+    """E[relu²] = 1/2, and with a slope s below zero (1 + s²)/2; the ELU's by its Gaussian integral."""
     phi = lambda x: (1 + math.erf(x / math.sqrt(2))) / 2  # noqa: E731
     elu = 0.5 + math.exp(2) * phi(-2) - 2 * math.exp(0.5) * phi(-1) + 0.5
     assert second_moment("relu") == pytest.approx(0.5, abs=1e-6)
     assert second_moment("leaky_relu") == pytest.approx((1 + 0.01**2) / 2, abs=1e-6)
+    assert second_moment("leaky_relu_0.2") == pytest.approx((1 + 0.2**2) / 2, abs=1e-6)
     assert second_moment("elu") == pytest.approx(elu, abs=1e-6)
 
 

@@ -4,7 +4,18 @@ import pytest
 import torch
 
 from genframe import Categorical, Mismatch, Real
-from genframe_nets import MLP, Conv, ConvDecoder, Embedding, MLPDecoder, ResNet, ResNetDecoder, activation
+from genframe_nets import (
+    MLP,
+    SNGAN,
+    Conv,
+    ConvDecoder,
+    Embedding,
+    MLPDecoder,
+    ResNet,
+    ResNetDecoder,
+    SNGANDecoder,
+    activation,
+)
 
 CONTEXT = Real((2, 3))
 SHAPES = [(3, 8), (2, 65), (1, 1), (1, 8, 8), (1, 28, 28), (2, 28, 20), (3, 13, 7), (3, 60, 64), (1, 8, 8, 8), (2, 5, 6, 7)]
@@ -18,6 +29,13 @@ PAIRS = {
     "conv dim": (Conv(**SMALL, dim=5, norm="group"), ConvDecoder(**SMALL, norm="group")),
     "conv batch": (Conv(**SMALL, norm="batch"), ConvDecoder(**SMALL, norm="batch")),
     "conv deep": (Conv(channels=(4, 8, 8, 4)), ConvDecoder(channels=(4, 8, 8, 4))),
+    "dcgan": (
+        Conv(**SMALL, norm="batch", norm_first=False, kernel=5, dim=1),
+        ConvDecoder(**SMALL, norm="batch"),
+    ),
+    "sngan": (SNGAN(**SMALL), SNGANDecoder(**SMALL)),
+    "sngan dim": (SNGAN(**SMALL, dim=5, blocks=0, norm="group"), SNGANDecoder(**SMALL, norm="none")),
+    "sngan spatial": (SNGAN(**SMALL, pool=False, norm="batch"), SNGANDecoder(**SMALL, norm="group")),
     "resnet": (ResNet(**SMALL), ResNetDecoder(**SMALL)),
     "resnet dim": (ResNet(**SMALL, dim=5, blocks=1), ResNetDecoder(**SMALL, blocks=1)),
 }
@@ -76,7 +94,9 @@ def test_mlp_takes_any_rank(shape):
     assert decoder.decode(encoder.encode(torch.empty(0, *shape))).shape == (0, *shape)
 
 
-@pytest.mark.parametrize("spec", [ConvDecoder(**SMALL), ResNetDecoder(**SMALL)], ids=lambda spec: spec.type)
+@pytest.mark.parametrize(
+    "spec", [ConvDecoder(**SMALL), ResNetDecoder(**SMALL), SNGANDecoder(**SMALL)], ids=lambda spec: spec.type
+)
 def test_decoders_read_vectors_and_features_of_any_channels(spec):
     """A decoder starts from a vector, or from features on its grid with channels of their own."""
     data = Real((1, 9, 5))
@@ -219,6 +239,7 @@ def test_embedding_looks_classes_up():
         ("tanh", 0.761594156),
         ("elu", 1.0),
         ("leaky_relu", 1.0),
+        ("leaky_relu_0.2", 1.0),
         ("softplus", 1.313261688),
     ],
 )

@@ -10,13 +10,16 @@ from genframe import Categorical, Mismatch, ModelSpec, Real, SpecError, check
 from genframe.traits import Conditional
 from genframe_nets import (
     MLP,
+    SNGAN,
     Conv,
     ConvDecoder,
     Embedding,
+    IsotropicDecoder,
     MLPDecoder,
     MLPTied,
     ResNet,
     ResNetDecoder,
+    SNGANDecoder,
     Transposable,
     genframe_specs,
 )
@@ -48,7 +51,9 @@ def test_specs_round_trip_with_their_defaults(spec):
     assert spec.model_validate(spec().model_dump()) == spec()
 
 
-@pytest.mark.parametrize("spec", [MLP, MLPDecoder, MLPTied, Conv, ConvDecoder, ResNet, ResNetDecoder])
+@pytest.mark.parametrize(
+    "spec", [MLP, MLPDecoder, MLPTied, Conv, ConvDecoder, ResNet, ResNetDecoder, SNGAN, SNGANDecoder, IsotropicDecoder]
+)
 def test_networks_read_the_condition(spec):
     """Every network but the embedding, which makes the context, reads it."""
     assert Conditional in spec().provided_traits()
@@ -79,6 +84,9 @@ def test_latent_spaces():
     assert Conv(channels=(4, 8, 6)).latent_space(image) == Real((6, 4, 3))
     assert Conv(dim=5).latent_space(image) == Real((5,))
     assert ResNet(channels=(7,)).latent_space(Real((2, 65))) == Real((7, 33))
+    assert SNGAN(channels=(4, 8)).latent_space(image) == Real((8,))
+    assert SNGAN(channels=(4, 8), dim=1).latent_space(image) == Real((1,))
+    assert SNGAN(channels=(4, 8), pool=False).latent_space(image) == Real((8, 7, 5))
     assert Embedding(dim=6).latent_space(LABELS) == Real((6,))
     assert Embedding(dim=6).latent_space(Categorical((3, 4), 10)) == Real((3, 4, 6))
 
@@ -89,7 +97,7 @@ def test_mlp_without_layers_is_refused():
         MLP(hidden=())
 
 
-@pytest.mark.parametrize("spec", [MLP(), Conv(), ResNet()], ids=lambda spec: spec.type)
+@pytest.mark.parametrize("spec", [MLP(), Conv(), ResNet(), SNGAN()], ids=lambda spec: spec.type)
 def test_encoders_refuse_classes(spec):
     """Classes are refused with what would encode them."""
     assert mismatch(spec.latent_space, LABELS) == (
@@ -98,7 +106,11 @@ def test_encoders_refuse_classes(spec):
     )
 
 
-@pytest.mark.parametrize("spec", [MLPDecoder(), MLPTied(), ConvDecoder(), ResNetDecoder()], ids=lambda spec: spec.type)
+@pytest.mark.parametrize(
+    "spec",
+    [MLPDecoder(), MLPTied(), ConvDecoder(), ResNetDecoder(), SNGANDecoder(), IsotropicDecoder()],
+    ids=lambda spec: spec.type,
+)
 def test_decoders_refuse_classes_as_data(spec):
     """Data of classes are refused with the likelihood that would make them."""
     assert mismatch(spec.accepts, Real((4,)), Categorical((1, 8, 8), 17)) == (
@@ -131,11 +143,27 @@ def test_convolutions_need_one_to_three_spatial_axes(shape):
         ((4, 7), "give it a vector: set 'dim' in the encoder"),
     ],
 )
-@pytest.mark.parametrize("spec", [ConvDecoder(), ResNetDecoder()], ids=lambda spec: spec.type)
+@pytest.mark.parametrize("spec", [ConvDecoder(), ResNetDecoder(), SNGANDecoder()], ids=lambda spec: spec.type)
 def test_decoders_say_which_axes_they_need(spec, latent, mend):
     """Features on another grid are refused with the grid that is needed, and the number of stages that would fit."""
     assert mismatch(spec.accepts, Real(latent), Real((1, 28, 28))) == (
         f"{spec.type} starts from a vector or from features of 7×7, found {Real(latent)}; {mend}"
+    )
+
+
+@pytest.mark.parametrize("latent", [(6,), (4, 14, 14), (4, 28)], ids=str)
+def test_isotropic_networks_refuse_another_grid(latent):
+    """A latent on another grid than the data's is refused, with the networks that change the grid."""
+    assert mismatch(IsotropicDecoder().accepts, Real(latent), Real((1, 28, 28))) == (
+        f"nets/isotropic keeps the grid: for data of 28×28 it reads features of 28×28, found {Real(latent)}; "
+        "use nets/conv or nets/resnet, which start from vectors and smaller grids, or nets/mlp"
+    )
+
+
+def test_isotropic_networks_refuse_data_without_a_grid():
+    """Vectors have no grid to keep."""
+    assert mismatch(IsotropicDecoder().accepts, Real((6,)), Real((6,))) == (
+        "nets/isotropic needs channels and 1 to 3 spatial axes, found Real(6); use nets/mlp, which takes any shape"
     )
 
 

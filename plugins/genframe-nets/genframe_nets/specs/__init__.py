@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from .conv import Conv, ConvDecoder
 from .embedding import Embedding
+from .isotropic import IsotropicDecoder
 from .mlp import MLP, MLPDecoder
 from .resnet import ResNet, ResNetDecoder
+from .sngan import SNGAN, SNGANDecoder
 from .tied import MLPTied
 
-__all__ = ["MLP", "Conv", "ConvDecoder", "Embedding", "MLPDecoder", "MLPTied", "ResNet", "ResNetDecoder"]
+__all__ = [
+    "MLP",
+    "SNGAN",
+    "Conv",
+    "ConvDecoder",
+    "Embedding",
+    "IsotropicDecoder",
+    "MLPDecoder",
+    "MLPTied",
+    "ResNet",
+    "ResNetDecoder",
+    "SNGANDecoder",
+]

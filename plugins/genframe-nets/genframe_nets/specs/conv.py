@@ -18,15 +18,20 @@ __all__ = ["Conv", "ConvDecoder"]
 
 
 class Conv(SpatialEncoder):
-    """Strided convolutions for data of 1, 2 or 3 spatial axes: each stage has kernel 3, stride 2. LeCun et al. 1989.
+    """Strided convolutions for data of 1, 2 or 3 spatial axes: each stage has stride 2. LeCun et al. 1989.
 
-    A context scales and shifts the channels of each stage (FiLM, Perez et al. 2018). Weights start by He et al. 2015,
-    section 2.2: N(0, 1 / (fan-in · E[f²])), f the activation before the layer; biases start at zero.
+    With kernel 5, ``leaky_relu_0.2``, norm ``batch`` but in the first stage, and ``dim: 1`` it is the critic of DCGAN
+    (Radford et al. 2016, section 3). A context scales and shifts the channels of each stage (FiLM, Perez et al. 2018).
+    Weights start by He et al. 2015, section 2.2: N(0, 1 / (fan-in · E[f²])), f the activation before the layer; biases start
+    at zero.
     """
 
     type: Literal["nets/conv"] = "nets/conv"
 
     norm: Literal["none", "group", "batch"] = Field(default="none", description="normalisation before each activation")
+
+    norm_first: bool = Field(default=True, description="normalise the first stage as well, next to the data")
+    kernel: Literal[3, 5] = Field(default=3, description="size of the convolutions")
 
     def build(self, data: Space, context: Space | None) -> Encoder:
         """Make the encoder."""

@@ -11,7 +11,7 @@ from genframe.traits import Conditional, TraitSet
 
 from ..activations import Activation
 from ..traits import Transposable
-from .output import require_real_data
+from .output import ZERO, require_real_data
 
 if TYPE_CHECKING:
     from genframe import Decoder, Encoder
@@ -68,6 +68,7 @@ class MLPDecoder(DecoderSpec):
     activation: Activation = Field(default="silu", description="what follows each hidden layer")
     norm: Literal["none", "layer", "batch"] = Field(default="none", description="normalisation before each activation")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="probability of dropping a hidden unit in training")
+    zero: bool = Field(default=False, description=ZERO)
 
     def accepts(self, latent: Space, data: Space) -> None:
         """Accept real latents and real data of any shapes."""

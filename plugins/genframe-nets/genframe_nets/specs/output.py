@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from genframe import Categorical, Mismatch, Real, Space
 
-__all__ = ["require_real_data"]
+__all__ = ["ZERO", "require_real_data"]
+
+ZERO: Final = "start the last layer at zero, so that all outputs are zero at first (before the sigmoid of bounded data)"
 
 
 def require_real_data(data: Space, who: str) -> Real:
