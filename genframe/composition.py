@@ -83,6 +83,12 @@ class Composition:
         """Whether the model's log-likelihood is of probability mass rather than of density."""
         return self.has("prior" if self.density == "exact" else "decoder", ProbabilityMass)
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The sizes of the groups of dimensions into which a code falls, from fine to coarse."""
+        encoder = self.spec.encoder
+        return encoder.levels(self.data) if encoder is not None else (self.code.dims,)
+
     def has(self, role: Role, trait: Trait) -> bool:
         """Return whether the part in ``role`` provides ``trait``."""
         part = cast("ComponentSpec | None", getattr(self.spec, role))
@@ -130,6 +136,8 @@ class _Flow:
         if latent is not None:
             self._try("decoder", lambda: spec.decoder.accepts(latent, data))
             self._try("loss", lambda: spec.loss.accepts(data, latent))
+        if latent is not None and code is not None:
+            self._try("sampler", lambda: spec.sampler.accepts(spec, data))
 
     @property
     def _suggestions(self) -> Suggestions:

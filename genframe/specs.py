@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.fields import FieldInfo
 
-    from .composition import Composition
+    from .composition import Composition, ModelSpec
     from .data import Dataset
     from .roles import Decoder, Encoder, Loss, Metric, Prior, Sampler
 
@@ -91,9 +91,11 @@ class Spec(BaseModel):
 
 def _with_default_type(field: FieldInfo, entry: Any) -> Any:
     """Return a component's mapping that lacks ``type`` as changes to the field's default, where that is a component."""
-    if isinstance(entry, Mapping) and "type" not in entry and isinstance(field.default, ComponentSpec):
+    if not isinstance(entry, Mapping) or "type" in entry:
+        return entry
+    if isinstance(field.default, ComponentSpec):
         return {**field.default.model_dump(), **entry}
-    return entry
+    return {"type": field.default, **entry} if isinstance(field.default, str) else entry  # a default named, not made
 
 
 class ComponentSpec(Spec):
@@ -172,6 +174,13 @@ class EncoderSpec(ComponentSpec):
         """Return the space on which the prior lives; the latent space unless the encoder says otherwise."""
         return self.latent_space(data)
 
+    def levels(self, data: Space) -> tuple[int, ...]:
+        """Return the sizes of the groups of consecutive dimensions into which a code falls, from fine to coarse.
+
+        A sampler may give each a temperature of its own. One group unless the encoder says otherwise.
+        """
+        return (self.code_space(data).dims,)
+
     def build(self, data: Space, context: Space | None) -> Encoder:
         """Make the encoder; ``context`` is the space of the encoded condition, if there is one."""
         raise NotImplementedError(f"{type(self).__name__}.build")
@@ -246,6 +255,12 @@ class SamplerSpec(ComponentSpec):
 
     kind: ClassVar[Kind] = "sampler"
     sampling: ClassVar[SamplingKind] = "direct"
+
+    def accepts(self, model: ModelSpec, data: Space) -> None:
+        """Return if the sampler can draw ``data`` from the model.
+
+        :raises Mismatch: otherwise.
+        """
 
     def build(self) -> Sampler:
         """Make the sampler."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bijective",
     "Conditional",
+    "DataDependent",
     "Denoiser",
     "Density",
     "DensityKind",
@@ -34,6 +35,7 @@ __all__ = [
     "ProbabilityMass",
     "Quantized",
     "SamplingKind",
+    "Tempered",
     "TimeConditioned",
     "Trait",
     "TraitSet",
@@ -82,6 +84,14 @@ class PosteriorDistribution(Distribution, Protocol):
 @runtime_checkable
 class Conditional(Protocol):
     """Reads the condition's context."""
+
+
+@runtime_checkable
+class DataDependent(Protocol):
+    """Takes its first state from training data before its first step."""
+
+    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Set parameters and buffers in place from data (N, ...); from their codes where the part is a prior."""
 
 
 @runtime_checkable
@@ -159,6 +169,20 @@ class Density(Protocol):
 
     def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
         """Log density or probability in nats: (B, ...) -> (B,)."""
+
+
+@runtime_checkable
+class Tempered(Protocol):
+    """Can be drawn from at a temperature."""
+
+    def sample_at(
+        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """``n`` codes (n, code) at a temperature: 1 is the prior as it is, near 0 its most likely codes alone.
+
+        For normal priors, standard deviations are multiplied by it (Parmar et al. 2018; Kingma & Dhariwal 2018,
+        sec. 6). A tensor of temperatures broadcasts over a code's shape.
+        """
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from ..errors import Unsupported
 from ..model import Model
 from ..roles import Batch, Decoder, Encoder, Loss, LossOutput, Prior, Sampler, State
 from ..spaces import Categorical, Space
-from ..traits import Bijective, Likelihood
+from ..traits import Bijective, Likelihood, Tempered
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -83,6 +83,12 @@ class StandardNormal(Prior):
         origin = cast(Tensor, self.origin)
         return torch.randn(n, *self.shape, generator=generator, device=origin.device, dtype=origin.dtype)
 
+    def sample_at(
+        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Return ``n`` draws of N(0, temperature² I)."""
+        return temperature * self.sample(n, context, generator)
+
     def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the log-density in nats."""
         return -0.5 * (code.square() + LOG_2PI).flatten(1).sum(1)
@@ -104,6 +110,10 @@ class NestedModel(Prior):
     def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` data of the nested model."""
         return self.model.sampler.draw(self.model, n, context, generator)
+
+    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Let the nested model's parts take their first state from the codes ``x``."""
+        self.model.initialise(x, context)
 
     def _log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the nested model's exact log-density in nats."""
@@ -159,21 +169,36 @@ class SumOfLosses(Loss):
 
 
 class AncestralSampler(Sampler):
-    """One state: a code drawn from the prior and decoded."""
+    """One state: a code drawn from the prior, at temperatures where they are not all 1, and decoded."""
 
-    def __init__(self, draw: str) -> None:
+    def __init__(self, draw: str, temperatures: tuple[float, ...] = (1.0,)) -> None:
         self.draw_from_likelihood = draw == "sample"
+        self.temperatures = temperatures
 
     def trajectory(
         self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield the decoded codes."""
-        latent = model.latents(model.prior.sample(n, context, generator))
+        latent = model.latents(self._code(model, n, context, generator))
         if self.draw_from_likelihood and isinstance(model.decoder, Likelihood):
             x = model.decoder.likelihood(latent, context).rsample(generator)
         else:
             x = model.decoder.decode(latent, context)
         yield State(x, 1, 1)
+
+    def _code(self, model: Model, n: int, context: Tensor | None, generator: Generator | None) -> Tensor:
+        if all(temperature == 1 for temperature in self.temperatures):
+            return model.prior.sample(n, context, generator)
+        prior = cast(Tempered, model.prior)
+        if len(self.temperatures) == 1:
+            return prior.sample_at(self.temperatures[0], n, context, generator)
+        return prior.sample_at(self._by_dimension(model), n, context, generator)
+
+    def _by_dimension(self, model: Model) -> Tensor:
+        """Return the temperature of each dimension, by its level: (code)."""
+        sizes = torch.tensor(model.composition.levels, device=model.device)
+        temperatures = torch.tensor(self.temperatures, device=model.device)
+        return temperatures.repeat_interleave(sizes).reshape(model.composition.code.shape)
 
 
 __all__ = [

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from ..composition import ModelSpec, check, density_kind, sampling_kind
 from ..errors import Mismatch, SpecError, at
 from ..spaces import Categorical, Real, Space, require_real
 from ..specs import DecoderSpec, EncoderSpec, LossSpec, Needs, PriorSpec, Role, SamplerSpec, conditional_if
-from ..traits import Bijective, Density, EncoderInverse, GaussianExpectation, Identity, SamplingKind, Trait, TraitSet, traits
+from ..traits import (
+    Bijective,
+    DataDependent,
+    Density,
+    EncoderInverse,
+    GaussianExpectation,
+    Identity,
+    SamplingKind,
+    Tempered,
+    Trait,
+    TraitSet,
+    traits,
+)
 
 if TYPE_CHECKING:
     from ..roles import Decoder, Encoder, Loss, Prior, Sampler
@@ -91,7 +111,7 @@ class Normal(PriorSpec):
     """The standard normal distribution N(0, I)."""
 
     type: Literal["core/normal"] = "core/normal"
-    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation)
+    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, Tempered)
 
     shape: tuple[PositiveInt, ...] | None = Field(
         default=None, description="shape of the code, needed only where no encoder gives one"
@@ -127,9 +147,12 @@ class ModelPrior(PriorSpec):
     model: ModelSpec = Field(description="the model of the codes")
 
     def provided_traits(self) -> TraitSet:
-        """Provide Density where the nested model's density is exact."""
-        density: TraitSet = traits(Density) if density_kind(self.model) == "exact" else traits()
-        return density | conditional_if(self.model.encoder, self.model.decoder, self.model.prior)
+        """Provide Density where the nested model's density is exact, and what its parts take from data or context."""
+        model = self.model
+        density: TraitSet = traits(Density) if density_kind(model) == "exact" else traits()
+        learnt = (part for part in (model.encoder, model.prior) if model.encoder is not None and part is not None)
+        dependent = traits(DataDependent) if any(DataDependent in part.provided_traits() for part in learnt) else traits()
+        return density | dependent | conditional_if(model.encoder, model.decoder, model.prior)
 
     def sampling_kind(self) -> SamplingKind:
         """Return the nested model's kind."""
@@ -178,8 +201,13 @@ class Sum(LossSpec):
         return self
 
     def player_names(self) -> tuple[str, ...]:
-        """Return every term's players, in the order they come up."""
-        return tuple(dict.fromkeys(player for term in self.terms for player in term.player_names()))
+        """Return every term's players, in the order they come up, each as often as the term that moves it most."""
+        names: list[str] = []
+        for term in self.terms:
+            own = term.player_names()
+            for player in dict.fromkeys(own):
+                names += [player] * (own.count(player) - names.count(player))
+        return tuple(names)
 
     def needed_traits(self) -> Needs:
         """Return what any of the terms needs."""
@@ -211,9 +239,42 @@ class Ancestral(SamplerSpec):
     draw: Literal["mean", "sample"] = Field(
         default="mean", description="take the decoder's mean, or draw from its likelihood where it has one"
     )
+    temperature: PositiveFloat | tuple[PositiveFloat, ...] = Field(
+        default=1.0,
+        description="how widely codes are drawn; 1 is the prior as it is. One, or one for each level of a code, fine to coarse",
+    )
+
+    @field_validator("temperature", mode="wrap")
+    @classmethod
+    def _say_once(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:  # one error for each kind of value, at paths that no file has
+            raise ValueError("should be a number greater than 0, or a list of them") from None
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """The temperature of each level; a single one is of all."""
+        return self.temperature if isinstance(self.temperature, tuple) else (self.temperature,)
+
+    def needed_traits(self) -> Needs:
+        """Return Tempered of the prior for any temperature but 1."""
+        return {"prior": Tempered} if any(temperature != 1 for temperature in self.temperatures) else {}
+
+    def accepts(self, model: ModelSpec, data: Space) -> None:
+        """Accept one temperature, or one for each level of the model's code."""
+        if not isinstance(self.temperature, tuple):
+            return
+        levels = len(model.encoder.levels(data)) if model.encoder is not None else 1
+        if len(self.temperature) != levels:
+            with at("temperature"):
+                raise Mismatch(
+                    f"this model's code has {levels} level{'s' * (levels > 1)}, found {len(self.temperature)} temperatures",
+                    "give a single temperature, or one for each level, from fine to coarse",
+                )
 
     def build(self) -> Sampler:
         """Make the sampler."""
         from .parts import AncestralSampler
 
-        return AncestralSampler(self.draw)
+        return AncestralSampler(self.draw, self.temperatures)

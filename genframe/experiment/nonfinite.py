@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ def _first_nonfinite_module(module: nn.Module, forward: Callable[[], object]) ->
 
     def watch(name: str) -> Callable[[nn.Module, object, object], None]:
         def hook(_: nn.Module, __: object, output: object) -> None:
-            if not found and isinstance(output, Tensor) and not bool(torch.isfinite(output).all()):
+            if not found and not all(bool(torch.isfinite(tensor).all()) for tensor in _tensors(output)):
                 found.append(name)
 
         return hook
@@ -68,3 +69,16 @@ def _first_nonfinite_module(module: nn.Module, forward: Callable[[], object]) ->
         for handle in handles:
             handle.remove()
     return found[0] if found else None
+
+
+def _tensors(output: object) -> Iterator[Tensor]:
+    """Yield the tensors in what a module returned; a loss, which its own message names, has none."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        yield from _tensors(tuple(output.values()))
+    elif isinstance(output, (tuple, list)):
+        for entry in output:
+            yield from _tensors(entry)
+    elif is_dataclass(output) and not isinstance(output, LossOutput):
+        yield from _tensors([getattr(output, field.name) for field in fields(output)])

@@ -40,9 +40,9 @@ class Run:
     metrics: list[Row] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
-    def sample(self, n: int, condition: torch.Tensor | None = None, *, seed: int = 0) -> Samples:
+    def sample(self, n: int, condition: torch.Tensor | None = None, *, seed: int = 0, compile: bool = False) -> Samples:
         """Draw ``n`` data from the model; see :meth:`genframe.Model.sample`."""
-        return self.model.sample(n, condition, seed=seed)
+        return self.model.sample(n, condition, seed=seed, compile=compile)
 
     def picture_info(self, samples: Samples) -> dict[str, Any]:
         """Return what a picture of ``samples`` carries, so that it can be drawn again."""

@@ -19,8 +19,9 @@ from torch import Tensor
 from ..data import Dataset
 from ..errors import CheckpointError, NonFiniteError, Problem, SpecError
 from ..model import Model
-from ..roles import LossOutput
-from ..traits import Fittable
+from ..roles import LossOutput, generator_for
+from ..specs import Role
+from ..traits import DataDependent, Fittable
 from .averaging import WeightAverage
 from .compiling import AutoCompile
 from .environment import pick_device
@@ -38,6 +39,7 @@ from .window import MetricWindow
 __all__ = ["Progress", "Trainer"]
 
 MOST_SKIPS = 20
+MOST_INITIAL_DATA = 10_000  # enough for the covariance of a thousand dimensions; more would cost memory only
 
 
 @dataclass
@@ -127,6 +129,8 @@ class Trainer:
         names = {parameter: name for name, parameter in self.model.named_parameters()}
         owned = {} if stage.fit else {player: self.objective.player_parameters(player) for player in self.objective.players}
         self.players = [Player(player, parameters, names, spec) for player, parameters in owned.items() if parameters]
+        by_name = {player.name: player for player in self.players}
+        self.turns = [by_name[name] for name in self.objective.players if name in by_name]
         seed = spec.seed + progress.stage
         self.order = DataOrder(len(self.split), spec.batch_size, seed, self.device, progress.epoch, progress.position)
         self._call = torch.compile(self.objective, dynamic=False) if self._compile_now() else self.objective
@@ -147,6 +151,8 @@ class Trainer:
         """Make up to ``most`` steps of the present stage, with what is due at them."""
         progress = self.progress
         steps = self._steps
+        if progress.stage_step == 0:
+            self._initialise()
         for _ in range(min(most, steps - progress.stage_step)):
             if self._auto is None:
                 self._step()
@@ -156,6 +162,20 @@ class Trainer:
             progress.stage_step += 1
             self.reporter.advance(progress.stage_step)
             self._events(ends_stage=progress.stage_step == steps)
+
+    def _initialise(self) -> None:
+        """Let the parts that learn in this stage for the first time take their first state from data, where they do so."""
+        earlier = {role for stage in self.stages[: self.progress.stage] for role in stage.parts}
+        learning = cast("set[Role]", {"encoder", "prior"} & {*self.stage.parts} - earlier)
+        roles = [role for role in learning if self.model.composition.has(role, DataDependent)]
+        if not roles:
+            return
+        order = torch.randperm(len(self.split), generator=generator_for("cpu", self.spec.seed))
+        with fork_rng(self.device, self.spec.seed):
+            batch = self.split.batch(order[:MOST_INITIAL_DATA].to(self.device))
+            self.model.initialise(batch.x, batch.condition, roles)
+        if self.average is not None:
+            self.average.restart()
 
     def _measured_step(self, auto: AutoCompile) -> None:
         auto.before_step()
@@ -169,10 +189,10 @@ class Trainer:
             self.progress.compile, self._auto = auto.decision, None
 
     def _step(self) -> None:
-        """Move every player once."""
+        """Move the players in turn, each as often as it is named."""
         factor = self._lr_factor(self.progress.stage_step)
         values: dict[str, Tensor | float] = {}
-        for player in self.players:
+        for player in self.turns:
             values |= self._move(player, factor)
         if self.average is not None:
             self.average.update()

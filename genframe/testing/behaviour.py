@@ -15,7 +15,7 @@ from ..traits import Conditional, Fittable, Trait
 from .drawing import departure, draw
 from .setting import Inputs, Output, PartSetting, seeded
 
-__all__ = ["batches", "context", "gradients", "same", "seeds", "spaces", "state", "trait_methods"]
+__all__ = ["batches", "context", "everything", "gradients", "same", "seeds", "spaces", "state", "trait_methods"]
 
 BATCH: Final = 5
 
@@ -89,14 +89,15 @@ def seeds(setting: PartSetting) -> Iterator[str]:
     for name in states[0]:
         if not torch.equal(states[0][name], states[1][name]):
             yield f"built twice under one seed, {name!r} differs; initialise from torch's global generator only"
-    runs = [_everything(setting, part, seed) for seed, part in enumerate(parts)]
+    runs = [everything(setting, part, seed) for seed, part in enumerate(parts)]
     for first, second in zip(*runs, strict=True):
         if not same(first.tensor, second.tensor, exact=True):
             yield f"{first.name} on {setting} differs under one seed; pass 'generator' on to everything that draws"
     yield from _stuck(setting, parts[0])
 
 
-def _everything(setting: PartSetting, part: nn.Module, seed: int) -> list[Output]:
+def everything(setting: PartSetting, part: nn.Module, seed: int) -> list[Output]:
+    """Return all that a part gives for one batch, with torch's global generator in a state of ``seed``'s."""
     inputs = setting.inputs(BATCH)
     with seeded(100 + seed):
         return [*setting.outputs(part, inputs), *setting.draws(part, inputs, generator_for("cpu", 7))]
@@ -128,10 +129,10 @@ def state(setting: PartSetting) -> Iterator[str]:
     yield from _owned(setting)
     part.train()
     with seeded(0):
-        _everything(setting, part, 0)
+        everything(setting, part, 0)
     part.eval()
     fresh.load_state_dict(safetensors.torch.load(safetensors.torch.save(distinct(part.state_dict()))))
-    for kept, restored in zip(_everything(setting, part, 0), _everything(setting, fresh, 0), strict=True):
+    for kept, restored in zip(everything(setting, part, 0), everything(setting, fresh, 0), strict=True):
         if not same(kept.tensor, restored.tensor, exact=True):
             yield f"{kept.name} on {setting} differs after its state was saved and loaded; register what it learns as state"
 

@@ -8,8 +8,18 @@ from functools import cached_property
 from typing import Any, Final
 
 from ..specs import KINDS, ComponentSpec, Kind
-from ..traits import Bijective, Conditional, Density, GaussianExpectation, Likelihood, Posterior, Trait
-from . import behaviour, datasets, losses, metrics, paperwork, probability, samplers
+from ..traits import (
+    Bijective,
+    Conditional,
+    DataDependent,
+    Density,
+    GaussianExpectation,
+    Likelihood,
+    Posterior,
+    Tempered,
+    Trait,
+)
+from . import behaviour, datasets, initialising, losses, metrics, paperwork, probability, samplers, temperatures
 from .example import Example
 from .finding import Finding
 from .search import default, models, part_settings
@@ -146,6 +156,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check("density", _varied(probability.density), PARTS, (Density, Likelihood, Posterior)),
     Check("expectation", _varied(probability.expectation), ("prior",), (GaussianExpectation,)),
     Check("bijection", _varied(probability.bijection), ("encoder",), (Bijective,)),
+    Check("initialisation", _varied(initialising.initialised), ("encoder", "prior"), (DataDependent,)),
+    Check("levels", _everywhere(temperatures.levels), ("encoder",)),
+    Check("temperature", _varied(temperatures.tempered), ("prior",), (Tempered,)),
     Check("spaces", _varied(losses.scalars), ("loss",)),
     Check("gradients", _varied(losses.learns), ("loss",)),
     Check("seed", _varied(losses.steady), ("loss",)),

@@ -24,6 +24,7 @@ from ..traits import (
     Posterior,
     ProbabilityMass,
     Quantized,
+    Tempered,
     TimeConditioned,
 )
 from .drawing import SCALAR, arrow, support, unbounded
@@ -130,10 +131,13 @@ class DecoderSetting(TiedSetting):
         yield from _over_time(decoder, inputs.latent, inputs.context, self.data)
 
     def draws(self, part: nn.Module, inputs: Inputs, generator: Generator | None) -> Iterator[Output]:
-        """Yield a draw of the likelihood."""
-        if isinstance(part, Likelihood):
-            drawn = part.likelihood(inputs.latent, inputs.context).rsample(generator)
-            yield Output("likelihood.rsample", drawn, self.data if self.provides(ProbabilityMass) else unbounded(self.data))
+        """Yield a draw of the likelihood, unless all are of probability 1: then nothing is random."""
+        if not isinstance(part, Likelihood):
+            return
+        likelihood, mass = part.likelihood(inputs.latent, inputs.context), self.provides(ProbabilityMass)
+        drawn = likelihood.rsample(generator)
+        if not mass or bool(likelihood.log_prob(drawn).any()):
+            yield Output("likelihood.rsample", drawn, self.data if mass else unbounded(self.data))
 
 
 def _over_time(part: object, x: Tensor, context: Tensor | None, space: Space) -> Iterator[Output]:
@@ -177,5 +181,7 @@ class PriorSetting(TiedSetting):
         prior = cast(Prior, part)
         space = support(self.code)
         yield Output("sample", prior.sample(len(inputs.latent), inputs.context, generator), space)
+        if isinstance(prior, Tempered):
+            yield Output("sample_at", prior.sample_at(0.7, len(inputs.latent), inputs.context, generator), space)
         if isinstance(prior, MarkovKernel):
             yield Output("transition", prior.transition(inputs.latent, inputs.context, generator), space)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.autograd.functional import jacobian
 
 from ..roles import Encoder, Prior, generator_for
@@ -18,7 +18,7 @@ from .drawing import every_value
 from .parts import DecoderSetting, EncoderSetting, PriorSetting
 from .setting import PartSetting
 
-__all__ = ["bijection", "density", "expectation"]
+__all__ = ["bijection", "density", "expectation", "jacobians"]
 
 DRAWS: Final = 8192
 GRID: Final = {1: 2001, 2: 151}
@@ -222,7 +222,12 @@ def expectation(setting: PartSetting) -> Iterator[str]:
 
 def bijection(setting: PartSetting) -> Iterator[str]:
     """In float64, the log-determinant is that of autograd's Jacobian, and the inverse leads back."""
-    part = setting.shaken().double()
+    yield from jacobians(setting, setting.shaken())
+
+
+def jacobians(setting: PartSetting, module: nn.Module) -> Iterator[str]:
+    """Yield a sentence where the log-determinant of ``module`` is not its Jacobian's, or its inverse does not lead back."""
+    part = module.double()
     if not isinstance(part, Bijective) or setting.spaces[0].dims > MOST_DIMS or isinstance(setting.spaces[0], Categorical):
         return
     inputs = setting.inputs(2)

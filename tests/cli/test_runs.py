@@ -196,6 +196,19 @@ def test_a_picture_is_drawn_again(run: Path, capsys: pytest.CaptureFixture[str])
         assert archive["x"].shape == (7, 1, 8, 8)
 
 
+def test_samples_are_compiled_where_asked(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --compile, and only then, the decoder is compiled; the samples are the same."""
+    compiled: list[Any] = []
+    monkeypatch.setattr("torch.compile", lambda function, **_: (compiled.append(function), function)[1])
+    genframe(capsys, "sample", run, "--out", "eager.png")
+    assert compiled == []
+    genframe(capsys, "sample", run, "--out", "compiled.png", "--compile")
+    assert compiled != []
+    assert pixels("eager.png") == pixels("compiled.png")
+
+
 def test_the_picture_that_training_drew_is_drawn_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The picture at the end of training shows the samples of seed 0 of the stored weights."""
     path = "run/samples/step-00000006.png"

@@ -53,16 +53,28 @@ def bits(n: int = 5) -> Tensor:
     return torch.rand(n, *BITS.shape, generator=generator_for("cpu", 1)).round()
 
 
-@pytest.mark.parametrize("k", [1, 5, 64, 65, 100])
+@pytest.mark.parametrize("k", [1, 5, 64, 65, 129, 300])
 @pytest.mark.parametrize(
     ("data", "parts"),
     [(PLANE, FLOW), (BITS, VAE), (BITS, {**VAE, "prior": {"type": "core/model", "model": FLOW}})],
     ids=["flow", "vae", "nested"],
 )
 def test_a_sample_does_not_depend_on_how_many_are_drawn(data: Space, parts: dict[str, Any], k: int) -> None:
-    """The first k of 130 samples are the k samples, bit for bit, within and across chunks."""
+    """The first k of 600 samples are the k samples, bit for bit, within and across chunks."""
     drawn = model(data, parts)
-    assert torch.equal(drawn.sample(130, seed=3).x[:k], drawn.sample(k, seed=3).x)
+    assert torch.equal(drawn.sample(600, seed=3).x[:k], drawn.sample(k, seed=3).x)
+
+
+def test_chunks_grow_to_256(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many samples are drawn in few calls, few samples with few in vain: 64, 64, 128, 256, 256 and so on."""
+    drawn = model(PLANE, FLOW)
+    sizes: list[int] = []
+    draw = drawn.sampler.draw
+    monkeypatch.setattr(drawn.sampler, "draw", lambda of, n, *rest: (sizes.append(n), draw(of, n, *rest))[1])
+    for n, expected in [(0, []), (1, [64]), (65, [64, 64]), (512, [64, 64, 128, 256]), (513, [64, 64, 128, 256, 256])]:
+        sizes.clear()
+        assert len(drawn.sample(n)) == n
+        assert sizes == expected
 
 
 def test_samples_depend_on_the_seed_only() -> None:
@@ -76,8 +88,8 @@ def test_samples_depend_on_the_seed_only() -> None:
 
 def test_no_two_chunks_are_alike() -> None:
     """Each chunk has a generator of its own."""
-    x = model(PLANE, FLOW).sample(192).x
-    assert len(torch.unique(x, dim=0)) == 192
+    x = model(PLANE, FLOW).sample(800).x
+    assert len(torch.unique(x, dim=0)) == 800
 
 
 def test_sampling_leaves_everything_as_it_was() -> None:
@@ -118,6 +130,16 @@ def test_a_sample_follows_its_condition() -> None:
     changed[1] = 2
     others = [0, *range(2, 9)]
     assert torch.equal(drawn.sample(9, changed, seed=2).x[others], x[others])
+
+
+def test_conditions_are_read_in_order_across_chunks() -> None:
+    """Row 150 of conditions is of sample 150: with only that one changed, only that one can change."""
+    drawn = model(BITS, CONDITIONAL, sampler="core/ancestral")
+    conditions = torch.zeros(300, dtype=torch.long)
+    changed = conditions.clone()
+    changed[150] = 1
+    x, other = drawn.sample(300, conditions).x, drawn.sample(300, changed).x
+    assert (x != other).flatten(1).any(1).nonzero().tolist() == [[150]]
 
 
 def test_conditions_reach_the_likelihood() -> None:
@@ -383,6 +405,36 @@ def test_ancestral_sampling_takes_means_or_draws() -> None:
     draws = model(BITS, VAE).sample(20).x
     assert ((means > 0) & (means < 1)).all()
     assert set(draws.unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # raised in torch itself when it compiles
+@pytest.mark.parametrize("parts", [VAE, {**VAE, "sampler": "core/ancestral"}], ids=["likelihood", "mean"])
+def test_compiled_samples_are_the_eager_ones(parts: dict[str, Any]) -> None:
+    """Up to rounding, in chunks of several sizes; no bit is so near a half that rounding could turn it."""
+    drawn = model(BITS, parts)
+    torch.testing.assert_close(drawn.sample(150, seed=3, compile=True).x, drawn.sample(150, seed=3).x)
+
+
+def test_compiling_lasts_as_long_as_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What samplers ask of decoders is compiled, a nested model's too, for shapes as they are; then all is as before."""
+    compiled: list[tuple[str, bool]] = []
+
+    def compiling(function: Any, *, dynamic: bool) -> Any:
+        compiled.append((function.__qualname__, dynamic))
+        return function
+
+    monkeypatch.setattr(torch, "compile", compiling)
+    drawn = model(BITS, {**VAE, "prior": {"type": "core/model", "model": FLOW}})
+    before = [set(vars(part)) for part in drawn.modules()]
+    x = drawn.sample(3, compile=True).x
+    assert [set(vars(part)) for part in drawn.modules()] == before
+    names = [name for name, _ in compiled]
+    assert len([name for name in names if name.endswith(".likelihood")]) == 1
+    assert "IdentityAsDecoder.decode" in names or "InverseDecoder.decode" in names
+    assert not any(dynamic for _, dynamic in compiled)
+    assert torch.equal(drawn.sample(3).x, x)
+    assert len(compiled) == len(names)
 
 
 def test_samples_are_of_the_models_space() -> None:

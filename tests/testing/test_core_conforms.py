@@ -17,5 +17,5 @@ class TestCore(PluginConformance):
         "core/model": [ModelPrior(model=FLOW)],
         "core/sum": [Sum(terms=(NegativeLogLikelihood(), NegativeLogLikelihood()), weights=(0.5, 2.0))],
         "core/normal": [Normal(), Normal(shape=(3,))],
-        "core/ancestral": [Ancestral(), Ancestral(draw="sample")],
+        "core/ancestral": [Ancestral(), Ancestral(draw="sample"), Ancestral(temperature=0.7), Ancestral(temperature=(0.7,))],
     }

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from genframe import Categorical, Encoder, LossOutput, Mismatch, Prior, PriorSpec, Real, Space, Unsupported, traits
 from genframe.testing import Example, check_component
-from genframe.traits import Density, Energy, Fittable, GaussianExpectation, ProbabilityMass, TraitSet
+from genframe.traits import Density, Energy, Fittable, GaussianExpectation, ProbabilityMass, Tempered, TraitSet
 
 
 class DiagonalNormal(Prior):
@@ -33,12 +33,17 @@ class DiagonalNormal(Prior):
         squares = ((mean - self.mean).square() + variance) * (-2 * self.log_sigma).exp()
         return (-0.5 * squares - self.log_sigma - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 
+    def sample_at(
+        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        return self.mean + temperature * (self.sample(n, context, generator) - self.mean)
+
 
 class Honest(PriorSpec):
     """Is an honest normal distribution."""
 
     type: Literal["kit/normal"] = "kit/normal"
-    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation)
+    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, Tempered)
     part: ClassVar[Any] = DiagonalNormal
 
     def accepts(self, code: Space) -> None:
@@ -87,7 +92,41 @@ class TooFew(DiagonalNormal):
         return super().sample(n - 1, context, generator)
 
 
+class NeverColder(DiagonalNormal):
+    def sample_at(
+        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        return self.sample(n, context, generator)
+
+
+class TooCold(DiagonalNormal):
+    def sample_at(
+        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        return 0.9 * super().sample_at(temperature, n, context, generator)
+
+
+class AddsTemperaturesUp(DiagonalNormal):
+    def sample_at(
+        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        if isinstance(temperature, Tensor):
+            temperature = temperature.cumsum(-1)
+        return super().sample_at(temperature, n, context, generator)
+
+
+class OfItsOwnNoise(DiagonalNormal):
+    def sample_at(
+        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        return super().sample_at(temperature, n, context, None)
+
+
 LIES = [
+    (NeverColder, "temperature", "at temperature 0.05 spreads as widely as at 1"),
+    (TooCold, "temperature", "at temperature 1 does not draw what sample draws"),
+    (AddsTemperaturesUp, "temperature", "draws otherwise at a tensor of equal temperatures"),
+    (OfItsOwnNoise, "seed", "sample_at on .* differs under one seed"),
     (Unnormalised, "density", "it integrates to 1.02, not 1"),
     (DrawsTooWide, "density", "over its draws"),
     (DrawsAside, "density", "over its draws"),

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from genframe import ComponentSpec, EncoderSpec, LossSpec, ModelSpec, PriorSpec, Real, installed
-from genframe.core import IdentityEncoder, Normal, Sum
+from genframe.core import Ancestral, IdentityEncoder, Normal, Sum
 from genframe.experiment.loading import experiment_from, read_experiment
 from genframe.experiment.spec import ExperimentSpec
 from genframe_nets import MLP, Conv
@@ -72,6 +72,12 @@ def test_fields_of_a_default_component_can_be_changed_alone() -> None:
     """A mapping without a type changes the field's default component, and keeps the rest of its settings."""
     changed = Unregistered.model_validate({"network": {"activation": "relu"}})
     assert changed.network == MLP(hidden=(5,), activation="relu")
+
+
+def test_fields_of_a_default_that_is_a_name_can_be_changed_alone() -> None:
+    """A slot whose default is named rather than made takes a mapping without a type as well."""
+    model = ModelSpec.model_validate({**VAE, "sampler": {"draw": "sample"}})
+    assert model.sampler == Ancestral(draw="sample")
 
 
 def test_a_mapping_without_type_is_refused_where_nothing_is_the_default() -> None:
