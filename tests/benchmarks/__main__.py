@@ -11,9 +11,15 @@ from typing import Any
 
 import torch
 
-from . import loop, startup, vae
+from . import flows, loop, memory, startup, vae
 
-BENCHMARKS = {"startup": startup.measure, "loop": loop.measure, "vae": vae.measure}
+BENCHMARKS = {
+    "startup": startup.measure,
+    "loop": loop.measure,
+    "vae": vae.measure,
+    "flows": flows.measure,
+    "memory": memory.measure,
+}
 
 
 def main() -> None:

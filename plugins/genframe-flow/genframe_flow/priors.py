@@ -1,0 +1,117 @@
+"""Priors of flows: independent logistic values, and normals of learned means and scales."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from genframe import Encoder, Prior, Space
+
+from .encoder import FlowEncoder
+from .multiscale import MultiScale
+
+if TYPE_CHECKING:
+    from .specs.priors import LearnedGaussian
+
+__all__ = ["GaussianPrior", "Levelled", "LogisticPrior", "level_sizes"]
+
+LOG_2PI: Final = math.log(2 * math.pi)
+
+
+@runtime_checkable
+class Levelled(Protocol):
+    """Says as an attribute the sizes of the levels into which its codes fall, from fine to coarse, as its spec does."""
+
+    level_sizes: tuple[int, ...]
+
+
+def level_sizes(encoder: Encoder | None, code: Space) -> tuple[int, ...]:
+    """Return the sizes of the levels of the codes that ``encoder`` makes; a single one where it has none."""
+    if isinstance(encoder, Levelled):
+        return encoder.level_sizes
+    flow = encoder.flow if isinstance(encoder, FlowEncoder) else None
+    return tuple(flow.sizes) if isinstance(flow, MultiScale) else (code.dims,)
+
+
+class LogisticPrior(Prior):
+    """Independent standard logistic values."""
+
+    origin: Tensor
+
+    def __init__(self, code: Space) -> None:
+        super().__init__()
+        self.shape = code.shape
+        self.register_buffer("origin", torch.zeros(()), persistent=False)
+
+    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return ``n`` draws by the inverse distribution function.
+
+        Uniform noise lies on a grid that has 0, of which the logit is infinite: there it counts as a quarter of a step.
+        """
+        origin = self.origin
+        uniform = torch.rand(n, *self.shape, generator=generator, device=origin.device, dtype=origin.dtype)
+        return torch.logit(uniform.clamp_(min=torch.finfo(origin.dtype).eps / 8))
+
+    def sample_at(
+        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Return ``n`` draws of the logistic whose scale is the temperature."""
+        return temperature * self.sample(n, context, generator)
+
+    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the log-density in nats, the sum of z - 2 log(1 + exp(z))."""
+        return torch.add(code, F.softplus(code), alpha=-2).flatten(1).sum(1)
+
+
+class GaussianPrior(Prior):
+    """N(mean, exp(s)²) with a mean and an s for each dimension, or for each level where ``level`` says which one it is of."""
+
+    level: Tensor | None
+
+    def __init__(self, spec: LearnedGaussian, code: Space, encoder: Encoder | None) -> None:
+        super().__init__()
+        self.shape = code.shape
+        level, shape = None, code.shape
+        if spec.per == "level":
+            sizes = torch.tensor(level_sizes(encoder, code))
+            level, shape = torch.arange(len(sizes)).repeat_interleave(sizes).reshape(code.shape), (len(sizes),)
+        self.register_buffer("level", level, persistent=False)
+        self.mean = nn.Parameter(torch.zeros(shape))
+        self.log_scale = nn.Parameter(torch.zeros(shape))
+
+    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return ``n`` draws."""
+        return self.sample_at(1.0, n, context, generator)
+
+    def sample_at(
+        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Return ``n`` draws with deviations times the temperature."""
+        mean, log_scale = self._of_dimensions()
+        noise = torch.randn(n, *self.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+        return torch.addcmul(mean, noise, temperature * log_scale.exp())
+
+    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the log-density in nats."""
+        mean, log_scale = self._of_dimensions()
+        return _log_normal(((code - mean) * log_scale.neg().exp()).square(), log_scale)
+
+    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return E_q[log p] of any q with these moments: only the first two matter."""
+        centre, log_scale = self._of_dimensions()
+        return _log_normal(((mean - centre).square() + variance) * (-2 * log_scale).exp(), log_scale)
+
+    def _of_dimensions(self) -> tuple[Tensor, Tensor]:
+        """Return mean and s of each dimension: (code)."""
+        if self.level is None:
+            return self.mean, self.log_scale
+        return self.mean[self.level], self.log_scale[self.level]
+
+
+def _log_normal(squares: Tensor, log_scale: Tensor) -> Tensor:
+    """Return the log-density for squared distances in units of the scale: (B, ...) -> (B,)."""
+    return -0.5 * squares.flatten(1).sum(1) - (log_scale + 0.5 * LOG_2PI).sum()

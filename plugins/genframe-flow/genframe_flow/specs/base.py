@@ -1,0 +1,67 @@
+"""What the specs of all flows share."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, at, conditional_if, require_real, traits
+from genframe.traits import Bijective, TraitSet
+
+__all__ = ["FlowSpec", "Memory", "NetworkFlow", "continuous", "fits_coupling"]
+
+Memory: TypeAlias = Literal["ordinary", "constant"]
+
+
+def continuous(data: Space, who: str, *, rank: int | None = None) -> Real:
+    """Return ``data`` if it is real and continuous (and has ``rank`` axes, where given).
+
+    :raises Mismatch: otherwise: a density of values on a grid has no meaning.
+    """
+    space = require_real(data, who, rank=rank)
+    if space.discrete:
+        raise Mismatch(f"{who} needs continuous values, found {space}", "set dequantise: true in the data")
+    return space
+
+
+class FlowSpec(EncoderSpec):
+    """An encoder that is one to one, made of layers."""
+
+    provides: ClassVar[TraitSet] = traits(Bijective)
+
+    memory: Memory = Field(
+        default="ordinary",
+        description="constant: the backward pass finds activations by the inverse, so that memory does not grow with depth",
+    )
+
+
+class NetworkFlow(FlowSpec):
+    """A flow whose layers ask a network for their parameters."""
+
+    network: DecoderSpec
+
+    @model_validator(mode="after")
+    def _draws_nothing(self) -> Self:
+        if self.memory == "constant" and getattr(self.network, "dropout", False):
+            raise ValueError(
+                "memory: constant runs the network twice, and dropout would differ; set the network's 'dropout' to 0"
+            )
+        return self
+
+    def provided_traits(self) -> TraitSet:
+        """Provide the class's traits; read the condition if the network does."""
+        return self.provides | conditional_if(self.network)
+
+
+def fits_coupling(data: Real, count: int, network: DecoderSpec, who: str) -> None:
+    """Return if ``network`` can give ``count`` parameters for each value of one part of ``data`` from the other part.
+
+    :raises Mismatch: otherwise, or where there is one entry only to be split.
+    """
+    size, *axes = data.shape
+    if size < 2:
+        raise Mismatch(f"{who} splits the first axis in two, found {data}", "use a flow of vectors, or flow/maf")
+    for passing in {size // 2, size - size // 2}:
+        with at("network"):
+            network.accepts(Real((passing, *axes)), Real((count * (size - passing), *axes)))

@@ -1,0 +1,91 @@
+"""Specs of variational dequantisation: an encoder and a decoder between levels and the bins around them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, at, conditional_if, require_real, traits
+from genframe.traits import Likelihood, Posterior, ProbabilityMass, TraitSet
+from genframe_nets import MLPDecoder
+
+if TYPE_CHECKING:
+    from genframe import Decoder, Encoder
+
+__all__ = ["Dequantise", "Quantise"]
+
+
+def levels_of(data: Space, who: str) -> Real:
+    """Return ``data`` if its values are levels.
+
+    :raises Mismatch: otherwise.
+    """
+    space = require_real(data, who)
+    if not space.discrete:
+        mend = "leave dequantise: true out of the data" if space.dequantised else "leave it out for data without levels"
+        raise Mismatch(f"{who} is of values on levels, found {space}", mend)
+    return space
+
+
+class Dequantise(EncoderSpec):
+    """q(y|x): noise within the bin of each level, y = low + (k + sigmoid(mean + sigma eps)) width. Ho et al. 2019, sec. 3.1.
+
+    With flow/quantise, a prior core/model of a flow over y, and vae/elbo or vae/iwae, the likelihood is a lower bound on that
+    of the levels (eq. 6 to 12); the paper's q has coupling layers before the sigmoid. At first the noise is as near to uniform
+    as it can be. With no network it is uniform, as dequantise: true in the data (Theis et al. 2015, sec. 3.1).
+    """
+
+    type: Literal["flow/dequantise"] = "flow/dequantise"
+    provides: ClassVar[TraitSet] = traits(Posterior)
+
+    network: DecoderSpec | None = Field(
+        default=MLPDecoder(zero=True),
+        description="the network that gives mean and log sigma of each value (nets/isotropic for images); none: uniform noise",
+    )
+
+    def provided_traits(self) -> TraitSet:
+        """Provide Posterior; read the condition if the network does."""
+        return self.provides | conditional_if(self.network)
+
+    def latent_space(self, data: Space) -> Space:
+        """Return the data's space with noise within the bins."""
+        space = levels_of(data, self.type)
+        if self.network is not None:
+            with at("network"):
+                self.network.accepts(space, self.parameter_space(space))
+        return replace(space, dequantised=True)
+
+    def parameter_space(self, data: Real) -> Real:
+        """Return two parameters for each value, stacked along the first axis."""
+        if not data.shape:
+            raise Mismatch(f"parameters are stacked along the first axis of data, found {data}", "give the data an axis")
+        return Real((2 * data.shape[0], *data.shape[1:]))
+
+    def build(self, data: Space, context: Space | None) -> Encoder:
+        """Make the encoder."""
+        from ..dequantisation import DequantiseEncoder
+
+        return DequantiseEncoder(self, levels_of(data, self.type), context)
+
+
+class Quantise(DecoderSpec):
+    """p(x|y): the level in whose bin y lies, for certain. Ho et al. 2019, eq. 3."""
+
+    type: Literal["flow/quantise"] = "flow/quantise"
+    provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
+
+    def accepts(self, latent: Space, data: Space) -> None:
+        """Accept the dequantised values of ``data``."""
+        space = levels_of(data, self.type)
+        if latent != replace(space, dequantised=True):
+            raise Mismatch(
+                f"{self.type} is of dequantised values of {space}, found {latent}", "use the encoder flow/dequantise"
+            )
+
+    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+        """Make the decoder."""
+        from ..dequantisation import QuantiseDecoder
+
+        return QuantiseDecoder(levels_of(data, self.type))

@@ -1,0 +1,41 @@
+"""Spec of the metric of flows. No torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from genframe import Composition, MetricSpec
+from genframe.traits import Bijective
+
+if TYPE_CHECKING:
+    from genframe import Metric
+
+__all__ = ["Inversion"]
+
+
+class Inversion(MetricSpec):
+    """How far a flow's inverse is from an inverse: the largest and the mean |x - f⁻¹(f(x))| of data, |z - f(f⁻¹(z))| of draws.
+
+    Latents are drawn from the prior, as many as there are data. Behrmann et al. 2021, sec. 3, say why a flow may not invert.
+    """
+
+    type: Literal["flow/inversion"] = "flow/inversion"
+
+    bound: PositiveFloat = Field(default=1e-4, description="largest error that a result is to call within the bound")
+    limit: PositiveInt | None = Field(default=None, description="use so many data, the first of the split; all if left out")
+
+    def refusal(self, composition: Composition) -> str:
+        """Refuse models without an encoder that is one to one."""
+        encoder = composition.spec.encoder
+        if encoder is not None and Bijective in encoder.provided_traits():
+            return ""
+        found = "there is none" if encoder is None else f"{encoder.type!r} has no inverse"
+        return f"the inversion error is of an encoder with Bijective, and {found}"
+
+    def build(self) -> Metric:
+        """Make the metric."""
+        from ..inversion import InversionMetric
+
+        return InversionMetric(self)

@@ -1,0 +1,57 @@
+"""Specs of the priors of flows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from genframe import PriorSpec, Space, traits
+from genframe.traits import Density, GaussianExpectation, Tempered, TraitSet
+
+from .base import continuous
+
+if TYPE_CHECKING:
+    from genframe import Encoder, Prior
+
+__all__ = ["LearnedGaussian", "Logistic"]
+
+
+class Logistic(PriorSpec):
+    """Independent standard logistic values, log p = -log(1 + exp(z)) - log(1 + exp(-z)). Dinh et al. 2014, eq. 15."""
+
+    type: Literal["flow/logistic"] = "flow/logistic"
+    provides: ClassVar[TraitSet] = traits(Density, Tempered)
+
+    def accepts(self, code: Space) -> None:
+        """Accept continuous codes."""
+        continuous(code, self.type)
+
+    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+        """Make the prior."""
+        from ..priors import LogisticPrior
+
+        return LogisticPrior(code)
+
+
+class LearnedGaussian(PriorSpec):
+    """Independent normals of learned means and scales. Dinh et al. 2017, sec. 3.6, for the levels of a multi-scale flow."""
+
+    type: Literal["flow/gaussian"] = "flow/gaussian"
+    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, Tempered)
+
+    per: Literal["dimension", "level"] = Field(
+        default="dimension",
+        description="what has a mean and a scale of its own: each dimension, or each level of a multi-scale flow (of other "
+        "flows: all dimensions together)",
+    )
+
+    def accepts(self, code: Space) -> None:
+        """Accept continuous codes."""
+        continuous(code, self.type)
+
+    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+        """Make the prior."""
+        from ..priors import GaussianPrior
+
+        return GaussianPrior(self, code, encoder)

@@ -1,0 +1,65 @@
+"""Spec of flows one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from genframe import EncoderSpec, Mismatch, Space, at, conditional_if, traits
+from genframe.traits import Bijective, DataDependent, TraitSet
+
+from .base import FlowSpec
+
+if TYPE_CHECKING:
+    from genframe import Encoder
+
+__all__ = ["FlowSequence"]
+
+
+class FlowSequence(FlowSpec):
+    """Encoders that are one to one, one after another: preprocessing and flows of any plugin. Rezende & Mohamed 2015, eq. 6.
+
+    Log-determinants add up. With constant memory the layers of all flows are treated as those of one; a flow of several scales
+    among them is one layer, which keeps memory as it says itself.
+    """
+
+    type: Literal["flow/sequence"] = "flow/sequence"
+    provides: ClassVar[TraitSet] = traits(Bijective)
+
+    flows: tuple[EncoderSpec, ...] = Field(min_length=1, description="the encoders, from data to latent; each with Bijective")
+
+    def provided_traits(self) -> TraitSet:
+        """Provide Bijective; read the condition, and start from data, if any of the encoders does."""
+        dependent = any(DataDependent in flow.provided_traits() for flow in self.flows)
+        return self.provides | conditional_if(*self.flows) | (traits(DataDependent) if dependent else traits())
+
+    def latent_space(self, data: Space) -> Space:
+        """Return the latent space of the last encoder."""
+        return self.spaces(data)[-1]
+
+    def levels(self, data: Space) -> tuple[int, ...]:
+        """Return the levels of the last encoder."""
+        return self.flows[-1].levels(self.spaces(data)[-2])
+
+    def spaces(self, data: Space) -> tuple[Space, ...]:
+        """Return the data's space and the latent space of each encoder."""
+        return (data, *self._latents(data))
+
+    def _latents(self, space: Space) -> Iterator[Space]:
+        for number, flow in enumerate(self.flows):
+            with at("flows", str(number)):
+                if Bijective not in flow.provided_traits():
+                    raise Mismatch(
+                        f"{flow.type!r} maps {space} to features from which there is no way back",
+                        "use encoders with Bijective: flows, their preprocessing, core/identity",
+                    )
+                space = flow.latent_space(space)
+            yield space
+
+    def build(self, data: Space, context: Space | None) -> Encoder:
+        """Make the encoder."""
+        from ..sequence import sequence
+
+        return sequence(self, data, context)

@@ -1,0 +1,120 @@
+"""Flows by genframe, by hand, and by normflows, nflows and zuko where they are installed: training and sampling."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genframe import Model, Real
+from genframe.experiment.spec import TrainSpec
+
+from . import setup
+from .by_hand_flows import Glow, RealNvp, Spline
+from .flow_peers import Peer, peers
+from .pairs import compare
+
+RATE = 1e-3
+VECTOR, BATCH, STEPS = 64, 512, 20
+IMAGE, IMAGE_BATCH, IMAGE_STEPS = (3, 32, 32), 16, 4
+
+COUPLING_NET = {"type": "nets/mlp", "hidden": [128, 128], "activation": "relu", "zero": True}
+SPECS = {
+    "realnvp": {"type": "flow/realnvp", "couplings": 8, "scale": "exp", "network": COUPLING_NET},
+    "spline": {"type": "flow/spline", "couplings": 4, "bins": 8, "bound": 3.0, "network": COUPLING_NET},
+    "glow": {
+        "type": "flow/glow",
+        "scales": 3,
+        "steps": 8,
+        "network": {"type": "nets/isotropic", "channels": 128, "activation": "relu", "zero": True},
+    },
+}
+
+
+def flow(encoder: dict[str, Any], space: Real) -> Model:
+    """Return a flow with a standard normal prior, trained by maximum likelihood."""
+    return setup.model({"encoder": encoder, "decoder": "core/inverse", "loss": "core/nll"}, space)
+
+
+def train(loss: Callable[[Tensor], Tensor], parameters: Iterable[nn.Parameter], x: Tensor, batch: int, steps: int) -> float:
+    """Train by hand and return the seconds of a step."""
+    optimizer = torch.optim.AdamW(parameters, lr=RATE, fused=True, weight_decay=0.0)
+    batches = torch.randperm(len(x)).split(batch)[:steps]
+    start = time.perf_counter()
+    for indices in batches:
+        optimizer.zero_grad()
+        value = loss(x[indices])
+        value.backward()
+        optimizer.step()
+        value.item()
+    return (time.perf_counter() - start) / steps
+
+
+@torch.no_grad()
+def seconds(action: Callable[[], object], times: int) -> float:
+    """Return the seconds of one call."""
+    start = time.perf_counter()
+    for _ in range(times):
+        action()
+    return (time.perf_counter() - start) / times
+
+
+def measure() -> dict[str, Any]:
+    """Alternate training steps, then draws, of the three flows."""
+    return {name: _measure(name) for name in SPECS}
+
+
+def _measure(name: str) -> dict[str, Any]:
+    image = name == "glow"
+    space = Real(IMAGE if image else (VECTOR,))
+    batch, steps = (IMAGE_BATCH, IMAGE_STEPS) if image else (BATCH, STEPS)
+    x = torch.randn(batch * steps, *space.shape)
+    hand, others = by_hand(name), peers(name)
+    composed = [flow(SPECS[name], space) for _ in range(2)]
+    modules = {"genframe": composed[0], "by hand": hand, **{peer: other.module for peer, other in others.items()}}
+    counts = {way: sum(parameter.numel() for parameter in module.parameters()) for way, module in modules.items()}
+    print(f"{name}: parameters " + ", ".join(f"{way} {count:,}" for way, count in counts.items()))
+    return {
+        "parameters": counts,
+        "training": compare(_training(composed, hand, others, x, batch, steps), "by hand"),
+        "sampling": compare(_sampling(composed, hand, others, batch), "by hand"),
+    }
+
+
+def by_hand(name: str) -> nn.Module:
+    """Return the flow that is written by hand."""
+    if name == "realnvp":
+        return RealNvp(VECTOR, 8, 128)
+    return Spline(VECTOR, 4, 128, 8, 3.0) if name == "spline" else Glow(3, 32, 3, 8, 128)
+
+
+def _training(
+    composed: list[Model], hand: nn.Module, others: dict[str, Peer], x: Tensor, batch: int, steps: int
+) -> dict[str, Callable[[], float]]:
+    data = setup.dataset(Real(tuple(x.shape[1:])), x)
+    settings = {"steps": steps, "batch_size": batch, "lr": RATE, "log_every": steps, "device": "cpu"}
+
+    def framework(model: Model, compiled: str) -> Callable[[], float]:
+        return setup.Framework(TrainSpec.model_validate({**settings, "compile": compiled}), model, data).seconds
+
+    def loop(loss: Callable[[Tensor], Tensor], module: nn.Module) -> Callable[[], float]:
+        return lambda: train(loss, list(module.parameters()), x, batch, steps)
+
+    return {
+        "genframe": framework(composed[0], "off"),
+        "genframe, compiled": framework(composed[1], "on"),
+        "by hand": loop(hand, hand),
+        **{peer: loop(other.loss, other.module) for peer, other in others.items()},
+    }
+
+
+def _sampling(composed: list[Model], hand: nn.Module, others: dict[str, Peer], n: int) -> dict[str, Callable[[], float]]:
+    ways: dict[str, Callable[[], object]] = {
+        "genframe": lambda: composed[0].sample(n),
+        "by hand": lambda: hand.sample(n),  # type: ignore[operator]
+        **{peer: lambda other=other: other.sample(n) for peer, other in others.items()},  # type: ignore[misc]
+    }
+    return {way: lambda draw=draw: seconds(draw, 4) for way, draw in ways.items()}  # type: ignore[misc]
