@@ -34,11 +34,9 @@ class Autoregressive(Bijection):
     ) -> None:
         super().__init__()
         self.elementwise = elementwise
-        order = torch.arange(dims)
-        order = order.flip(0) if flipped else order
+        self.order = tuple(range(dims))[::-1] if flipped else tuple(range(dims))
         context_dims = require_real(context, "a network's context").dims if context is not None else 0
-        self.network = MaskedPerceptron(dims, elementwise.count, hidden, activation, context_dims, order, zero=zero)
-        self.order: tuple[int, ...] = tuple(order.tolist())
+        self.network = MaskedPerceptron(dims, elementwise.count, hidden, activation, context_dims, self.order, zero=zero)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of the log-derivatives, in one pass of the network."""

@@ -73,15 +73,13 @@ class MaskedPerceptron(nn.Module):
     0) read units of at most degree r. Degrees are spread evenly over a layer, without randomness: 1 to ``inputs`` - 1, and
     from 0 where there is a context, which all units of the first layer read, so that it reaches the first input's outputs too.
 
-    :param order: (inputs,), the inputs' numbers in the order in which they are generated; 0, 1, 2 ... where there is none.
+    :param order: the inputs' numbers in the order in which they are generated; 0, 1, 2 ... where there is none.
         It is not part of the state.
     :param residual: add each hidden layer but the first to the one before it, W f(h) + h, starting as the identity; all
         have one size.
     :param zero: start the last layer at zero.
     :raises ValueError: if ``order`` is no permutation, or sizes do not fit.
     """
-
-    order: Tensor
 
     def __init__(
         self,
@@ -90,7 +88,7 @@ class MaskedPerceptron(nn.Module):
         hidden: Sequence[int],
         activation: Activation = "relu",
         context_dims: int = 0,
-        order: Tensor | None = None,
+        order: Sequence[int] | None = None,
         residual: bool = False,
         zero: bool = False,
     ) -> None:
@@ -99,8 +97,8 @@ class MaskedPerceptron(nn.Module):
             raise ValueError(f"expected sizes of hidden layers, all equal where residual, found {tuple(hidden)}")
         self.shape = (outputs_per_input, inputs)
         self.context_dims, self.residual = context_dims, residual
-        self.register_buffer("order", _checked_order(order, inputs), persistent=False)
-        position = self.order.argsort()
+        order = _checked_order(order, inputs)
+        position = torch.tensor([order.index(number) for number in range(inputs)])
         lowest = 0 if context_dims or inputs == 1 else 1
         degrees = [lowest + torch.arange(size) * (inputs - lowest) // size for size in hidden]
         reads = torch.cat((position, torch.full((context_dims,), -1)))
@@ -122,10 +120,10 @@ class MaskedPerceptron(nn.Module):
         return out.reshape(x.shape[0], *self.shape)
 
 
-def _checked_order(order: Tensor | None, inputs: int) -> Tensor:
+def _checked_order(order: Sequence[int] | None, inputs: int) -> tuple[int, ...]:
     """Return ``order``, or 0, 1, 2 ... where there is none."""
     if order is None:
-        return torch.arange(inputs)
-    if order.shape != (inputs,) or not torch.equal(order.cpu().sort().values, torch.arange(inputs)):
-        raise ValueError(f"expected a permutation of 0 to {inputs - 1} as order, found {order.tolist()}")
-    return order.clone()
+        return tuple(range(inputs))
+    if sorted(order) != list(range(inputs)):
+        raise ValueError(f"expected a permutation of 0 to {inputs - 1} as order, found {list(order)}")
+    return tuple(order)
