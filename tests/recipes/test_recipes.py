@@ -33,13 +33,50 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def assignments(name: str, mnist: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of 5 columns, of which one holds whole numbers."""
+    path = tmp_path_factory.mktemp("table") / "table.txt"
+    rows = np.random.default_rng(0).normal(size=(400, 5))
+    rows[:, 0] = rows[:, 0].round()
+    np.savetxt(path, rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of 8x8 patches with the three splits' arrays."""
+    path = tmp_path_factory.mktemp("patches") / "patches.npz"
+    random = np.random.default_rng(0)
+    counts = {"train": 400, "valid": 50, "test": 60}
+    np.savez(path, **{name: random.integers(0, 256, (count, 8, 8), np.uint8) for name, count in counts.items()})
+    return path
+
+
+@pytest.fixture(scope="module")
+def cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of colour images with arrays for training and for testing."""
+    path = tmp_path_factory.mktemp("cifar") / "cifar.npz"
+    random = np.random.default_rng(0)
+    counts = {"train_images": 300, "test_images": 30}
+    np.savez(path, **{name: random.integers(0, 256, (count, 32, 32, 3), np.uint8) for name, count in counts.items()})
+    return path
+
+
+@pytest.fixture(scope="module")
+def paths(mnist: Path, table: Path, patches: Path, cifar: Path) -> dict[str, Path]:
+    """Where data lie that are not shipped, by the last word of the recipes' names."""
+    return {"mnist": mnist, "table": table, "patches": patches, "cifar": cifar}
+
+
+def assignments(name: str, paths: dict[str, Path]) -> list[str]:
     """Return the overrides that make a recipe small."""
     spec = read_experiment(name).spec
     words = ["train.batch_size=16", "train.log_every=1", "train.validate_every=2", "train.precision=float32"]
     words += [f"train.stages.{i}.steps=2" for i, stage in enumerate(spec.train.stages) if not stage.fit] or ["train.steps=2"]
-    if spec.data.type == "data/idx":
-        words += [f"data.path={mnist}", "data.validation=50"]
+    kind = name.rsplit("-", 1)[-1]
+    words += [f"data.path={paths[kind]}"] if kind in paths else []
+    words += ["data.validation=50"] if spec.data.type == "data/idx" else []
     for number, metric in enumerate(spec.evaluate.metrics):
         words += [f"evaluate.metrics.{number}.samples=2"] if "samples" in type(metric).model_fields else []
         words += [f"evaluate.metrics.{number}.limit=20"] if "limit" in type(metric).model_fields else []
@@ -47,9 +84,9 @@ def assignments(name: str, mnist: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipe_trains_and_evaluates(name: str, mnist: Path, tmp_path: Path) -> None:
+def test_recipe_trains_and_evaluates(name: str, paths: dict[str, Path], tmp_path: Path) -> None:
     """The recipe trains for two steps a stage, draws, and every metric that it names is measured, none refused."""
-    spec = read_experiment(name, assignments(name, mnist)).spec
+    spec = read_experiment(name, assignments(name, paths)).spec
     assert spec.name == name
     check_experiment(spec)
     run = train(spec, folder=tmp_path / "run")

@@ -1,7 +1,7 @@
-"""Preparations: pure functions from stored whole numbers to the values that a model sees.
+"""Preparations: pure functions from stored values to those that a model sees.
 
-Each takes stored data (B, ...) uint8, ``k`` in ``0 .. levels - 1``, and gives float32 of the same shape. They are a few
-tensor operations without branches on data, made for the innermost loop.
+Each takes stored data (B, ...), whole numbers ``k`` in ``0 .. levels - 1`` as uint8 or a table's floats, and gives float32 of
+the same shape. They are a few tensor operations without branches on data, made for the innermost loop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import Generator, Tensor
 
-__all__ = ["Binarised", "Dequantised", "Scaled"]
+__all__ = ["Binarised", "Dequantised", "Jittered", "Scaled"]
 
 BELOW_ONE: Final = 1 - 2**-16
 """Shrinks noise so that in float32, with up to 256 levels, level + noise never rounds up into the next bin."""
@@ -49,6 +49,18 @@ class Dequantised:
         noise = torch.rand(stored.shape, generator=generator, device=stored.device)
         noisy = noise.mul_(BELOW_ONE).add_(stored).div_(self.levels / (self.high - self.low))  # division rounds monotonically
         return noisy.add_(self.low) if self.low else noisy
+
+
+@dataclass(frozen=True)
+class Jittered:
+    """x becomes x + (u - 1/2) step with u uniform on [0, 1): rounded numbers spread over all that is rounded to them."""
+
+    steps: tuple[float, ...]
+
+    def __call__(self, stored: Tensor, generator: Generator | None) -> Tensor:
+        """Return the data with noise drawn anew: (B, D) -> (B, D)."""
+        noise = torch.rand(stored.shape, generator=generator, device=stored.device)
+        return noise.sub_(0.5).mul_(torch.tensor(self.steps, device=stored.device)).add_(stored)
 
 
 @dataclass(frozen=True)

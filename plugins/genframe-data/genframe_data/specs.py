@@ -223,7 +223,8 @@ class Images(ImageSpec):
 class Table(DataSpec):
     """A table of numbers as text, one datum a line: between blanks, commas or semicolons, plain or gzip.
 
-    Columns are standardised by the training split's mean and standard deviation, which the protocol records.
+    Columns are standardised by the training split's mean and standard deviation, which the protocol records, as it does the
+    width of any noise. Noise as Theis et al. 2015, sec. 3.1, drawn anew at each reading.
     """
 
     type: Literal["data/table"] = "data/table"
@@ -233,6 +234,11 @@ class Table(DataSpec):
         default=None, min_length=1, description="the columns to take, counted from 0; all if left out"
     )
     standardise: bool = Field(default=True, description="give each column mean 0 and standard deviation 1")
+    dequantise: bool = Field(
+        default=False,
+        description="add uniform noise as wide as the least difference between two of a column's values, so that densities of "
+        "rounded or whole numbers have a bound",
+    )
     test: Share = Field(default=0.1, description="what to hold out for testing: a share below 1, or a count")
     split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
 

@@ -85,11 +85,11 @@ def divided(
 def plain_dataset(
     parts: Mapping[str, Part], space: Space, classes: Space | None, protocol: Protocol, prepare: Prepare | None = None
 ) -> Dataset:
-    """Return the data set of data that are ready as they are stored, or after ``prepare``."""
+    """Return the data set of data that are ready as they are stored, or after ``prepare``; the protocol may say more."""
     none = {"binarisation": "none", "dequantisation": "none"}
     splits = {}
     for name, part in parts.items():
-        stamp = {**protocol, "split": name, "count": len(part), **none}
+        stamp = {**none, **protocol, "split": name, "count": len(part)}
         splits[name] = Split(name, part.x, part.labels, protocol=stamp, **({"prepare": prepare} if prepare else {}))
     return Dataset(space, splits, classes)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from genframe import DataError, Dataset, data_digest
 
 from .files import existing_file
+from .prepare import Jittered
 from .specs import Table, Toy
 from .splits import Part, divided, plain_dataset
 from .tables import read
@@ -42,9 +43,19 @@ def load_table(spec: Table) -> Dataset:
     if spec.standardise:
         mean, scale = _moments(parts["train"].x, spec)
         protocol["standardisation"] = {"mean": mean.tolist(), "scale": scale.tolist()}
-    return plain_dataset(
-        {name: Part(((part.x - mean) / scale).float()) for name, part in parts.items()}, spec.data_space(), None, protocol
-    )
+    standard = {name: Part(((part.x - mean) / scale).float()) for name, part in parts.items()}
+    if not spec.dequantise:
+        return plain_dataset(standard, spec.data_space(), None, protocol)
+    steps = _steps(parts["train"].x)
+    protocol["dequantisation"] = {"uniform": steps.tolist()}
+    return plain_dataset(standard, spec.data_space(), None, protocol, Jittered(tuple((steps / scale).tolist())))
+
+
+def _steps(rows: Tensor) -> Tensor:
+    """Return the least difference between two values of each column, 0 where there is one value: (N, D) -> (D,)."""
+    differences = rows.sort(0).values.diff(dim=0)
+    least = torch.where(differences > 0, differences, torch.inf).amin(0)
+    return least.nan_to_num(posinf=0.0)
 
 
 def _moments(train: Tensor, spec: Table) -> tuple[Tensor, Tensor]:

@@ -46,6 +46,32 @@ def test_columns_are_standardised_by_the_training_split(tmp_path: Path) -> None:
     torch.testing.assert_close(back, torch.from_numpy(NUMBERS[30:, [2, 0]].copy()), atol=1e-5, rtol=0)
 
 
+def test_rounded_columns_are_spread_over_their_steps(tmp_path: Path) -> None:
+    """Noise is uniform and as wide as the column's least difference, follows the generator, and the protocol says its width."""
+    path = tmp_path / "table.txt"
+    rows = [(0.5 * (i % 4), 7 - 3 * (i % 2)) for i in range(400)]
+    path.write_text("".join(f"{a} {b}\n" for a, b in rows))
+    split = Table(path=path, dequantise=True, validation=0, test=0, split="block").load().split("train")
+    assert split.protocol["dequantisation"] == {"uniform": [0.5, 3.0]}
+    scale = torch.tensor(split.protocol["standardisation"]["scale"])
+    draws = [(split.batch(slice(None), torch.Generator().manual_seed(seed)).x - split.stored) * scale for seed in (0, 0, 1)]
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+    shares = draws[0] / torch.tensor([0.5, 3.0])
+    assert float(shares.abs().max()) <= 0.5
+    torch.testing.assert_close(shares.mean(0), torch.zeros(2), atol=0.06, rtol=0)  # 4 standard errors
+    torch.testing.assert_close(shares.std(0), torch.full((2,), 12**-0.5), atol=0.04, rtol=0)
+
+
+def test_a_column_that_does_not_change_gets_no_noise(tmp_path: Path) -> None:
+    """There is no difference to take a width from."""
+    path = tmp_path / "table.txt"
+    path.write_text("1 5\n2 5\n3 5\n")
+    split = Table(path=path, dequantise=True, standardise=False, validation=0, test=0).load().split("train")
+    assert split.protocol["dequantisation"] == {"uniform": [1.0, 0.0]}
+    assert split.batch(slice(None)).x[:, 1].tolist() == [5.0, 5.0, 5.0]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

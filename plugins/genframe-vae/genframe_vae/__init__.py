@@ -66,5 +66,7 @@ def genframe_recipes() -> list[Recipe]:
         "vae-mnist": "a variational autoencoder of binarised MNIST, at most 89.8 nats",
         "iwae-mnist": "an importance-weighted autoencoder of binarised MNIST with 50 samples",
         "ae-mnist": "the deep autoencoder 784-1000-500-250-30 of Hinton & Salakhutdinov 2006",
+        "gmm-table": "a Gaussian, or a mixture with full covariances, fitted to a table of numbers",
+        "gmm-patches": "a Gaussian, or a mixture with full covariances, fitted to 8x8 patches, in bits per dimension",
     }
     return [Recipe(name, "genframe_vae", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]

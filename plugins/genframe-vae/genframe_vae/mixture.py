@@ -13,7 +13,7 @@ from .distributions import LOG_2PI, noise_like
 
 __all__ = ["EmFit", "Mixture", "fit_mixture"]
 
-ROWS: Final = 4096  # codes that are weighed at once, so that memory does not grow with their number
+ROWS: Final = 512  # codes that are weighed at once: memory does not grow with their number, and little leaves the cache
 EMPTY: Final = 1e-8  # responsibility below which a component counts as empty
 
 
