@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from . import flows, loop, memory, startup, vae
+from . import flows, loop, memory, startup, toys, vae
 
 BENCHMARKS = {
     "startup": startup.measure,
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "vae": vae.measure,
     "flows": flows.measure,
     "memory": memory.measure,
+    "toys": toys.measure,
 }
 
 

@@ -18,17 +18,19 @@ from .flow_peers import Peer, peers
 from .pairs import compare
 
 RATE = 1e-3
-VECTOR, BATCH, STEPS = 64, 512, 20
-IMAGE, IMAGE_BATCH, IMAGE_STEPS = (3, 32, 32), 16, 4
+VECTOR, BATCH, STEPS, DRAWS = 64, 512, 20, 4096
+IMAGE, IMAGE_BATCH, IMAGE_STEPS, IMAGE_DRAWS = (3, 32, 32), 16, 4, 64
 
 COUPLING_NET = {"type": "nets/mlp", "hidden": [128, 128], "activation": "relu", "zero": True}
 SPECS = {
     "realnvp": {"type": "flow/realnvp", "couplings": 8, "scale": "exp", "network": COUPLING_NET},
-    "spline": {"type": "flow/spline", "couplings": 4, "bins": 8, "bound": 3.0, "network": COUPLING_NET},
+    "spline": {"type": "flow/spline", "order": "halves", "couplings": 4, "bins": 8, "bound": 3.0, "network": COUPLING_NET},
     "glow": {
         "type": "flow/glow",
         "scales": 3,
         "steps": 8,
+        "scale": "sigmoid",
+        "learned_split": False,
         "network": {"type": "nets/isotropic", "channels": 128, "activation": "relu", "zero": True},
     },
 }
@@ -54,12 +56,11 @@ def train(loss: Callable[[Tensor], Tensor], parameters: Iterable[nn.Parameter], 
 
 
 @torch.no_grad()
-def seconds(action: Callable[[], object], times: int) -> float:
-    """Return the seconds of one call."""
+def seconds(draw: Callable[[], object]) -> float:
+    """Return the seconds of drawing once."""
     start = time.perf_counter()
-    for _ in range(times):
-        action()
-    return (time.perf_counter() - start) / times
+    draw()
+    return time.perf_counter() - start
 
 
 def measure() -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _measure(name: str) -> dict[str, Any]:
     return {
         "parameters": counts,
         "training": compare(_training(composed, hand, others, x, batch, steps), "by hand"),
-        "sampling": compare(_sampling(composed, hand, others, batch), "by hand"),
+        "sampling": compare(_sampling(composed, hand, others, IMAGE_DRAWS if image else DRAWS), "by hand"),
     }
 
 
@@ -114,7 +115,8 @@ def _training(
 def _sampling(composed: list[Model], hand: nn.Module, others: dict[str, Peer], n: int) -> dict[str, Callable[[], float]]:
     ways: dict[str, Callable[[], object]] = {
         "genframe": lambda: composed[0].sample(n),
+        "genframe, compiled": lambda: composed[0].sample(n, compile=True),
         "by hand": lambda: hand.sample(n),  # type: ignore[operator]
         **{peer: lambda other=other: other.sample(n) for peer, other in others.items()},  # type: ignore[misc]
     }
-    return {way: lambda draw=draw: seconds(draw, 4) for way, draw in ways.items()}  # type: ignore[misc]
+    return {way: lambda draw=draw: seconds(draw) for way, draw in ways.items()}  # type: ignore[misc]

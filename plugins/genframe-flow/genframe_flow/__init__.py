@@ -71,5 +71,11 @@ def genframe_recipes() -> list[Recipe]:
         "nice-mnist": "NICE of Dinh et al. 2014 on dequantised MNIST",
         "spline-table": "an autoregressive spline flow of a table of numbers; half a minute",
         "spline-patches": "autoregressive layers and splines over whitened 8x8 patches, in bits per dimension",
+        "realnvp-digits": "RealNVP of 8x8 digits, in bits per dimension; half a minute",
+        "glow-digits": "Glow of 8x8 digits, in bits per dimension; half a minute",
+        "glow-cifar": "a small Glow of a subset of CIFAR-10, in bits per dimension; six minutes",
+        "vardeq-digits": "realnvp-digits with variational dequantisation; half a minute",
+        "vae-flow-digits": "a variational autoencoder of 8x8 digits with a flow as its prior",
+        "ae-flow-digits": "an autoencoder of 8x8 digits, then a spline flow of its codes",
     }
     return [Recipe(name, "genframe_flow", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]

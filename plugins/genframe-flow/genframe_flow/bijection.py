@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Final
@@ -11,9 +12,15 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Bijection", "Rebuilt"]
+__all__ = ["Bijection", "Rebuilt", "full_precision"]
 
 ROWS_AT_ONCE: Final = 256
+
+
+def full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Return a context without autocast: what becomes of the values themselves is a density's, networks may be less precise."""
+    device = x.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 @dataclass(frozen=True)

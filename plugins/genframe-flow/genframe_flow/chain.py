@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .bijection import Bijection
-from .memory import applied, recomputed
+from .memory import applied, recomputed, undone
 from .specs.base import Memory
 
 __all__ = ["Chain"]
@@ -36,9 +36,7 @@ class Chain(Bijection):
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Return x, through the layers' inverses in the opposite order."""
-        for layer in reversed(self.bijections):
-            y = layer.inverse(y, context)
-        return y
+        return undone(self.bijections, y, context)
 
     def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Let each layer take its state from what the layers before it make of the data."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias, overload
 
 import torch
 from torch import Tensor
@@ -12,7 +13,10 @@ from genframe import Decoder, DecoderSpec, Real, Space
 from .bijection import Bijection, Rebuilt
 from .elementwise import Elementwise
 
-__all__ = ["Coupling", "conditioner", "parameter_space"]
+__all__ = ["Coupling", "Parts", "conditioner", "parameter_space"]
+
+
+Parts: TypeAlias = tuple[Tensor, Tensor]
 
 
 def conditioner(network: DecoderSpec, source: Real, target: Real, count: int, context: Space | None) -> Decoder:
@@ -43,32 +47,53 @@ class Coupling(Bijection):
         self.elementwise = elementwise
         self.network = conditioner(network, source, target, elementwise.count, context)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return y and the sum of the log-derivatives of the values that change."""
-        passing, changed = self._split(x)
-        changed, log_derivative = self.elementwise(changed, self._ask(passing, context))
-        return self.joined((passing, changed)), log_derivative.flatten(1).sum(1)
+    @overload
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return x, at the cost of forward."""
-        passing, changed = self._split(y)
-        return self.joined((passing, self.elementwise.inverse(changed, self._ask(passing, context))))
+    @overload
+    def forward(self, x: Parts, context: Tensor | None = None) -> tuple[Parts, Tensor]: ...
+
+    def forward(self, x: Tensor | Parts, context: Tensor | None = None) -> tuple[Tensor | Parts, Tensor]:
+        """Return y and the sum of the log-derivatives of the values that change; both parts by themselves if x is given so."""
+        passing, changed = self._turned(self.parts(x))
+        changed, log_derivative = self.elementwise(changed, self._ask(passing, context))
+        y = self._turned((passing, changed))
+        return torch.cat(y, 1) if isinstance(x, Tensor) else y, log_derivative.flatten(1).sum(1)
+
+    @overload
+    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor: ...
+
+    @overload
+    def inverse(self, y: Parts, context: Tensor | None = None) -> Parts: ...
+
+    def inverse(self, y: Tensor | Parts, context: Tensor | None = None) -> Tensor | Parts:
+        """Return x, at the cost of forward; both parts by themselves if y is given so."""
+        passing, changed = self._turned(self.parts(y))
+        x = self._turned((passing, self.elementwise.inverse(changed, self._ask(passing, context))))
+        return torch.cat(x, 1) if isinstance(y, Tensor) else x
 
     def rebuild(self, y: Tensor, context: Tensor | None = None) -> Rebuilt:
         """Return the step that led to ``y``; the network runs once, for the inverse and for the graph."""
-        passing, changed = (part.detach() for part in self._split(y))
+        passing, changed = (part.detach() for part in self._turned(self.parts(y)))
         passing.requires_grad_()
         changed, result, log_derivative = self.elementwise.rebuild(changed, self._ask(passing, context))
         return Rebuilt((passing, changed), self.joined((passing, result)), log_derivative.flatten(1).sum(1))
 
     def joined(self, leaves: Sequence[Tensor]) -> Tensor:
-        """Return both parts in their places."""
-        return torch.cat(tuple(leaves[::-1]) if self.flipped else tuple(leaves), 1)
+        """Return what passes and what changes in their places."""
+        passing, changed = leaves
+        return torch.cat(self._turned((passing, changed)), 1)
 
-    def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what passes and what changes."""
+    def parts(self, x: Tensor | Parts) -> Parts:
+        """Return the first and the last entries."""
+        if not isinstance(x, Tensor):
+            return x
         first, last = x.split(self.sizes, 1)
-        return (last, first) if self.flipped else (first, last)
+        return first, last
+
+    def _turned(self, parts: Parts) -> Parts:
+        """Return first and last entries as what passes and what changes, and the other way round."""
+        return parts[::-1] if self.flipped else parts
 
     def _ask(self, passing: Tensor, context: Tensor | None) -> Tensor:
         parameters: Tensor = self.network.decode(passing, context).unflatten(1, (self.elementwise.count, -1))

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor
 
-from genframe import Batch, DataError, Metric, MetricResult, Model, Split, data_digest, evaluating, generator_for
+from genframe import Batch, DataError, Metric, MetricResult, Model, Real, Space, Split, data_digest, evaluating, generator_for
 from genframe.traits import Bijective
 
 from .specs.metrics import Inversion
@@ -29,6 +29,8 @@ class InversionMetric(Metric):
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
         """Return ``inversion_largest`` and ``inversion_mean`` of data, and the same of latents; NaN stays in.
 
+        Latents whose data lie on the bounds, where a flow cuts off what is beyond, are left out; a note says so.
+
         :raises DataError: if the split is empty.
         """
         if not len(split):
@@ -38,13 +40,16 @@ class InversionMetric(Metric):
             errors = [_errors(model, batch, number, seed) for number, batch in enumerate(_blocks(model, split, count, seed))]
         data, latents = (torch.cat(parts).double() for parts in zip(*errors, strict=True))
         protocol = self._stamp(model, split, count, seed)
-        return [*self._figures("inversion", data, protocol), *self._figures("latent_inversion", latents, protocol)]
+        left_out = f", {count - len(latents)} of {count} draws left out" if len(latents) < count else ""
+        figures = [*self._figures("inversion", data, protocol)]
+        return [*figures, *self._figures("latent_inversion", latents, protocol, left_out)] if len(latents) else figures
 
-    def _figures(self, name: str, errors: Tensor, protocol: dict[str, Any]) -> Iterator[MetricResult]:
+    def _figures(self, name: str, errors: Tensor, protocol: dict[str, Any], left_out: str = "") -> Iterator[MetricResult]:
         """Yield the largest error and the mean of ``errors`` (N, D)."""
         largest = float(errors.max())
         verdict = "within" if largest <= self.spec.bound else "exceeds"
-        yield MetricResult(f"{name}_largest", largest, "absolute", protocol, note=f"{verdict} the bound {self.spec.bound:g}")
+        note = f"{verdict} the bound {self.spec.bound:g}{left_out}"
+        yield MetricResult(f"{name}_largest", largest, "absolute", protocol, note=note)
         yield MetricResult(f"{name}_mean", float(errors.mean()), "absolute", protocol)
 
     def _stamp(self, model: Model, split: Split, count: int, seed: int) -> dict[str, Any]:
@@ -71,13 +76,23 @@ def _blocks(model: Model, split: Split, count: int, seed: int) -> Iterator[Batch
 
 
 def _errors(model: Model, batch: Batch, number: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Return |x - f⁻¹(f(x))| and |z - f(f⁻¹(z))|: (B, D) each."""
+    """Return |x - f⁻¹(f(x))| (B, D), and |z - f(f⁻¹(z))| of those draws z whose data lie within their bounds."""
     encoder, context = cast(Bijective, model.encoder), model.context(batch.condition)
     latent, _ = encoder.forward_and_log_det(batch.x, context)
     generator = generator_for(model.device, seed, LATENTS, number)
     drawn = model.latents(model.prior.sample(len(batch.x), context, generator))
-    back, _ = encoder.forward_and_log_det(encoder.inverse(drawn, context), context)
-    return _distance(batch.x, encoder.inverse(latent, context)), _distance(drawn, back)
+    decoded = encoder.inverse(drawn, context)
+    back, _ = encoder.forward_and_log_det(decoded, context)
+    kept = _within_bounds(decoded, model.composition.data)
+    return _distance(batch.x, encoder.inverse(latent, context)), _distance(drawn, back)[kept]
+
+
+def _within_bounds(x: Tensor, space: Space) -> Tensor:
+    """Return whether each datum lies within the bounds of ``space`` and not on them: (B,)."""
+    if not isinstance(space, Real) or space.low is None or space.high is None:
+        return torch.ones(len(x), dtype=torch.bool, device=x.device)
+    on_a_bound = (x == space.low) | (x == space.high)
+    return ~on_a_bound.flatten(1).any(1)
 
 
 def _distance(one: Tensor, other: Tensor) -> Tensor:

@@ -14,17 +14,40 @@ from torch import Tensor
 from genframe import Unsupported
 
 from .bijection import Bijection, Rebuilt
+from .coupling import Coupling, Parts
 
-__all__ = ["applied", "recomputed"]
+__all__ = ["applied", "recomputed", "undone"]
 
 
 def applied(layers: Sequence[Bijection], x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return what the layers make of ``x`` one after another and the sum of their log-determinants (B,)."""
+    """Return what the layers make of ``x`` one after another and the sum of their log-determinants (B,).
+
+    Couplings in a row hand on their parts, which are put together after the last.
+    """
     log_det = torch.zeros(len(x), device=x.device, dtype=x.dtype)
+    state: Tensor | Parts = x
     for layer in layers:
-        x, log_abs_det = layer(x, context)
+        state, log_abs_det = layer(_fit_for(layer, state), context)
         log_det = log_det + log_abs_det
-    return x, log_det
+    return _whole(state), log_det
+
+
+def undone(layers: Sequence[Bijection], y: Tensor, context: Tensor | None) -> Tensor:
+    """Return the ``x`` of which :func:`applied` makes ``y``."""
+    state: Any = y
+    for layer in reversed(layers):
+        state = layer.inverse(_fit_for(layer, state), context)
+    return _whole(state)
+
+
+def _fit_for(layer: Bijection, state: Tensor | Parts) -> Any:
+    """Return the parts for a coupling, and one tensor for any other layer."""
+    return layer.parts(state) if isinstance(layer, Coupling) else _whole(state)
+
+
+def _whole(state: Tensor | Parts) -> Tensor:
+    """Return the parts put together."""
+    return state if isinstance(state, Tensor) else torch.cat(state, 1)
 
 
 def recomputed(layers: Sequence[Bijection], x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:

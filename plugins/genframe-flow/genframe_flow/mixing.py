@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from genframe import Real
 
-from .bijection import Bijection
+from .bijection import Bijection, full_precision
 
 __all__ = ["ActNorm", "Linear", "NormalisedLinear", "Scaling"]
 
@@ -134,13 +134,15 @@ class Linear(Bijection):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return W x and the number of positions times the sum of s."""
-        mixture = self._mixture() if _changing() else self._both().forward
-        return mixture(x), self._log_scales().sum() * math.prod(x.shape[2:])
+        with full_precision(x):
+            mixture = self._mixture() if _changing() else self._both().forward
+            return mixture(x), self._log_scales().sum() * math.prod(x.shape[2:])
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Return W⁻¹ y."""
-        mixture = self._inverse_mixture() if _changing() else self._both().inverse
-        return mixture(y)
+        with full_precision(y):
+            mixture = self._inverse_mixture() if _changing() else self._both().inverse
+            return mixture(y)
 
     def _weights(self) -> tuple[Tensor, ...]:
         """Return all of which the matrix and its shift are made."""

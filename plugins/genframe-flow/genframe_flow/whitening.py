@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genframe import Real
 
-from .bijection import Bijection
+from .bijection import Bijection, full_precision
 
 __all__ = ["Whitener", "covariance"]
 
@@ -49,14 +49,16 @@ class Whitener(Bijection):
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of s: (B, ...) -> (B, ...) turned back, else (B, D)."""
         mean, vectors, log_scale = self._state(x)
-        y = (x.flatten(1) - mean) @ vectors * log_scale.exp()
-        return (y @ vectors.T).unflatten(1, self.shape) if self.turned_back else y, log_scale.sum()
+        with full_precision(x):
+            y = (x.flatten(1) - mean) @ vectors * log_scale.exp()
+            return (y @ vectors.T).unflatten(1, self.shape) if self.turned_back else y, log_scale.sum()
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
         """Return x: (B, ...)."""
         mean, vectors, log_scale = self._state(y)
-        white = y.flatten(1) @ vectors if self.turned_back else y
-        x: Tensor = torch.addmm(mean, white * log_scale.neg().exp(), vectors.T).unflatten(1, self.shape)
+        with full_precision(y):
+            white = y.flatten(1) @ vectors if self.turned_back else y
+            x: Tensor = torch.addmm(mean, white * log_scale.neg().exp(), vectors.T).unflatten(1, self.shape)
         return x
 
     def _state(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -37,10 +37,12 @@ class Glow(FlowSpec):
     scales: PositiveInt = Field(default=1, description="how many scales (L); each halves the axes. Vectors have one")
     steps: PositiveInt = Field(default=8, description="steps of each scale (K)")
     scale: LogScale = Field(
-        default="sigmoid", description="how the network's value u gives the scale: exp(u) if exp, sigmoid(u + 2) if sigmoid ..."
+        default="tanh",
+        description="how the network's value u gives the scale: exp(bound · tanh(u / bound)); exp(u) if exp; sigmoid(u + 2) if "
+        "sigmoid, as the paper's code, whose inverse has no bound",
     )
     bound: PositiveFloat = Field(
-        default=3.0, description="largest logarithm of a scale, where scale is tanh, and of those of a learned split"
+        default=2.0, description="largest logarithm of a scale, where scale is tanh, and of those of a learned split"
     )
     learned_split: bool = Field(
         default=True,
