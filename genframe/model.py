@@ -22,7 +22,7 @@ from .traits import Bijective, DataDependent, Density, Likelihood, Posterior
 
 __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
 
-LEAST_SAMPLED, MOST_SAMPLED = 64, 256
+LEAST_SAMPLED, MOST_SAMPLED, MOST_VALUES = 64, 4096, 1 << 20
 ENCODE_CHUNK = 1024
 
 
@@ -174,7 +174,7 @@ class Model(nn.Module):
         if condition is not None and len(condition) != n:
             raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
         with evaluating(self):
-            for number, rows in enumerate(_chunks_of(n)):
+            for number, rows in enumerate(_chunks_of(n, self.composition.data.dims)):
                 context = self.context(_whole_chunk(condition, rows))
                 yield self.sampler.draw(self, len(rows), context, generator_for(self.device, seed, number))
 
@@ -248,23 +248,24 @@ def _compiled(model: Model) -> Iterator[None]:
     decoders = [(part, name) for part in model.modules() if isinstance(part, Decoder) for name in asked if hasattr(part, name)]
     try:
         for decoder, name in decoders:
-            setattr(decoder, name, torch.compile(getattr(decoder, name), dynamic=False))
+            setattr(decoder, name, torch.compile(getattr(decoder, name)))  # a second size of chunk compiles for all
         yield
     finally:
         for decoder, name in decoders:
             vars(decoder).pop(name, None)  # its class's own comes to light again
 
 
-def _chunks_of(n: int) -> Iterator[range]:
-    """Yield the rows of each chunk up to ``n``: 64, then as many as there are already, but never more than 256.
+def _chunks_of(n: int, dims: int) -> Iterator[range]:
+    """Yield the rows of each chunk up to ``n``: 64, then as many as there are already, but few enough for memory.
 
     Where chunks begin does not depend on ``n``, so that neither does a sample. Beyond 64 less than half is drawn in vain.
     """
+    most = max(LEAST_SAMPLED, min(MOST_SAMPLED, 1 << ((MOST_VALUES // dims) | 1).bit_length() - 1))
     start, size = 0, LEAST_SAMPLED
     while start < n:
         yield range(start, start + size)
         start += size
-        size = min(start, MOST_SAMPLED)
+        size = min(start, most)
 
 
 def _whole_chunk(condition: Tensor | None, rows: range) -> Tensor | None:

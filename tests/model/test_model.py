@@ -22,6 +22,7 @@ from genframe import (
     compose,
     generator_for,
 )
+from genframe.model import _chunks_of
 from genframe.roles import Batch
 from genframe.traits import Density
 
@@ -65,13 +66,19 @@ def test_a_sample_does_not_depend_on_how_many_are_drawn(data: Space, parts: dict
     assert torch.equal(drawn.sample(600, seed=3).x[:k], drawn.sample(k, seed=3).x)
 
 
-def test_chunks_grow_to_256(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many samples are drawn in few calls, few samples with few in vain: 64, 64, 128, 256, 256 and so on."""
+@pytest.mark.parametrize(("dims", "most"), [(2, 4096), (256, 4096), (784, 1024), (3 * 32 * 32, 256), (3 * 256 * 256, 64)])
+def test_chunks_of_large_data_are_small(dims: int, most: int) -> None:
+    """A chunk holds at most about a million values, and 64 to 4,096 data."""
+    assert max(len(rows) for rows in _chunks_of(20_000, dims)) == most
+
+
+def test_chunks_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many samples are drawn in few calls, few samples with few in vain: 64, 64, 128, 256, 512 and so on."""
     drawn = model(PLANE, FLOW)
     sizes: list[int] = []
     draw = drawn.sampler.draw
     monkeypatch.setattr(drawn.sampler, "draw", lambda of, n, *rest: (sizes.append(n), draw(of, n, *rest))[1])
-    for n, expected in [(0, []), (1, [64]), (65, [64, 64]), (512, [64, 64, 128, 256]), (513, [64, 64, 128, 256, 256])]:
+    for n, expected in [(0, []), (1, [64]), (65, [64, 64]), (512, [64, 64, 128, 256]), (513, [64, 64, 128, 256, 512])]:
         sizes.clear()
         assert len(drawn.sample(n)) == n
         assert sizes == expected

@@ -50,11 +50,11 @@ class Additive(Elementwise):
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Return x + t and zeros, which take no memory."""
-        return x + parameters[:, 0], x.new_zeros(()).expand_as(x)
+        return x + parameters.squeeze(1), x.new_zeros(()).expand_as(x)
 
     def inverse(self, y: Tensor, parameters: Tensor) -> Tensor:
         """Return y - t."""
-        return y - parameters[:, 0]
+        return y - parameters.squeeze(1)
 
 
 class Affine(Elementwise):
@@ -71,13 +71,13 @@ class Affine(Elementwise):
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Return exp(s) x + t and s."""
-        shift, raw = parameters[:, 0], parameters[:, 1]
+        shift, raw = parameters.unbind(1)
         scale, log_scale = self._scale(raw)
         return torch.addcmul(shift, x, scale), log_scale
 
     def rebuild(self, y: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return x by the scale of which y is made again."""
-        shift, raw = parameters[:, 0], parameters[:, 1]
+        shift, raw = parameters.unbind(1)
         scale, log_scale = self._scale(raw)
         with torch.no_grad():
             x = (y - shift) / scale
@@ -85,7 +85,7 @@ class Affine(Elementwise):
 
     def inverse(self, y: Tensor, parameters: Tensor) -> Tensor:
         """Return exp(-s) (y - t)."""
-        shift, raw = parameters[:, 0], parameters[:, 1]
+        shift, raw = parameters.unbind(1)
         return (y - shift) / (self._sigmoid(raw) if self.scale == "sigmoid" else self._scale(raw)[0])
 
     def _scale(self, raw: Tensor) -> tuple[Tensor, Tensor]:

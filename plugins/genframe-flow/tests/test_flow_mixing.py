@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from genframe import Real
 from genframe_flow.bijection import Bijection
 from genframe_flow.mixing import ActNorm, Linear, NormalisedLinear
+from genframe_flow.whitening import Whitener
 
 SHAPES = [(5,), (4, 6), (3, 4, 2), (2, 3, 2, 2)]
 LINEAR: list[type[Linear]] = [Linear, NormalisedLinear]
@@ -177,3 +179,22 @@ def test_actnorm_of_what_does_not_vary() -> None:
     layer = ActNorm(2)
     layer.initialise(torch.tensor([[1.0, 7.0], [3.0, 7.0]]))
     assert torch.allclose(layer(torch.tensor([[2.0, 8.0]]))[0], torch.tensor([[0.0, 1.0]]))
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 2, 2)], ids=str)
+@pytest.mark.parametrize("gradients", [True, False])
+def test_autocast_does_not_round_values(shape: tuple[int, ...], gradients: bool) -> None:
+    """Under bfloat16 a density is still of the values themselves: matrices and whitening compute as they do without."""
+    torch.manual_seed(0)
+    x = torch.randn(50, *shape)
+    layers = [NormalisedLinear(shape[0]), Linear(shape[0]), Whitener(Real(shape), turned_back=True, eps=1e-6)]
+    for layer in layers:
+        with torch.no_grad():
+            layer.initialise(x)
+        with torch.set_grad_enabled(gradients):
+            expected = layer(x)[0]
+            with torch.autocast("cpu", torch.bfloat16):
+                found = layer(x)[0]
+                back = layer.inverse(found)
+        assert torch.equal(found, expected)
+        assert float((back - x).detach().abs().max()) < 1e-5
