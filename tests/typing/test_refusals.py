@@ -102,6 +102,9 @@ CASES = {
     "tied weights within a likelihood": text(decoder="{type: vae/discretised_logistic, network: nets/tied}"),
     "sampler that needs a kernel": text(sampler="other/gibbs"),
     "sampler that needs a denoiser": text(sampler="other/euler"),
+    "temperature of a prior that has none": text(prior="vae/gmm", sampler="{temperature: 0.7}"),
+    "temperatures of levels that are not there": text(sampler="{temperature: [0.7, 0.9]}"),
+    "temperature that is none": text(sampler="{temperature: 0}"),
     "vamp prior over a plain encoder": text(**AUTOENCODER | {"prior": "vae/vamp"}),
     "no encoder and a prior without shape": text(encoder="null", decoder="nets/mlp"),
     "reconstruction without an encoder": text(
@@ -129,7 +132,7 @@ CASES = {
     "unknown section": text(trian="{steps: 3}"),
     "misspelled component": text(encoder="vae/gausian"),
     "name of another kind": text(prior="vae/gaussian"),
-    "namespace that is not installed": text(loss="gan/adversarial"),
+    "namespace that is not installed": text(loss="audio/spectrogram"),
     "misspelled namespace": text(loss="vea/elbo"),
     "ambiguous name": text(encoder="gaussian"),
     "broken plugin": text(encoder="broken/thing"),

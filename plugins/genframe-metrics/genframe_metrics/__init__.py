@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 from genframe import ComponentSpec, hookimpl
 
+from .modes import Modes
 from .specs import Elbo, Mmd, Nll, Pca, Reconstruction
 
 if TYPE_CHECKING:
     from genframe import MetricResult
 
-__all__ = ["Elbo", "Mmd", "Nll", "Pca", "Reconstruction", "comparable"]
+__all__ = ["Elbo", "Mmd", "Modes", "Nll", "Pca", "Reconstruction", "comparable"]
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the metrics."""
-    return [Elbo, Mmd, Nll, Pca, Reconstruction]
+    return [Elbo, Mmd, Modes, Nll, Pca, Reconstruction]
 
 
 def comparable(one: MetricResult, other: MetricResult) -> bool:

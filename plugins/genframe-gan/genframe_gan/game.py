@@ -1,0 +1,203 @@
+"""The game that every adversarial loss plays: a critic's step and a generator's step on evidence."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch._compile import _disable_dynamo  # torch.compiler.disable, without importing the compiler
+
+from genframe import Batch, Loss, LossOutput, Model, Problem, Real, Space, SpecError, require_real
+
+from .counting import Counter
+from .critic import Critic
+from .objectives import OBJECTIVES
+from .penalties import gradient_penalty, gradients, zero_centred
+from .specs import Game
+from .specs.game import packed
+
+__all__ = ["Evidence", "GameLoss"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the critic judges: ``x`` (N, ...), and what it is judged with (N, ...) where there is anything."""
+
+    x: Tensor
+    context: Tensor | None = None
+
+    @property
+    def watched(self) -> list[Tensor]:
+        """What of it the score is differentiated by."""
+        return [tensor for tensor in (self.x, self.context) if tensor is not None and tensor.requires_grad]
+
+
+@contextmanager
+def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Record no gradients of ``parameters`` inside, so that a backward pass goes through what they make to its input only."""
+    for parameter in parameters:
+        parameter.requires_grad = False
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad = True
+
+
+class GameLoss(Loss):
+    """A game on evidence that subclasses give; the critic is the loss's own."""
+
+    prefix: ClassVar[str] = ""
+    joint: ClassVar[bool] = False
+
+    def __init__(self, spec: Game, data: Real, context: Space | None, *, reads: bool) -> None:
+        super().__init__()
+        self.spec, self.objective = spec, OBJECTIVES[spec.objective]
+        beside = packed(require_real(context, "a critic's context"), spec.packing) if context is not None else None
+        self.critic = Critic(spec, data, beside, reads=reads, bias=not self.objective.shifted)
+        self._weights = tuple(self.critic.parameters())  # walking through the modules for them takes longer than a layer
+        self._counts = spec.penalty_every > 1 or spec.anneal_steps > 0
+        self.augmentations: tuple[Callable[[Tensor], Tensor], ...] = ()
+        self.steps = Counter(persistent=self._counts)
+
+    @abstractmethod
+    def real(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+        """Return what the critic should say is real."""
+
+    @abstractmethod
+    def fake(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+        """Return what the generator made."""
+
+    def player_parameters(self, model: Model, player: str) -> Iterable[nn.Parameter]:
+        """Return the critic's own parameters, or those of all the model's parts."""
+        return self._weights if player == "critic" else model.part_parameters()
+
+    def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
+        """Return the player's loss; the critic's with its mean scores and accuracy.
+
+        :raises SpecError: in training, where packing does not divide the batch.
+        """
+        if self.training and len(batch.x) % self.spec.packing:
+            message = f"packing {self.spec.packing} does not divide a batch of {len(batch.x)}"
+            raise SpecError(Problem("model.loss.packing", message, "choose a train.batch_size that it divides"))
+        self._clip()
+        if player != "critic":
+            return self._generator_loss(model, batch)
+        return self._eager_critic_loss(model, batch) if self.spec.penalised else self._critic_loss(model, batch)
+
+    def _generator_loss(self, model: Model, batch: Batch) -> LossOutput:
+        context = model.context(batch.condition)
+        fake = self._seen(self.fake(model, batch, context))
+        real = self._seen(self.real(model, batch, context)) if self.joint or self.objective.paired else None
+        with frozen(self._weights):
+            score = self.critic(fake.x, fake.context)
+            against = self.critic(real.x, real.context) if real is not None else None
+        return LossOutput(self.objective.generator(score, against))
+
+    @_disable_dynamo  # torch.compile does not differentiate a gradient
+    def _eager_critic_loss(self, model: Model, batch: Batch) -> LossOutput:
+        return self._critic_loss(model, batch)
+
+    def _critic_loss(self, model: Model, batch: Batch) -> LossOutput:
+        with torch.no_grad():
+            context = model.context(batch.condition)
+            real, fake = (self._seen(each(model, batch, context)) for each in (self.real, self.fake))
+        factor = self._penalty_factor()
+        with nullcontext() if factor is None else torch.enable_grad():
+            if factor is not None:
+                real, fake = self._watched(real, self.spec.r1), self._watched(fake, self.spec.r2)
+            scores = self.critic(real.x, real.context), self.critic(fake.x, fake.context)
+            total = self.objective.critic(*scores)
+            penalty = factor * self._penalty(real, fake, scores) if factor is not None else torch.zeros_like(total)
+        metrics = {"critic_real": scores[0].mean(), "critic_fake": scores[1].mean()}
+        metrics["critic_accuracy"] = self.objective.accuracy(*scores)
+        if self.spec.penalised:
+            metrics["penalty"] = penalty
+            total = total + penalty
+        return LossOutput(total, {self.prefix + name: value.detach() for name, value in metrics.items()})
+
+    def _watched(self, evidence: Evidence, weight: float) -> Evidence:
+        """Return evidence by which the score can be differentiated, where the critic's gradient costs something."""
+        if not weight:
+            return evidence
+        context = (
+            evidence.context.detach().requires_grad_() if self.joint and evidence.context is not None else evidence.context
+        )
+        return Evidence(evidence.x.detach().requires_grad_(), context)
+
+    def _penalty(self, real: Evidence, fake: Evidence, scores: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the weighted penalties of one step."""
+        spec = self.spec
+        penalties: list[Tensor] = []
+        if spec.r1 or spec.r2:
+            both = iter(gradients(scores[0] + scores[1], [*real.watched, *fake.watched]))
+            for weight, evidence in ((spec.r1, real), (spec.r2, fake)):
+                if weight:
+                    penalties.append(weight * zero_centred([next(both) for _ in evidence.watched]))
+        if spec.gradient_penalty:
+            between = self._watched(self._between(real, fake), spec.gradient_penalty)
+            gradient = gradients(self.critic(between.x, between.context), between.watched)
+            penalties.append(spec.gradient_penalty * gradient_penalty(gradient))
+        return sum(penalties[1:], start=penalties[0])
+
+    def _between(self, real: Evidence, fake: Evidence) -> Evidence:
+        """Return evidence at random places between real and fake, each pair's own."""
+        share = torch.rand(len(real.x), device=real.x.device)
+
+        def between(one: Tensor, other: Tensor) -> Tensor:
+            return torch.lerp(one.detach(), other.detach(), share.reshape(-1, *(1,) * (one.dim() - 1)))
+
+        if real.context is None or fake.context is None or not self.joint:
+            return Evidence(between(real.x, fake.x), real.context)
+        return Evidence(between(real.x, fake.x), between(real.context, fake.context))
+
+    def _penalty_factor(self) -> Tensor | float | None:
+        """Return by how much this step's penalty counts, or nothing where it is left out."""
+        spec, factor = self.spec, 1.0
+        if self.training and self._counts:
+            factor = spec.penalty_every
+            if self.steps.next() % spec.penalty_every:
+                return None
+        if not spec.penalised:
+            return None
+        return factor if spec.penalty_end == 1 else factor * torch.pow(spec.penalty_end, self._progress())
+
+    def _progress(self) -> Tensor:
+        """Return how much of the annealing is done: () from 0 to 1."""
+        return (cast(Tensor, self.steps.batches) / self.spec.anneal_steps).clamp(max=1)
+
+    def _seen(self, evidence: Evidence) -> Evidence:
+        """Return evidence as the critic sees it: augmented, with noise, in packs."""
+        x = evidence.x
+        for augment in self.augmentations:
+            x = augment(x)
+        if self.spec.noise:
+            x = x + self._noise() * torch.randn_like(x)
+        return Evidence(self._pack(x), None if evidence.context is None else self._pack(evidence.context))
+
+    def _noise(self) -> Tensor | float:
+        """Return the noise's present standard deviation."""
+        return self.spec.noise * (1 - self._progress()) if self.spec.anneal_steps else self.spec.noise
+
+    def _pack(self, x: Tensor) -> Tensor:
+        """Return rows together in packs: (B, C, ...) -> (B / m, m C, ...), the first again where B is no multiple of m."""
+        size = self.spec.packing
+        if size == 1:
+            return x
+        if len(x) % size:
+            x = x[torch.arange(-(-len(x) // size) * size, device=x.device) % len(x)]
+        return x.reshape(len(x) // size, size * x.shape[1], *x.shape[2:])
+
+    @torch.no_grad()
+    def _clip(self) -> None:
+        """Keep the critic's weights within their bounds before it is used: the same as after each of its steps."""
+        bound = self.spec.clip_weights
+        if bound is not None and self.training:
+            weights: list[Tensor] = list(self._weights)
+            torch._foreach_clamp_min_(weights, -bound)
+            torch._foreach_clamp_max_(weights, bound)
