@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -101,15 +100,11 @@ def _alone(kind: str, depth: int, memory: str, threads: int) -> dict[str, float]
     """Make two steps and return this process's peak resident memory, before them and after, and its parameters, in MiB."""
     torch.set_num_threads(threads)
     training = Training(kind, depth, memory)
-    before = _peak()
+    before = setup.peak_memory()
     for _ in range(2):
         training.step()
     size = sum(parameter.nbytes for parameter in training.model.parameters()) / 2**20
-    return {"before": before, "peak": _peak(), "parameters": size}
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"before": before, "peak": setup.peak_memory(), "parameters": size}
 
 
 def _times(kind: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from genframe.experiment.signals import StopRequest
 from genframe.experiment.spec import TrainSpec
 from genframe.experiment.trainer import Trainer
 
-__all__ = ["Framework", "Silence", "dataset", "model"]
+__all__ = ["Framework", "Silence", "dataset", "model", "peak_memory"]
 
 
 class Silence:
@@ -53,3 +54,12 @@ class Framework:
         start = time.perf_counter()
         self._trainer.advance(self._steps)
         return (time.perf_counter() - start) / self._steps
+
+
+def peak_memory() -> float:
+    """Return the peak of this process's resident memory in MiB.
+
+    Linux's own high-water mark of the process; the one that getrusage gives begins with that of the process's parent.
+    """
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return float(status["VmHWM"].removesuffix("kB")) / 1024

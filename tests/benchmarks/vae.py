@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import resource
 import subprocess
 import sys
 import time
@@ -124,7 +123,7 @@ def _alone(name: str) -> None:
         net = ByHand()
         by_hand(net, x)
         by_hand(net, x)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(setup.peak_memory())
 
 
 if __name__ == "__main__":
