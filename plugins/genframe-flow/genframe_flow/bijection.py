@@ -20,7 +20,8 @@ ROWS_AT_ONCE: Final = 256
 def full_precision(x: Tensor) -> AbstractContextManager[object]:
     """Return a context without autocast: what becomes of the values themselves is a density's, networks may be less precise."""
     device = x.device.type
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+    cast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if cast else nullcontext()
 
 
 @dataclass(frozen=True)
