@@ -22,7 +22,8 @@ from .traits import Bijective, DataDependent, Density, Likelihood, Posterior
 
 __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
 
-LEAST_SAMPLED, MOST_SAMPLED, MOST_VALUES = 64, 4096, 1 << 20
+LEAST_SAMPLED, FIRST_SAMPLED, MOST_SAMPLED = 64, 512, 4096  # samples in any chunk, in the first, in the largest
+FIRST_VALUES, MOST_VALUES = 1 << 15, 1 << 20  # values in the first chunk and in the largest
 ENCODE_CHUNK = 1024
 
 
@@ -173,8 +174,9 @@ class Model(nn.Module):
         """Yield whole chunks of samples, each with a generator of its own."""
         if condition is not None and len(condition) != n:
             raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
+        composition = self.composition
         with evaluating(self):
-            for number, rows in enumerate(_chunks_of(n, self.composition.data.dims)):
+            for number, rows in enumerate(_chunks_of(n, composition.data.dims, direct=composition.sampling == "direct")):
                 context = self.context(_whole_chunk(condition, rows))
                 yield self.sampler.draw(self, len(rows), context, generator_for(self.device, seed, number))
 
@@ -255,17 +257,22 @@ def _compiled(model: Model) -> Iterator[None]:
             vars(decoder).pop(name, None)  # its class's own comes to light again
 
 
-def _chunks_of(n: int, dims: int) -> Iterator[range]:
-    """Yield the rows of each chunk up to ``n``: 64, then as many as there are already, but few enough for memory.
+def _chunks_of(n: int, dims: int, *, direct: bool) -> Iterator[range]:
+    """Yield the rows of each chunk up to ``n``: first 64, or more of small data drawn directly, then as many as before.
 
-    Where chunks begin does not depend on ``n``, so that neither does a sample. Beyond 64 less than half is drawn in vain.
+    Where chunks begin does not depend on ``n``, so that neither does a sample. Beyond the first less than half is in vain.
     """
-    most = max(LEAST_SAMPLED, min(MOST_SAMPLED, 1 << ((MOST_VALUES // dims) | 1).bit_length() - 1))
-    start, size = 0, LEAST_SAMPLED
+    start, most = 0, _fitting(MOST_VALUES, dims)
+    size = min(FIRST_SAMPLED, _fitting(FIRST_VALUES, dims)) if direct else LEAST_SAMPLED
     while start < n:
         yield range(start, start + size)
         start += size
         size = min(start, most)
+
+
+def _fitting(values: int, dims: int) -> int:
+    """Return how many data of ``dims`` values are not much more than ``values`` together: a power of two."""
+    return min(max(LEAST_SAMPLED, 1 << max(0, (values // dims).bit_length() - 1)), MOST_SAMPLED)
 
 
 def _whole_chunk(condition: Tensor | None, rows: range) -> Tensor | None:

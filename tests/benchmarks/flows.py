@@ -18,7 +18,7 @@ from .flow_peers import Peer, peers
 from .pairs import compare
 
 RATE = 1e-3
-VECTOR, BATCH, STEPS, DRAWS = 64, 512, 20, 4096
+VECTOR, BATCH, STEPS, DRAWS = 64, 512, 20, 512
 IMAGE, IMAGE_BATCH, IMAGE_STEPS, IMAGE_DRAWS = (3, 32, 32), 16, 4, 64
 
 COUPLING_NET = {"type": "nets/mlp", "hidden": [128, 128], "activation": "relu", "zero": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor, nn
 
 from genframe import Decoder, Real, Space, into_space
@@ -29,6 +30,8 @@ class GridDecoder(Decoder):
         first = convolution(axes, latent.shape[0], spec.channels, None)
         last = convolution(axes, spec.channels, data.shape[0], spec.activation)
         self.layers = nn.ModuleList([first, *hidden, zeroed(last) if spec.zero else last])
+        if axes == 2:  # in Glow on two CPU cores 0.86 of a step's time and 0.73 of a sample's
+            self.to(memory_format=torch.channels_last)
 
     def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """Return data on the latent's grid: (B, C, ...) -> (B, C', ...)."""
