@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from itertools import repeat
-from typing import cast
+from types import MethodType
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -243,6 +245,12 @@ def evaluating(model: Model) -> Iterator[None]:
             module.training = mode
 
 
+@cache
+def _compiled_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method of a class compiled; a second size of chunk compiles it for all. Wrapping alone takes milliseconds."""
+    return torch.compile(function)
+
+
 @contextmanager
 def _compiled(model: Model) -> Iterator[None]:
     """Compile what samplers ask of decoders, a nested model's too; torch keeps the compiled code for the next time."""
@@ -250,7 +258,7 @@ def _compiled(model: Model) -> Iterator[None]:
     decoders = [(part, name) for part in model.modules() if isinstance(part, Decoder) for name in asked if hasattr(part, name)]
     try:
         for decoder, name in decoders:
-            setattr(decoder, name, torch.compile(getattr(decoder, name)))  # a second size of chunk compiles for all
+            setattr(decoder, name, MethodType(_compiled_function(getattr(type(decoder), name)), decoder))
         yield
     finally:
         for decoder, name in decoders:
