@@ -12,9 +12,9 @@ from genframe import Decoder, DecoderSpec, Real, Space
 
 from .bijection import Bijection, Rebuilt
 from .elementwise import Elementwise
+from .specs.base import parameter_space
 
-__all__ = ["Coupling", "Parts", "conditioner", "parameter_space"]
-
+__all__ = ["Coupling", "Parts", "conditioner"]
 
 Parts: TypeAlias = tuple[Tensor, Tensor]
 
@@ -22,11 +22,6 @@ Parts: TypeAlias = tuple[Tensor, Tensor]
 def conditioner(network: DecoderSpec, source: Real, target: Real, count: int, context: Space | None) -> Decoder:
     """Return the network from values of ``source`` to ``count`` parameters for each value of ``target``."""
     return network.build(source, parameter_space(target, count), context, None)
-
-
-def parameter_space(target: Real, count: int) -> Real:
-    """Return the space of ``count`` parameters for each value of ``target``, stacked along its first axis."""
-    return Real((count * target.shape[0], *target.shape[1:]))
 
 
 class Coupling(Bijection):

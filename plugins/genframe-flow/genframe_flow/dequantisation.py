@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 from genframe import Decoder, Encoder, Real, Space
 from genframe.traits import PosteriorDistribution
+
+from .priors import LOG_2PI, log_logistic
 
 if TYPE_CHECKING:
     from .specs.dequantisation import Dequantise
 
 __all__ = ["Bins", "CertainLevel", "DequantiseEncoder", "LogitNormalNoise", "QuantiseDecoder", "UniformNoise"]
 
-LOG_2PI: Final = math.log(2 * math.pi)
 LOG_NOTHING: Final = -1e30
 """Stands for the logarithm of zero: its exponential is zero, sums of it and its gradient are finite."""
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
@@ -178,18 +178,18 @@ class LogitNormalNoise(Noise):
         location = self.location
         noise = torch.randn(location.shape, generator=generator, device=location.device, dtype=location.dtype)
         logit = torch.addcmul(location, noise, self.log_sigma.exp())
-        return torch.sigmoid(logit), -0.5 * (noise.square() + LOG_2PI) - self.log_sigma - _log_slope(logit)
+        return torch.sigmoid(logit), -0.5 * (noise.square() + LOG_2PI) - self.log_sigma - log_logistic(logit)
 
     def _log_density(self, place: Tensor) -> Tensor:
         logit = torch.logit(place)
         noise = (logit - self.location) * self.log_sigma.neg().exp()
-        return -0.5 * (noise.square() + LOG_2PI) - self.log_sigma - _log_slope(logit)
+        return -0.5 * (noise.square() + LOG_2PI) - self.log_sigma - log_logistic(logit)
 
     def _moment(self, order: int) -> Tensor:
         return self._expectation(lambda logit: torch.sigmoid(logit).pow(order))
 
     def _entropy(self) -> Tensor:
-        return 0.5 * (1 + LOG_2PI) + self.log_sigma + self._expectation(_log_slope)
+        return 0.5 * (1 + LOG_2PI) + self.log_sigma + self._expectation(log_logistic)
 
     def _expectation(self, function: Callable[[Tensor], Tensor]) -> Tensor:
         """Return E[function(t)]; a running sum, so that memory does not grow with the nodes."""
@@ -197,11 +197,6 @@ class LogitNormalNoise(Noise):
         for node, weight in zip(NODES.tolist(), (WEIGHTS / WEIGHTS.sum()).tolist(), strict=True):
             total = total + weight * function(self.location + node * sigma)
         return total
-
-
-def _log_slope(logit: Tensor) -> Tensor:
-    """Return log d sigmoid(t)/dt = t - 2 log(1 + exp(t))."""
-    return torch.add(logit, F.softplus(logit), alpha=-2)
 
 
 class DequantiseEncoder(Encoder):

@@ -14,7 +14,7 @@ from genframe import Real
 
 from .bijection import Bijection, full_precision
 
-__all__ = ["ActNorm", "Linear", "NormalisedLinear", "Scaling"]
+__all__ = ["ActNorm", "Linear", "NormalisedLinear", "Scaling", "deviations"]
 
 LEAST_DEVIATION: Final = 1e-6
 
@@ -37,11 +37,11 @@ class Scaling(Bijection):
     def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Take the data's deviations; what does not vary is left as it is."""
         with torch.no_grad():
-            self.log_scale.copy_(-_deviations(x).log())
+            self.log_scale.copy_(-deviations(x).log())
         return super().initialise(x, context)
 
 
-def _deviations(x: Tensor) -> Tensor:
+def deviations(x: Tensor) -> Tensor:
     """Return the standard deviation of each value over the data, 1 for what does not vary: (N, ...) -> (...)."""
     deviation = x.std(0, correction=0)
     return torch.where(deviation > LEAST_DEVIATION, deviation, 1)
@@ -71,7 +71,7 @@ class ActNorm(Bijection):
     def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Normalise the data by their mean and deviation."""
         rows = x.transpose(0, 1).flatten(1)
-        log_scale = -_deviations(rows.T).log()
+        log_scale = -deviations(rows.T).log()
         with torch.no_grad():
             self.log_scale.copy_(log_scale)
             self.shift.copy_(-rows.mean(1) * log_scale.exp())

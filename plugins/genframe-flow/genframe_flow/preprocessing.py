@@ -12,7 +12,7 @@ from genframe import Encoder, Real, Space
 
 from .bijection import Bijection
 from .encoder import FlowEncoder
-from .mixing import LEAST_DEVIATION
+from .mixing import deviations
 from .specs.preprocessing import bounded
 from .whitening import Whitener
 
@@ -74,10 +74,9 @@ class Standardisation(Rescaling):
 
     def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Take mean and deviation from data (N, ...); a dimension that does not change keeps its scale."""
-        deviation, mean = torch.std_mean(x, 0, correction=0)
-        scale = torch.where(deviation < LEAST_DEVIATION, 1.0, deviation).reciprocal()
+        scale = deviations(x).reciprocal()
         self.scale.copy_(scale)
-        self.shift.copy_(-mean * scale)
+        self.shift.copy_(-x.mean(0) * scale)
         return super().initialise(x, context)
 
 

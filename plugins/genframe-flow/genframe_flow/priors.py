@@ -17,7 +17,7 @@ from .multiscale import MultiScale
 if TYPE_CHECKING:
     from .specs.priors import LearnedGaussian
 
-__all__ = ["GaussianPrior", "Levelled", "LogisticPrior", "level_sizes"]
+__all__ = ["LOG_2PI", "GaussianPrior", "Levelled", "LogisticPrior", "level_sizes", "log_logistic"]
 
 LOG_2PI: Final = math.log(2 * math.pi)
 
@@ -35,6 +35,11 @@ def level_sizes(encoder: Encoder | None, code: Space) -> tuple[int, ...]:
         return encoder.level_sizes
     flow = encoder.flow if isinstance(encoder, FlowEncoder) else None
     return tuple(flow.sizes) if isinstance(flow, MultiScale) else (code.dims,)
+
+
+def log_logistic(z: Tensor) -> Tensor:
+    """Return the standard logistic's log-density, z - 2 log(1 + exp(z)), which is log d sigmoid(z)/dz too: (...) -> (...)."""
+    return torch.add(z, F.softplus(z), alpha=-2)
 
 
 class LogisticPrior(Prior):
@@ -64,7 +69,7 @@ class LogisticPrior(Prior):
 
     def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the log-density in nats, the sum of z - 2 log(1 + exp(z))."""
-        return torch.add(code, F.softplus(code), alpha=-2).flatten(1).sum(1)
+        return log_logistic(code).flatten(1).sum(1)
 
 
 class GaussianPrior(Prior):

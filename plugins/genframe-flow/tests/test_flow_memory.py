@@ -14,7 +14,7 @@ from torch.autograd import gradcheck
 
 from genframe import ModelSpec, Real, Unsupported, compose
 from genframe.experiment.objective import Objective
-from genframe_flow import Nice, RealNvp
+from genframe_flow import Glow, Nice, RealNvp
 from genframe_flow.bijection import Bijection
 from genframe_flow.chain import Chain
 from genframe_flow.checkerboard import CheckerboardCoupling
@@ -174,6 +174,9 @@ def test_dropout_is_refused() -> None:
     """By the spec where it can be seen there, else when the layers draw; in evaluation mode nothing is drawn."""
     with pytest.raises(ValidationError, match="'dropout' to 0"):
         Nice(memory="constant", network=MLPDecoder(dropout=0.1))
+    for spec in (RealNvp, Glow):
+        with pytest.raises(ValidationError, match="'dropout' to 0"):
+            spec(memory="constant", network=MLPDecoder(dropout=0.1))
     chain = pair(lambda: vector_layers(dropout=0.5))[1]
     with pytest.raises(Unsupported, match="draws random numbers"):
         chain(torch.randn(4, 6), torch.randn(4, 3))

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, at, conditional_if, require_real, traits
+from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, at, require_real, traits
 from genframe.traits import Bijective, TraitSet
 
-__all__ = ["FlowSpec", "Memory", "NetworkFlow", "continuous", "fits_coupling"]
+__all__ = ["FlowSpec", "Memory", "continuous", "fits_coupling", "parameter_space"]
 
 Memory: TypeAlias = Literal["ordinary", "constant"]
 
@@ -35,23 +35,19 @@ class FlowSpec(EncoderSpec):
         description="constant: the backward pass finds activations by the inverse, so that memory does not grow with depth",
     )
 
-
-class NetworkFlow(FlowSpec):
-    """A flow whose layers ask a network for their parameters."""
-
-    network: DecoderSpec
-
     @model_validator(mode="after")
     def _draws_nothing(self) -> Self:
-        if self.memory == "constant" and getattr(self.network, "dropout", False):
+        network = getattr(self, "network", None)  # of flows whose layers ask one for their parameters
+        if self.memory == "constant" and getattr(network, "dropout", False):
             raise ValueError(
                 "memory: constant runs the network twice, and dropout would differ; set the network's 'dropout' to 0"
             )
         return self
 
-    def provided_traits(self) -> TraitSet:
-        """Provide the class's traits; read the condition if the network does."""
-        return self.provides | conditional_if(self.network)
+
+def parameter_space(target: Real, count: int) -> Real:
+    """Return the space of ``count`` parameters for each value of ``target``, stacked along its first axis."""
+    return Real((count * target.shape[0], *target.shape[1:]))
 
 
 def fits_coupling(data: Real, count: int, network: DecoderSpec, who: str) -> None:
@@ -64,4 +60,4 @@ def fits_coupling(data: Real, count: int, network: DecoderSpec, who: str) -> Non
         raise Mismatch(f"{who} splits the first axis in two, found {data}", "use a flow of vectors, or flow/maf")
     for passing in {size // 2, size - size // 2}:
         with at("network"):
-            network.accepts(Real((passing, *axes)), Real((count * (size - passing), *axes)))
+            network.accepts(Real((passing, *axes)), parameter_space(Real((size - passing, *axes)), count))

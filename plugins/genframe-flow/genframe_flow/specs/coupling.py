@@ -10,7 +10,7 @@ from genframe import DecoderSpec, Mismatch, Real, Space, at, conditional_if, tra
 from genframe.traits import Bijective, DataDependent, TraitSet
 from genframe_nets import IsotropicDecoder, MLPDecoder
 
-from .base import FlowSpec, NetworkFlow, continuous, fits_coupling
+from .base import FlowSpec, continuous, fits_coupling, parameter_space
 from .elementwise import LogScale
 from .multiscale import code_sizes, entries, squeezed
 
@@ -37,8 +37,14 @@ class VectorCouplings(FlowSpec):
     )
 
 
-class CouplingFlow(VectorCouplings, NetworkFlow):
+class CouplingFlow(VectorCouplings):
     """Couplings of vectors; data of other shapes are flattened."""
+
+    network: DecoderSpec
+
+    def provided_traits(self) -> TraitSet:
+        """Provide the class's traits; read the condition if the network does."""
+        return self.provides | conditional_if(self.network)
 
     def latent_space(self, data: Space) -> Space:
         """Return unbounded vectors."""
@@ -140,7 +146,7 @@ class RealNvp(VectorCouplings):
         *inner, last = entries(space, self.scales, self.scales - 1, self.type)
         for entry in (*inner, last):
             with at("network"):
-                self.conditioner.accepts(Real(entry.shape), Real((2 * entry.shape[0], *entry.shape[1:])))
+                self.conditioner.accepts(Real(entry.shape), parameter_space(entry, 2))
         for entry in inner:
             fits_coupling(squeezed(entry), 2, self.conditioner, self.type)
         return Real((space.dims,))

@@ -11,6 +11,8 @@ from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, at, condit
 from genframe.traits import Likelihood, Posterior, ProbabilityMass, TraitSet
 from genframe_nets import MLPDecoder
 
+from .base import parameter_space
+
 if TYPE_CHECKING:
     from genframe import Decoder, Encoder
 
@@ -61,7 +63,7 @@ class Dequantise(EncoderSpec):
         """Return two parameters for each value, stacked along the first axis."""
         if not data.shape:
             raise Mismatch(f"parameters are stacked along the first axis of data, found {data}", "give the data an axis")
-        return Real((2 * data.shape[0], *data.shape[1:]))
+        return parameter_space(data, 2)
 
     def build(self, data: Space, context: Space | None) -> Encoder:
         """Make the encoder."""
