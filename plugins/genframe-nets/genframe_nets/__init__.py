@@ -1,4 +1,4 @@
-"""genframe plugin: plain encoders and decoders: mlp, conv, resnet, sngan, isotropic, embedding."""
+"""genframe plugin: plain encoders and decoders: mlp, conv, resnet, sngan, isotropic, unet, dit, embedding."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .specs import (
     SNGAN,
     Conv,
     ConvDecoder,
+    DiT,
     Embedding,
     IsotropicDecoder,
     MLPDecoder,
@@ -17,6 +18,7 @@ from .specs import (
     ResNet,
     ResNetDecoder,
     SNGANDecoder,
+    UNet,
 )
 from .traits import Transposable
 
@@ -26,6 +28,7 @@ __all__ = [
     "Activation",
     "Conv",
     "ConvDecoder",
+    "DiT",
     "Embedding",
     "IsotropicDecoder",
     "MLPDecoder",
@@ -34,6 +37,7 @@ __all__ = [
     "ResNetDecoder",
     "SNGANDecoder",
     "Transposable",
+    "UNet",
     "activation",
 ]
 
@@ -52,5 +56,7 @@ def genframe_specs() -> list[type[ComponentSpec]]:
         SNGAN,
         SNGANDecoder,
         IsotropicDecoder,
+        UNet,
+        DiT,
         Embedding,
     ]

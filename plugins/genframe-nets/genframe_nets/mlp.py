@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from torch import Tensor, nn
 
 from genframe import Decoder, Encoder, Real, Space, into_space
 
 from .activations import Activation, activation
+from .film import FiLM
 from .initialisation import initialised, zeroed
 from .inputs import context_dims, flat, with_context
 from .specs.mlp import MLP, MLPDecoder
+from .time_embedding import TimeEmbedding
 
-__all__ = ["PerceptronDecoder", "PerceptronEncoder"]
+__all__ = ["PerceptronDecoder", "PerceptronEncoder", "TimedPerceptronDecoder"]
+
+TIME_DIMS: Final = 128
 
 
 class PerceptronEncoder(Encoder):
@@ -42,10 +48,12 @@ class PerceptronEncoder(Encoder):
 class PerceptronDecoder(Decoder):
     """Flattened latents through linear layers to the data's shape and bounds."""
 
+    time_dims = 0
+
     def __init__(self, spec: MLPDecoder, latent: Real, data: Real, context: Space | None) -> None:
         super().__init__()
         self.latent, self.data, self.context_dims = latent, data, context_dims(context)
-        self.layers = _layers(spec, latent.dims + self.context_dims, data.dims)
+        self.layers = _layers(spec, latent.dims + self.context_dims, data.dims, self.time_dims)
         if spec.zero:
             zeroed(self.layers[-1])
 
@@ -55,8 +63,30 @@ class PerceptronDecoder(Decoder):
         return into_space(x.reshape(x.shape[0], *self.data.shape), self.data)
 
 
-def _layers(spec: MLP | MLPDecoder, inputs: int, outputs: int | None) -> nn.Sequential:
-    """Return the hidden layers, and a last linear one where there are ``outputs``."""
+class TimedPerceptronDecoder(PerceptronDecoder):
+    """The same, with a time that scales and shifts the units of each hidden layer before its activation."""
+
+    time_dims = TIME_DIMS
+
+    def __init__(self, spec: MLPDecoder, latent: Real, data: Real, context: Space | None) -> None:
+        super().__init__(spec, latent, data, context)
+        self.embedding = TimeEmbedding(self.time_dims, spec.activation)
+
+    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return data at time 0: (B, latent) -> (B, data)."""
+        return self.at_time(latent, latent.new_zeros(len(latent)), context)
+
+    def at_time(self, x: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return data at ``time``: (B, latent), (B,) -> (B, data)."""
+        embedding = self.embedding(time, None)
+        x = with_context(flat(x, self.latent), context, self.context_dims)
+        for layer in self.layers:
+            x = layer(x, embedding) if isinstance(layer, FiLM) else layer(x)
+        return into_space(x.reshape(x.shape[0], *self.data.shape), self.data)
+
+
+def _layers(spec: MLP | MLPDecoder, inputs: int, outputs: int | None, time_dims: int = 0) -> nn.Sequential:
+    """Return the hidden layers, and a last linear one where there are ``outputs``, with FiLM where there is a time."""
     layers: list[nn.Module] = []
     before: Activation | None = None
     for size in spec.hidden:
@@ -64,6 +94,8 @@ def _layers(spec: MLP | MLPDecoder, inputs: int, outputs: int | None) -> nn.Sequ
         layers.append(initialised(nn.Linear(inputs, size, bias=bias), before))
         if spec.norm != "none":
             layers.append(nn.LayerNorm(size) if spec.norm == "layer" else nn.BatchNorm1d(size))
+        if time_dims:
+            layers.append(FiLM(time_dims, size))
         layers.append(activation(spec.activation, inplace=True))
         if spec.dropout:
             layers.append(nn.Dropout(spec.dropout))

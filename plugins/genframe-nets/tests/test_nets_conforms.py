@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from genframe.testing import PluginConformance
-from genframe_nets import MLP, SNGAN, Conv, ConvDecoder, IsotropicDecoder, MLPDecoder, ResNet, ResNetDecoder, SNGANDecoder
+from genframe import Real
+from genframe.testing import Example, PluginConformance
+from genframe_nets import (
+    MLP,
+    SNGAN,
+    Conv,
+    ConvDecoder,
+    DiT,
+    IsotropicDecoder,
+    MLPDecoder,
+    ResNet,
+    ResNetDecoder,
+    SNGANDecoder,
+    UNet,
+)
 
 SMALL = (8, 16)
+TOKENS = Real((4, 3))
 
 
 class TestNets(PluginConformance):
@@ -21,6 +35,7 @@ class TestNets(PluginConformance):
                 MLPDecoder(),
                 MLPDecoder(hidden=(8,), norm="layer", zero=True),
                 MLPDecoder(hidden=(8,), norm="batch", dropout=0.5),
+                MLPDecoder(hidden=(8,), time=True),
             ),
         ],
         "nets/conv": [
@@ -43,5 +58,13 @@ class TestNets(PluginConformance):
                 IsotropicDecoder(channels=8, residual=True),
                 IsotropicDecoder(channels=8, residual=True, norm="group", zero=True),
             ),
+        ],
+        "nets/unet": [
+            *(UNet(channels=SMALL, blocks=1), UNet(channels=SMALL, blocks=1, attention=(1,), dropout=0.5)),
+            Example(UNet(channels=SMALL, blocks=1, attention=(1,)), context=TOKENS),
+        ],
+        "nets/dit": [
+            *(DiT(dim=16, depth=2), DiT(dim=12, depth=1, heads=2, patch=1)),
+            Example(DiT(dim=16, depth=2), context=TOKENS),
         ],
     }

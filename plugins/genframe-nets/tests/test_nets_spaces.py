@@ -13,6 +13,7 @@ from genframe_nets import (
     SNGAN,
     Conv,
     ConvDecoder,
+    DiT,
     Embedding,
     IsotropicDecoder,
     MLPDecoder,
@@ -21,6 +22,7 @@ from genframe_nets import (
     ResNetDecoder,
     SNGANDecoder,
     Transposable,
+    UNet,
     genframe_specs,
 )
 from genframe_nets.grids import grids
@@ -52,7 +54,8 @@ def test_specs_round_trip_with_their_defaults(spec):
 
 
 @pytest.mark.parametrize(
-    "spec", [MLP, MLPDecoder, MLPTied, Conv, ConvDecoder, ResNet, ResNetDecoder, SNGAN, SNGANDecoder, IsotropicDecoder]
+    "spec",
+    [MLP, MLPDecoder, MLPTied, Conv, ConvDecoder, ResNet, ResNetDecoder, SNGAN, SNGANDecoder, IsotropicDecoder, UNet, DiT],
 )
 def test_networks_read_the_condition(spec):
     """Every network but the embedding, which makes the context, reads it."""
@@ -108,7 +111,7 @@ def test_encoders_refuse_classes(spec):
 
 @pytest.mark.parametrize(
     "spec",
-    [MLPDecoder(), MLPTied(), ConvDecoder(), ResNetDecoder(), SNGANDecoder(), IsotropicDecoder()],
+    [MLPDecoder(), MLPTied(), ConvDecoder(), ResNetDecoder(), SNGANDecoder(), IsotropicDecoder(), UNet(), DiT()],
     ids=lambda spec: spec.type,
 )
 def test_decoders_refuse_classes_as_data(spec):

@@ -41,7 +41,7 @@ class IsotropicDecoder(DecoderSpec):
     norm: Literal["none", "group"] = Field(default="none", description="normalisation before each activation")
     zero: bool = Field(default=False, description=ZERO)
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept latents and data of the same spatial axes, with any number of channels each."""
         latent = require_real(latent, self.type)
         axes = spatial(require_real_data(data, self.type), self.type).shape[1:]

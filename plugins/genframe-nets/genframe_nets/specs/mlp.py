@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from genframe import DecoderSpec, EncoderSpec, Real, Space, require_real, traits
-from genframe.traits import Conditional, TraitSet
+from genframe.traits import Conditional, TimeConditioned, TraitSet
 
 from ..activations import Activation
 from ..traits import Transposable
@@ -58,7 +58,8 @@ class MLP(EncoderSpec):
 class MLPDecoder(DecoderSpec):
     """A multilayer perceptron from a latent of any shape to data of any shape. Rumelhart, Hinton & Williams 1986.
 
-    A context is concatenated to the latent. Bounded data come out of a sigmoid. Weights start as those of the encoder.
+    A context is concatenated to the latent; with ``time``, a time scales and shifts the units of each hidden layer before its
+    activation (FiLM, Perez et al. 2018). Bounded data come out of a sigmoid. Weights start as those of the encoder.
     """
 
     type: Literal["nets/mlp"] = "nets/mlp"
@@ -69,14 +70,26 @@ class MLPDecoder(DecoderSpec):
     norm: Literal["none", "layer", "batch"] = Field(default="none", description="normalisation before each activation")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="probability of dropping a hidden unit in training")
     zero: bool = Field(default=False, description=ZERO)
+    time: bool = Field(default=False, description="read a time beside the latent, as the network of a denoiser does")
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    @model_validator(mode="after")
+    def _time_has_a_layer(self) -> MLPDecoder:
+        if self.time and not self.hidden:
+            raise ValueError("a time enters hidden layers and there is none: give sizes in 'hidden'")
+        return self
+
+    def provided_traits(self) -> TraitSet:
+        """Return the context's trait, and with ``time`` that of a network that reads one."""
+        return self.provides | traits(TimeConditioned) if self.time else self.provides
+
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept real latents and real data of any shapes."""
         require_real(latent, self.type)
         require_real_data(data, self.type)
 
     def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
         """Make the decoder."""
-        from ..mlp import PerceptronDecoder
+        from ..mlp import PerceptronDecoder, TimedPerceptronDecoder
 
-        return PerceptronDecoder(self, require_real(latent, self.type), require_real_data(data, self.type), context)
+        made = TimedPerceptronDecoder if self.time else PerceptronDecoder
+        return made(self, require_real(latent, self.type), require_real_data(data, self.type), context)

@@ -48,7 +48,7 @@ class SpatialDecoder(DecoderSpec):
     )
     activation: Activation = Field(default="silu", description="the nonlinearity")
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept vectors, and features on the smallest grid of the data."""
         latent = require_real(latent, self.type)
         target = spatial(require_real_data(data, self.type), self.type)

@@ -27,7 +27,7 @@ class MLPTied(DecoderSpec):
     provides: ClassVar[TraitSet] = traits(Conditional)
     needs: ClassVar[Needs] = {"encoder": Transposable}
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept real latents and real data; that they are the encoder's own is seen when it is built."""
         require_real(latent, self.type)
         require_real_data(data, self.type)
