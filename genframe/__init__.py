@@ -26,7 +26,7 @@ from .errors import (
 from .hookspecs import hookimpl
 from .plugins import Installed, Plugin, installed
 from .recipes import Recipe
-from .spaces import Categorical, Real, Space, projected, require_real
+from .spaces import Categorical, Real, Space, Spaces, projected, require_real
 from .specs import (
     ComponentSpec,
     DatasetSpec,
@@ -107,6 +107,7 @@ __all__ = [
     "SamplerSpec",
     "Samples",
     "Space",
+    "Spaces",
     "Spec",
     "SpecError",
     "Split",

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from .errors import Mismatch, Problem, SpecError
 from .needs import unmet_needs
-from .spaces import Space, require_real
+from .spaces import Space, Spaces, require_real
 from .specs import (
     ComponentSpec,
     DecoderSpec,
@@ -30,6 +30,8 @@ from .suggestions import Suggestions, fitting, has
 from .traits import (
     Bijective,
     Conditional,
+    DataBound,
+    DataDensity,
     Density,
     DensityKind,
     EncoderInverse,
@@ -74,6 +76,11 @@ class Composition:
     sampling: SamplingKind
 
     @property
+    def spaces(self) -> Spaces:
+        """The spaces between the parts."""
+        return Spaces(self.data, self.latent, self.code, self.context)
+
+    @property
     def players(self) -> tuple[str, ...]:
         """The loss's players, in the order of their steps."""
         return self.spec.loss.player_names()
@@ -81,7 +88,14 @@ class Composition:
     @property
     def mass(self) -> bool:
         """Whether the model's log-likelihood is of probability mass rather than of density."""
+        if self.of_data:
+            return self.data.discrete
         return self.has("prior" if self.density == "exact" else "decoder", ProbabilityMass)
+
+    @property
+    def of_data(self) -> bool:
+        """Whether the decoder says the likelihood of data by itself."""
+        return self.has("decoder", DataBound) or self.has("decoder", DataDensity)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -132,16 +146,17 @@ class _Flow:
         self.code = self._try("encoder", self._code) if self.latent else None
         latent, code = self.latent, self.code
         if code is not None:
-            self._try("prior", lambda: spec.prior.accepts(code))
+            self._try("prior", lambda: spec.prior.accepts(code, self.context))
         if latent is not None:
-            self._try("decoder", lambda: spec.decoder.accepts(latent, data))
-            self._try("loss", lambda: spec.loss.accepts(data, latent))
+            self._try("decoder", lambda: spec.decoder.accepts(latent, data, self.context))
         if latent is not None and code is not None:
-            self._try("sampler", lambda: spec.sampler.accepts(spec, data))
+            spaces = Spaces(data, latent, code, self.context)
+            self._try("loss", lambda: spec.loss.accepts(spaces))
+            self._try("sampler", lambda: spec.sampler.accepts(spec, spaces))
 
     @property
     def _suggestions(self) -> Suggestions:
-        return Suggestions(self.spec, self.data, self.condition, self.latent, self.code)
+        return Suggestions(self.spec, self.data, self.condition, self.latent, self.code, self.context)
 
     def _context(self, condition: Space | None) -> Space | None:
         encoder = self.spec.condition
@@ -210,11 +225,11 @@ def density_kind(spec: ModelSpec) -> DensityKind:
     """Return what can be said of log p(x) under the model, by its parts' traits."""
     encoder, decoder, prior = _trait_sets(spec)
     invertible = Bijective in encoder and EncoderInverse in decoder
-    if invertible and Density in prior:
+    if Density in prior and (invertible or DataDensity in decoder):
         return "exact"
     if invertible and Energy in prior:
         return "unnormalised"
-    if Posterior in encoder and Likelihood in decoder and Density in prior:
+    if Density in prior and ((Posterior in encoder and Likelihood in decoder) or DataBound in decoder):
         return "lower bound"
     return "implicit"
 

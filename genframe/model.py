@@ -20,7 +20,7 @@ from .likelihood import LogProb
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, generator_for
 from .spaces import Space
 from .specs import Role
-from .traits import Bijective, DataDependent, Density, Likelihood, Posterior
+from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Likelihood, Posterior
 
 __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
 
@@ -73,7 +73,7 @@ class Model(nn.Module):
         self.encoder = spec.encoder.build(data, context) if spec.encoder is not None else None
         self.decoder = spec.decoder.build(latent, data, context, self.encoder)
         self.prior = spec.prior.build(code, context, self.encoder)
-        self.loss = spec.loss.build(data, latent, context)
+        self.loss = spec.loss.build(composition.spaces)
         self.sampler: Sampler = spec.sampler.build()
 
     def __repr__(self) -> str:
@@ -193,6 +193,9 @@ class Model(nn.Module):
         :raises Unsupported: if the density is implicit or unnormalised, saying why.
         """
         context = self.context(condition)
+        if self.composition.of_data and self.composition.density != "implicit":
+            decoder = cast("DataBound | DataDensity", self.decoder)
+            return self._result(*decoder.data_log_prob(x, self.prior, context, samples=samples, generator=generator), samples)
         if self.composition.density == "exact":
             return self._result(self._exact(x, context), "change of variables", 1)
         if self.composition.density == "lower bound":
@@ -211,7 +214,7 @@ class Model(nn.Module):
 
         :raises Unsupported: if the model's density is not a lower bound.
         """
-        if self.composition.density != "lower bound":
+        if self.composition.density != "lower bound" or self.composition.of_data:
             raise Unsupported(
                 "importance weights need an encoder with Posterior, a decoder with Likelihood, a prior with Density"
             )
@@ -254,7 +257,7 @@ def _compiled_function(function: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def _compiled(model: Model) -> Iterator[None]:
     """Compile what samplers ask of decoders, a nested model's too; torch keeps the compiled code for the next time."""
-    asked = ("decode", "likelihood")
+    asked = ("decode", "likelihood", "denoise")
     decoders = [(part, name) for part in model.modules() if isinstance(part, Decoder) for name in asked if hasattr(part, name)]
     try:
         for decoder, name in decoders:

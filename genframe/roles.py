@@ -8,7 +8,7 @@ global generator, which the trainer seeds, saves and restores.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,16 @@ class Loss(nn.Module, ABC):
     def player_parameters(self, model: Model, player: str) -> Iterable[nn.Parameter]:
         """Return the parameters that ``player`` owns: by default all of the model's parts and the loss's own."""
         return [*model.part_parameters(), *self.parameters()]
+
+    def begin(self, model: Model) -> None:
+        """Take what is needed from the model before the first step of training; nothing by default.
+
+        What is taken, such as a teacher's weights, belongs into the loss's state: a resumed run does not begin again.
+        """
+
+    def remarks(self, figures: Mapping[str, float]) -> Iterable[str]:
+        """Return what a person should read, given the averages of the metrics since the log's last line; none by default."""
+        return ()
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from .errors import DataError, Mismatch
 
-__all__ = ["Categorical", "Real", "Space", "format_shape", "projected", "require_real", "space_from_dict"]
+__all__ = ["Categorical", "Real", "Space", "Spaces", "format_shape", "projected", "require_real", "space_from_dict"]
 
 
 def format_shape(shape: tuple[int, ...]) -> str:
@@ -129,6 +129,16 @@ class Categorical:
 
 
 Space: TypeAlias = Real | Categorical
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """The spaces between the parts of a model; ``context`` is that of the encoded condition, where there is one."""
+
+    data: Space
+    latent: Space
+    code: Space
+    context: Space | None = None
 
 
 def space_from_dict(value: object) -> Space:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
-from .spaces import Space
+from .spaces import Space, Spaces
 from .traits import Conditional, SamplingKind, Trait, TraitSet, traits
 
 if TYPE_CHECKING:
@@ -191,8 +191,8 @@ class DecoderSpec(ComponentSpec):
 
     kind: ClassVar[Kind] = "decoder"
 
-    def accepts(self, latent: Space, data: Space) -> None:
-        """Return if latents of this space can be decoded to ``data``.
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+        """Return if latents of this space can be decoded to ``data``, beside a ``context`` where there is one.
 
         :raises Mismatch: otherwise.
         """
@@ -213,8 +213,8 @@ class PriorSpec(ComponentSpec):
         """Return the space of the codes where no encoder gives one, or ``None`` if the spec does not say."""
         return None
 
-    def accepts(self, code: Space) -> None:
-        """Return if the prior can model codes of this space.
+    def accepts(self, code: Space, context: Space | None = None) -> None:
+        """Return if the prior can model codes of this space, beside a ``context`` where there is one.
 
         :raises Mismatch: otherwise.
         """
@@ -239,13 +239,19 @@ class LossSpec(ComponentSpec):
         """Return the players in the order of their steps; override where they depend on the fields."""
         return self.players
 
-    def accepts(self, data: Space, latent: Space) -> None:
+    def accepts(self, spaces: Spaces) -> None:
         """Return if the loss can be computed between these spaces.
 
         :raises Mismatch: otherwise.
         """
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def accepts_batch(self, size: int) -> None:
+        """Return if the loss can be computed on batches of this size.
+
+        :raises Mismatch: otherwise.
+        """
+
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
@@ -256,8 +262,8 @@ class SamplerSpec(ComponentSpec):
     kind: ClassVar[Kind] = "sampler"
     sampling: ClassVar[SamplingKind] = "direct"
 
-    def accepts(self, model: ModelSpec, data: Space) -> None:
-        """Return if the sampler can draw ``data`` from the model.
+    def accepts(self, model: ModelSpec, spaces: Spaces) -> None:
+        """Return if the sampler can draw data from the model, whose parts lie between ``spaces``.
 
         :raises Mismatch: otherwise.
         """

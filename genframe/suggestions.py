@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from .needs import unmet_needs
 from .plugins import installed
-from .spaces import Space, require_real
-from .specs import ComponentSpec, DecoderSpec, EncoderSpec, Kind, LossSpec, PriorSpec, Role
+from .spaces import Space, Spaces, require_real
+from .specs import ComponentSpec, DecoderSpec, EncoderSpec, Kind, LossSpec, PriorSpec, Role, SamplerSpec
 from .traits import Trait
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Suggestions:
     condition: Space | None
     latent: Space | None
     code: Space | None
+    context: Space | None
 
     def what_fits(self, slot: str, path: tuple[str, ...]) -> str:
         """Name the installed components that would do at ``path`` within the slot, if a component is there."""
@@ -70,11 +71,13 @@ class Suggestions:
                 case EncoderSpec() if slot == "encoder":
                     part.latent_space(self.data)
                 case DecoderSpec() if self.latent is not None:
-                    part.accepts(self.latent, self.data)
+                    part.accepts(self.latent, self.data, self.context)
                 case PriorSpec() if self.code is not None:
-                    part.accepts(self.code)
-                case LossSpec() if self.latent is not None:
-                    part.accepts(self.data, self.latent)
+                    part.accepts(self.code, self.context)
+                case LossSpec() if self.latent is not None and self.code is not None:
+                    part.accepts(Spaces(self.data, self.latent, self.code, self.context))
+                case SamplerSpec() if self.latent is not None and self.code is not None:
+                    part.accepts(self.spec, Spaces(self.data, self.latent, self.code, self.context))
                 case _:
                     return False
         except Exception:  # a defect of some other plugin must not stand in the way of this message

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Bijective",
     "Conditional",
+    "DataBound",
+    "DataDensity",
     "DataDependent",
     "Denoiser",
     "Density",
@@ -39,6 +41,7 @@ __all__ = [
     "TimeConditioned",
     "Trait",
     "TraitSet",
+    "Truncatable",
     "traits",
 ]
 
@@ -133,10 +136,33 @@ class Quantized(Protocol):
 
 @runtime_checkable
 class NoiseProcess(Protocol):
-    """Adds noise to data by a known schedule, x_t = alpha(t) x + sigma(t) noise."""
+    """Adds noise to data by a known schedule: y_t = alpha(t) y + sigma(t) noise, y the standardised data.
+
+    Time runs from 0, the data, to 1, the most noise.
+    """
+
+    @property
+    def least_time(self) -> float:
+        """The least time at which a denoiser is asked; below it the noise is too little to matter."""
+
+    @property
+    def data_deviation(self) -> float:
+        """The standard deviation of standardised data, as far as it is known."""
 
     def alpha_sigma(self, time: Tensor) -> tuple[Tensor, Tensor]:
-        """Scale of the signal and of the noise at ``time`` (B,): (B,), (B,)."""
+        """Scale of the signal and of the noise at ``time`` (B,), in its precision: (B,), (B,)."""
+
+    def time_at(self, log_snr: Tensor) -> Tensor:
+        """The time at which log(alpha² / sigma²) has a value: (B,) -> (B,)."""
+
+    def training_time(self, share: Tensor) -> Tensor:
+        """The time below which a share of a uniform distribution over the process's times lies: (B,) -> (B,)."""
+
+    def standardise(self, x: Tensor) -> Tensor:
+        """Data in the units in which noise is added: (B, ...) -> (B, ...)."""
+
+    def restore(self, y: Tensor) -> Tensor:
+        """Standardised data in their own units, within their bounds: (B, ...) -> (B, ...)."""
 
 
 @runtime_checkable
@@ -149,10 +175,10 @@ class Likelihood(Protocol):
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """Predicts clean data from noisy data at a time."""
+    """Predicts clean data from noisy data at a time, both standardised."""
 
     def denoise(self, noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
-        """Predicted clean data: (B, ...), (B,) -> (B, ...)."""
+        """Predicted clean data, without the condition where there is no context: (B, ...), (B,) -> (B, ...)."""
 
 
 @runtime_checkable
@@ -161,6 +187,26 @@ class TimeConditioned(Protocol):
 
     def at_time(self, x: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
         """Output at ``time``: (B, ...), (B,) -> (B, ...)."""
+
+
+@runtime_checkable
+class DataBound(Protocol):
+    """Bounds the log-density of data from below, through the model's encoder and prior."""
+
+    def data_log_prob(
+        self, x: Tensor, prior: Any, context: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
+    ) -> tuple[Tensor, str]:
+        """Log density or probability of data in nats, and the name of its estimator: (B, ...) -> (B,)."""
+
+
+@runtime_checkable
+class DataDensity(Protocol):
+    """Gives the log-density of data, exact but for a stated error, through the model's encoder and prior."""
+
+    def data_log_prob(
+        self, x: Tensor, prior: Any, context: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
+    ) -> tuple[Tensor, str]:
+        """Log density or probability of data in nats, and the name of its estimator: (B, ...) -> (B,)."""
 
 
 @runtime_checkable
@@ -183,6 +229,16 @@ class Tempered(Protocol):
         For normal priors, standard deviations are multiplied by it (Parmar et al. 2018; Kingma & Dhariwal 2018,
         sec. 6). A tensor of temperatures broadcasts over a code's shape.
         """
+
+
+@runtime_checkable
+class Truncatable(Protocol):
+    """Can be drawn from with every dimension within a threshold."""
+
+    def sample_within(
+        self, threshold: float, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """``n`` codes of the prior, given that no dimension is more than ``threshold`` from its centre: (n, code)."""
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ from ..hookspecs import hookimpl
 from ..specs import ComponentSpec
 from .specs import (
     Ancestral,
+    CategoricalPrior,
     IdentityDecoder,
     IdentityEncoder,
     Inverse,
@@ -18,6 +19,7 @@ from .specs import (
 
 __all__ = [
     "Ancestral",
+    "CategoricalPrior",
     "IdentityDecoder",
     "IdentityEncoder",
     "Inverse",
@@ -38,6 +40,7 @@ def genframe_specs() -> list[type[ComponentSpec]]:
         IdentityDecoder,
         Inverse,
         Normal,
+        CategoricalPrior,
         ModelPrior,
         NegativeLogLikelihood,
         Sum,

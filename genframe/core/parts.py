@@ -15,7 +15,7 @@ from ..errors import Unsupported
 from ..model import Model
 from ..roles import Batch, Decoder, Encoder, Loss, LossOutput, Prior, Sampler, State
 from ..spaces import Categorical, Space
-from ..traits import Bijective, Likelihood, Tempered
+from ..traits import Bijective, Likelihood, Tempered, Truncatable
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -89,6 +89,15 @@ class StandardNormal(Prior):
         """Return ``n`` draws of N(0, temperature² I)."""
         return temperature * self.sample(n, context, generator)
 
+    def sample_within(
+        self, threshold: float, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Return ``n`` draws of N(0, I) within ±``threshold`` in every dimension, by the inverse distribution function."""
+        share = math.erf(threshold / math.sqrt(2))
+        origin = cast(Tensor, self.origin)
+        uniform = torch.rand(n, *self.shape, generator=generator, device=origin.device, dtype=origin.dtype)
+        return (math.sqrt(2) * torch.erfinv(share * (2 * uniform - 1))).clamp(-threshold, threshold)
+
     def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the log-density in nats."""
         return -0.5 * (code.square() + LOG_2PI).flatten(1).sum(1)
@@ -96,6 +105,36 @@ class StandardNormal(Prior):
     def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
         """Return E_q[log p] of any q with these moments: only the first two matter."""
         return -0.5 * (mean.square() + variance + LOG_2PI).flatten(1).sum(1)
+
+
+class IndependentClasses(Prior):
+    """Classes whose logits are parameters, or linear in the flattened context."""
+
+    def __init__(self, code: Space, context: Space | None) -> None:
+        super().__init__()
+        classes = cast(Categorical, code)
+        self.shape = (classes.size, *classes.shape)  # of the logits
+        if context is None:
+            self.logits = nn.Parameter(torch.zeros(self.shape))
+        else:
+            self.head = nn.Linear(context.dims, math.prod(self.shape))
+
+    def _logits(self, n: int, context: Tensor | None) -> Tensor:
+        """Return the logits of ``n`` codes: (n, size, ...)."""
+        if context is None:
+            return self.logits.expand(n, *self.shape)
+        logits: Tensor = self.head(context.flatten(1))
+        return logits.reshape(n, *self.shape)
+
+    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return ``n`` draws, by the Gumbel-max trick."""
+        logits = self._logits(n, context)
+        return (logits - torch.empty_like(logits).exponential_(generator=generator).log()).argmax(1)
+
+    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the log-probability in nats."""
+        surprise = F.cross_entropy(self._logits(len(code), context), code, reduction="none")  # (B, ...)
+        return -surprise.reshape(len(code), -1).sum(1)
 
 
 class NestedModel(Prior):
@@ -162,6 +201,11 @@ class SumOfLosses(Loss):
         total = sum((weight * output.total for output, weight in outputs), start=torch.zeros((), device=batch.x.device))
         return LossOutput(total, {name: value for output, _ in outputs for name, value in output.metrics.items()})
 
+    def begin(self, model: Model) -> None:
+        """Let every term begin."""
+        for loss in self.terms:
+            cast(Loss, loss).begin(model)
+
     def player_parameters(self, model: Model, player: str) -> Iterable[nn.Parameter]:
         """Return what ``player`` owns in any term, each parameter once."""
         owned = (parameter for loss, _ in self._of(player) for parameter in loss.player_parameters(model, player))
@@ -169,11 +213,12 @@ class SumOfLosses(Loss):
 
 
 class AncestralSampler(Sampler):
-    """One state: a code drawn from the prior, at temperatures where they are not all 1, and decoded."""
+    """One state: a code drawn from the prior, at temperatures where they are not all 1 or within a threshold, and decoded."""
 
-    def __init__(self, draw: str, temperatures: tuple[float, ...] = (1.0,)) -> None:
+    def __init__(self, draw: str, temperatures: tuple[float, ...] = (1.0,), truncation: float | None = None) -> None:
         self.draw_from_likelihood = draw == "sample"
         self.temperatures = temperatures
+        self.truncation = truncation
 
     def trajectory(
         self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
@@ -187,6 +232,8 @@ class AncestralSampler(Sampler):
         yield State(x, 1, 1)
 
     def _code(self, model: Model, n: int, context: Tensor | None, generator: Generator | None) -> Tensor:
+        if self.truncation is not None:
+            return cast(Truncatable, model.prior).sample_within(self.truncation, n, context, generator)
         if all(temperature == 1 for temperature in self.temperatures):
             return model.prior.sample(n, context, generator)
         prior = cast(Tempered, model.prior)
@@ -206,6 +253,7 @@ __all__ = [
     "ExactNll",
     "Identity",
     "IdentityAsDecoder",
+    "IndependentClasses",
     "InverseDecoder",
     "NestedModel",
     "OneHotEncoder",

@@ -16,19 +16,23 @@ from pydantic import (
 
 from ..composition import ModelSpec, check, density_kind, sampling_kind
 from ..errors import Mismatch, SpecError, at
-from ..spaces import Categorical, Real, Space, require_real
+from ..spaces import Categorical, Real, Space, Spaces, require_real
 from ..specs import DecoderSpec, EncoderSpec, LossSpec, Needs, PriorSpec, Role, SamplerSpec, conditional_if
 from ..traits import (
     Bijective,
+    Conditional,
     DataDependent,
+    Denoiser,
     Density,
     EncoderInverse,
     GaussianExpectation,
     Identity,
+    ProbabilityMass,
     SamplingKind,
     Tempered,
     Trait,
     TraitSet,
+    Truncatable,
     traits,
 )
 
@@ -78,7 +82,7 @@ class IdentityDecoder(DecoderSpec):
     provides: ClassVar[TraitSet] = traits(EncoderInverse)
     needs: ClassVar[Needs] = {"encoder": Identity}
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept a latent space that is the data space."""
         if latent != data:
             raise Mismatch(f"the latent is {latent}, the data is {data}, and nothing lies between")
@@ -97,7 +101,7 @@ class Inverse(DecoderSpec):
     provides: ClassVar[TraitSet] = traits(EncoderInverse)
     needs: ClassVar[Needs] = {"encoder": Bijective}
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept whatever the encoder makes."""
 
     def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
@@ -111,7 +115,7 @@ class Normal(PriorSpec):
     """The standard normal distribution N(0, I)."""
 
     type: Literal["core/normal"] = "core/normal"
-    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, Tempered)
+    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, Tempered, Truncatable)
 
     shape: tuple[PositiveInt, ...] | None = Field(
         default=None, description="shape of the code, needed only where no encoder gives one"
@@ -121,7 +125,7 @@ class Normal(PriorSpec):
         """Return the space of ``shape``."""
         return Real(self.shape) if self.shape is not None else None
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept continuous real codes, of ``shape`` where that is given."""
         space = require_real(code, "a normal prior")
         if space.discrete:
@@ -137,6 +141,27 @@ class Normal(PriorSpec):
         from .parts import StandardNormal
 
         return StandardNormal(code)
+
+
+class CategoricalPrior(PriorSpec):
+    """Independent classes with learned logits, linear in the context where there is one: multinomial logistic regression.
+
+    Bridle 1990. Behind a network that encodes the condition, and trained by core/nll, it is a classifier of conditions.
+    """
+
+    type: Literal["core/categorical"] = "core/categorical"
+    provides: ClassVar[TraitSet] = traits(Density, ProbabilityMass, Conditional)
+
+    def accepts(self, code: Space, context: Space | None = None) -> None:
+        """Accept classes."""
+        if not isinstance(code, Categorical):
+            raise Mismatch(f"a categorical prior is of classes, found {code}")
+
+    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+        """Make the prior."""
+        from .parts import IndependentClasses
+
+        return IndependentClasses(code, context)
 
 
 class ModelPrior(PriorSpec):
@@ -158,10 +183,10 @@ class ModelPrior(PriorSpec):
         """Return the nested model's kind."""
         return sampling_kind(self.model)
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept codes that the nested model can have as data."""
         try:
-            check(self.model, code)
+            check(self.model, code, context=context)
         except SpecError as error:
             first = error.problems[0]
             raise Mismatch(first.message, first.mend, tuple(first.path.split("."))) from None
@@ -179,7 +204,7 @@ class NegativeLogLikelihood(LossSpec):
     type: Literal["core/nll"] = "core/nll"
     needs: ClassVar[Needs] = {"encoder": Bijective, "decoder": EncoderInverse, "prior": Density}
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         from .parts import ExactNll
 
@@ -217,18 +242,24 @@ class Sum(LossSpec):
                 needed.setdefault(role, {}).update(dict.fromkeys(wanted if isinstance(wanted, tuple) else (wanted,)))
         return {role: tuple(wanted) for role, wanted in needed.items()}
 
-    def accepts(self, data: Space, latent: Space) -> None:
+    def accepts(self, spaces: Spaces) -> None:
         """Accept what every term accepts."""
         for number, term in enumerate(self.terms):
             with at("terms", str(number)):
-                term.accepts(data, latent)
+                term.accepts(spaces)
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def accepts_batch(self, size: int) -> None:
+        """Accept what every term accepts."""
+        for number, term in enumerate(self.terms):
+            with at("terms", str(number)):
+                term.accepts_batch(size)
+
+    def build(self, spaces: Spaces) -> Loss:
         """Make all terms."""
         from .parts import SumOfLosses
 
         weights = self.weights or (1.0,) * len(self.terms)
-        return SumOfLosses([(term.build(data, latent, context), term.player_names()) for term in self.terms], weights)
+        return SumOfLosses([(term.build(spaces), term.player_names()) for term in self.terms], weights)
 
 
 class Ancestral(SamplerSpec):
@@ -242,6 +273,10 @@ class Ancestral(SamplerSpec):
     temperature: PositiveFloat | tuple[PositiveFloat, ...] = Field(
         default=1.0,
         description="how widely codes are drawn; 1 is the prior as it is. One, or one for each level of a code, fine to coarse",
+    )
+    truncation: PositiveFloat | None = Field(
+        default=None,
+        description="threshold within which every dimension of a code is drawn (Brock et al. 2019, sec. 3.1)",
     )
 
     @field_validator("temperature", mode="wrap")
@@ -257,15 +292,30 @@ class Ancestral(SamplerSpec):
         """The temperature of each level; a single one is of all."""
         return self.temperature if isinstance(self.temperature, tuple) else (self.temperature,)
 
-    def needed_traits(self) -> Needs:
-        """Return Tempered of the prior for any temperature but 1."""
-        return {"prior": Tempered} if any(temperature != 1 for temperature in self.temperatures) else {}
+    @model_validator(mode="after")
+    def _one_way_to_narrow(self) -> Ancestral:
+        if self.truncation is not None and self.tempered:
+            raise ValueError("temperature and truncation both narrow the codes; leave one of them out")
+        return self
 
-    def accepts(self, model: ModelSpec, data: Space) -> None:
-        """Accept one temperature, or one for each level of the model's code."""
+    @property
+    def tempered(self) -> bool:
+        """Whether any temperature is not 1."""
+        return any(temperature != 1 for temperature in self.temperatures)
+
+    def needed_traits(self) -> Needs:
+        """Return Tempered of the prior for any temperature but 1, Truncatable for a threshold."""
+        if self.truncation is not None:
+            return {"prior": Truncatable}
+        return {"prior": Tempered} if self.tempered else {}
+
+    def accepts(self, model: ModelSpec, spaces: Spaces) -> None:
+        """Accept a decoder that needs one step, and one temperature, or one for each level of the model's code."""
+        if Denoiser in model.decoder.provided_traits():
+            raise Mismatch(f"{model.decoder.type} removes noise step by step, and {self.type} would take a single step")
         if not isinstance(self.temperature, tuple):
             return
-        levels = len(model.encoder.levels(data)) if model.encoder is not None else 1
+        levels = len(model.encoder.levels(spaces.data)) if model.encoder is not None else 1
         if len(self.temperature) != levels:
             with at("temperature"):
                 raise Mismatch(
@@ -277,4 +327,4 @@ class Ancestral(SamplerSpec):
         """Make the sampler."""
         from .parts import AncestralSampler
 
-        return AncestralSampler(self.draw, self.temperatures)
+        return AncestralSampler(self.draw, self.temperatures, self.truncation)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ..composition import Composition, ModelSpec, check
-from ..errors import Problem, SpecError
+from ..errors import Mismatch, Problem, SpecError
 from ..specs import DatasetSpec, MetricSpec, Spec
 from ..traits import Density, Fittable
 
-__all__ = ["EvaluateSpec", "ExperimentSpec", "PartName", "PlayerSpec", "StageSpec", "TrainSpec", "check_experiment"]
+__all__ = [
+    "EvaluateSpec",
+    "ExperimentSpec",
+    "PartName",
+    "PlayerSpec",
+    "StageSpec",
+    "StartSpec",
+    "TrainSpec",
+    "check_experiment",
+]
 
 PartName: TypeAlias = Literal["condition", "encoder", "decoder", "prior"]
 
@@ -34,8 +44,17 @@ class StageSpec(Spec):
     fit: bool = Field(default=False, description="fit the prior to all codes at once; it must be Fittable")
 
 
+class StartSpec(Spec):
+    """Parts that are taken, trained, from another run."""
+
+    run: Path = Field(description="folder of the run")
+    parts: tuple[PartName, ...] = Field(min_length=1, description="the parts to take; they have the same spec there")
+
+
 class TrainSpec(Spec):
     """How a model is trained."""
+
+    start: StartSpec | None = Field(default=None, description="trained parts of another run to begin with")
 
     steps: PositiveInt = Field(default=1000, description="optimizer steps, where no stages say otherwise")
     stages: tuple[StageSpec, ...] = Field(default=(), description="stages, one after another; none means one of all parts")
@@ -102,10 +121,15 @@ def check_experiment(spec: ExperimentSpec) -> Composition:
     :raises DataError: if the data's files are missing.
     """
     composition = check(spec.model, spec.data.data_space(), spec.data.condition_space())
-    problems = [*_stage_problems(spec), *_player_problems(spec, composition)]
+    problems = [*_start_problems(spec), *_stage_problems(spec), *_player_problems(spec, composition), *_batch_problems(spec)]
     if problems:
         raise SpecError(problems)
     return composition
+
+
+def _start_problems(spec: ExperimentSpec) -> list[Problem]:
+    absent = [part for part in spec.train.start.parts if getattr(spec.model, part) is None] if spec.train.start else []
+    return [Problem("train.start.parts", f"the model has no {part}", "leave it out") for part in absent]
 
 
 def _stage_problems(spec: ExperimentSpec) -> list[Problem]:
@@ -132,6 +156,14 @@ def _stage_problems(spec: ExperimentSpec) -> list[Problem]:
 
 def _trains_alone(model: ModelSpec) -> bool:
     return Density in model.prior.provided_traits() or model.prior.type == "core/model"
+
+
+def _batch_problems(spec: ExperimentSpec) -> list[Problem]:
+    try:
+        spec.model.loss.accepts_batch(spec.train.batch_size)
+    except Mismatch as mismatch:
+        return [mismatch.under("model", "loss").problem]
+    return []
 
 
 def _player_problems(spec: ExperimentSpec, composition: Composition) -> list[Problem]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..data import Dataset
 from ..errors import CheckpointError, NonFiniteError, Problem, SpecError
 from ..model import Model
-from ..roles import LossOutput, generator_for
+from ..roles import Loss, LossOutput, generator_for
 from ..specs import Role
 from ..traits import DataDependent, Fittable
 from .averaging import WeightAverage
@@ -153,6 +153,8 @@ class Trainer:
         steps = self._steps
         if progress.stage_step == 0:
             self._initialise()
+        if progress.step == 0:
+            self._begin_losses()
         for _ in range(min(most, steps - progress.stage_step)):
             if self._auto is None:
                 self._step()
@@ -166,6 +168,8 @@ class Trainer:
     def _initialise(self) -> None:
         """Let the parts that learn in this stage for the first time take their first state from data, where they do so."""
         earlier = {role for stage in self.stages[: self.progress.stage] for role in stage.parts}
+        if self.spec.start is not None:
+            earlier |= {*self.spec.start.parts}
         learning = cast("set[Role]", {"encoder", "prior"} & {*self.stage.parts} - earlier)
         roles = [role for role in learning if self.model.composition.has(role, DataDependent)]
         if not roles:
@@ -176,6 +180,12 @@ class Trainer:
             self.model.initialise(batch.x, batch.condition, roles)
         if self.average is not None:
             self.average.restart()
+
+    def _begin_losses(self) -> None:
+        """Let losses take from the model, as it begins, what they need."""
+        with torch.no_grad():
+            for model in [module for module in self.model.modules() if isinstance(module, Model)]:  # nested ones too
+                model.loss.begin(model)
 
     def _measured_step(self, auto: AutoCompile) -> None:
         auto.before_step()
@@ -290,6 +300,10 @@ class Trainer:
         row["lr"] = self.players[0].lr * self._lr_factor(self.progress.stage_step - 1)
         row["seconds"] = time.perf_counter() - self._started
         self._report(row)
+        for module in self.model.modules():
+            if isinstance(module, Loss):
+                for remark in module.remarks(row):
+                    self.reporter.message(remark)
 
     def _report(self, figures: Row) -> None:
         """Tell the observer and the reporter."""

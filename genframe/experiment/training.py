@@ -22,6 +22,7 @@ from .reporting import Reporter, Silent
 from .run import PICTURE_COUNT, Run, default_condition, load, specs
 from .signals import stop_request
 from .spec import ExperimentSpec, check_experiment
+from .starting import take_parts
 from .trainer import Trainer
 
 __all__ = ["is_complete", "resume", "train"]
@@ -83,6 +84,9 @@ def train(
     spec = _as_spec(experiment)
     composition = check_experiment(spec)
     run = Run(spec, build(composition, seed=spec.train.seed), Path(folder) if folder is not None else None)
+    if spec.train.start is not None:
+        taken = take_parts(run.model, spec.train.start)
+        (reporter or Silent()).message(f"begins with {taken}")
     dataset = data or spec.data.load()
     thread_count = spec.train.threads or torch.get_num_threads()
     if run.folder is None:

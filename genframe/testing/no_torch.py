@@ -62,7 +62,18 @@ def _ask(component: type) -> None:
     """Ask a component's default spec all that is asked before building; refusals are as good as answers."""
     from pydantic import ValidationError
 
-    from genframe import Categorical, DatasetSpec, DecoderSpec, EncoderSpec, GenframeError, LossSpec, Mismatch, PriorSpec, Real
+    from genframe import (
+        Categorical,
+        DatasetSpec,
+        DecoderSpec,
+        EncoderSpec,
+        GenframeError,
+        LossSpec,
+        Mismatch,
+        PriorSpec,
+        Real,
+        Spaces,
+    )
     from genframe.specs import ComponentSpec
 
     assert issubclass(component, ComponentSpec)
@@ -81,7 +92,7 @@ def _ask(component: type) -> None:
                 case DecoderSpec():
                     spec.accepts(Real((6,)), space)
                 case LossSpec():
-                    spec.accepts(space, Real((6,)))
+                    spec.accepts(Spaces(space, Real((6,)), Real((6,))))
                     spec.player_names()
                 case DatasetSpec():
                     spec.data_space(), spec.condition_space()

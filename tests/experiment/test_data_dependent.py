@@ -8,7 +8,21 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Dataset, Encoder, EncoderSpec, Loss, LossSpec, ModelSpec, Prior, PriorSpec, Real, Space, Split, compose
+from genframe import (
+    Dataset,
+    Encoder,
+    EncoderSpec,
+    Loss,
+    LossSpec,
+    ModelSpec,
+    Prior,
+    PriorSpec,
+    Real,
+    Space,
+    Spaces,
+    Split,
+    compose,
+)
 from genframe.core import IdentityEncoder, ModelPrior
 from genframe.core.parts import ExactNll
 from genframe.experiment import trainer as training
@@ -113,7 +127,7 @@ class Places(PriorSpec):
     type: Literal["test/places"] = "test/places"
     provides: ClassVar[TraitSet] = traits(DataDependent, Density, Fittable)
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept everything."""
 
     def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
@@ -282,7 +296,7 @@ class Free(LossSpec):
 
     type: Literal["test/free"] = "test/free"
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make any loss."""
         return ExactNll()
 

@@ -24,6 +24,7 @@ from genframe import (
     PriorSpec,
     Real,
     Space,
+    Spaces,
     Split,
     compose,
 )
@@ -78,7 +79,7 @@ class Places(PriorSpec):
     type: Literal["test/places"] = "test/places"
     provides: ClassVar[TraitSet] = traits(Density, Fittable)
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept everything."""
 
     def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
@@ -117,7 +118,7 @@ class Error(LossSpec):
 
     type: Literal["test/error"] = "test/error"
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         return WholeError()
 

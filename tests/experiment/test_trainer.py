@@ -26,6 +26,7 @@ from genframe import (
     NonFiniteError,
     Real,
     Space,
+    Spaces,
     SpecError,
     Split,
     compose,
@@ -45,7 +46,7 @@ class Plain(LossSpec):
 
     type: Literal["test/plain"] = "test/plain"
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         return SquaredError()
 
@@ -70,7 +71,7 @@ class Noisy(LossSpec):
 
     type: Literal["test/noisy"] = "test/noisy"
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         return NoisyError()
 
@@ -93,7 +94,7 @@ class Duel(LossSpec):
 
     bad: Literal["", "critic", "generator"] = ""
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         return DuelLoss(self.bad)
 

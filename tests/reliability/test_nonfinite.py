@@ -24,6 +24,7 @@ from genframe import (
     NonFiniteError,
     Real,
     Space,
+    Spaces,
     Split,
 )
 from genframe.experiment import checkpoint as storage
@@ -40,7 +41,7 @@ class FaultyDecoder(DecoderSpec):
 
     type: Literal["test/faulty"] = "test/faulty"
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept everything."""
 
     def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
@@ -83,7 +84,7 @@ class FaultyLoss(LossSpec):
     where: Place
     times: int = 1
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         return Fault(self)
 

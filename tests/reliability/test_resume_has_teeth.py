@@ -21,7 +21,7 @@ from genframe import (
     Model,
     ModelSpec,
     Real,
-    Space,
+    Spaces,
     Split,
     compose,
 )
@@ -39,7 +39,7 @@ class NoisyLoss(LossSpec):
 
     type: Literal["test/noisy"] = "test/noisy"
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         return Noisy()
 

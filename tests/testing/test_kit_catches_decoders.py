@@ -57,7 +57,7 @@ class Honest(DecoderSpec):
     provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
     part: ClassVar[Any] = Network
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         require_real(latent, "a linear map")
         if not (isinstance(data, Real) and data.levels == 2 and data.discrete):
             raise Mismatch(f"coins need data of two levels, found {data}")
@@ -178,7 +178,7 @@ class Tied(DecoderSpec):
     needs: ClassVar[Needs] = {"encoder": Bijective}
     part: ClassVar[Any] = Inverse
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept all."""
 
     def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:

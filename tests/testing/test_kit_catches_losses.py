@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Batch, Loss, LossOutput, LossSpec, Model, Needs, Sampler, SamplerSpec, Space, State
+from genframe import Batch, Loss, LossOutput, LossSpec, Model, Needs, Sampler, SamplerSpec, Space, Spaces, State
 from genframe.testing import check_component
 from genframe.traits import Bijective, Density
 
@@ -38,8 +38,8 @@ class Honest(LossSpec):
     needs: ClassVar[Needs] = {"encoder": Bijective, "prior": Density}
     part: ClassVar[Any] = WeightedNll
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
-        return self.part(data)
+    def build(self, spaces: Spaces) -> Loss:
+        return self.part(spaces.data)
 
 
 class Sums(WeightedNll):

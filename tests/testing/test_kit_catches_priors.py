@@ -46,7 +46,7 @@ class Honest(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, Tempered)
     part: ClassVar[Any] = DiagonalNormal
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         if not isinstance(code, Real) or code.discrete:
             raise Mismatch(f"a normal distribution is of continuous values, found {code}")
 
@@ -209,7 +209,7 @@ class HonestClasses(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Density, ProbabilityMass)
     part: ClassVar[Any] = Classes
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         if not isinstance(code, Categorical) or not code.shape:
             raise Mismatch(f"these are rows of classes, found {code}")
 

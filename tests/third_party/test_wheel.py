@@ -69,7 +69,7 @@ class Circle(DecoderSpec):
 
     radius: float = Field(default=1.0, gt=0, description="the first radius")
 
-    def accepts(self, latent, data):
+    def accepts(self, latent, data, context=None):
         require_real(latent, "a circle", rank=1)
 
     def build(self, latent, data, context, encoder):

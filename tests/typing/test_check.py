@@ -46,7 +46,7 @@ class Boltzmann(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Energy)
     sampling = "Markov chain"
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept all codes."""
 
 
@@ -57,7 +57,7 @@ class Pixels(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Density)
     sampling = "sequential"
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept all codes."""
 
 

@@ -41,7 +41,7 @@ class Gaussian(EncoderSpec):
 class Quiet(PriorSpec):
     "Draws codes, and says nothing of their density."
     type: Literal["other/quiet"] = "other/quiet"
-    def accepts(self, code):
+    def accepts(self, code, context=None):
         pass
 
 @hookimpl

@@ -78,7 +78,7 @@ class Quantise(DecoderSpec):
     type: Literal["flow/quantise"] = "flow/quantise"
     provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept the dequantised values of ``data``."""
         space = levels_of(data, self.type)
         if latent != replace(space, dequantised=True):

@@ -64,7 +64,7 @@ class Convolution(DecoderSpec):
 
     type: Literal["flow/convolution"] = "flow/convolution"
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept any channels on the same grid."""
         if require_real(latent, self.type).shape[1:] != require_real(data, self.type).shape[1:]:
             raise Mismatch(f"{self.type} keeps the grid, found {latent} and {data}")

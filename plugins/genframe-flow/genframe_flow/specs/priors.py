@@ -23,7 +23,7 @@ class Logistic(PriorSpec):
     type: Literal["flow/logistic"] = "flow/logistic"
     provides: ClassVar[TraitSet] = traits(Density, Tempered)
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept continuous codes."""
         continuous(code, self.type)
 
@@ -46,7 +46,7 @@ class LearnedGaussian(PriorSpec):
         "flows: all dimensions together)",
     )
 
-    def accepts(self, code: Space) -> None:
+    def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept continuous codes."""
         continuous(code, self.type)
 

@@ -31,11 +31,11 @@ class LikelihoodSpec(DecoderSpec):
         """Need what the network needs."""
         return self.network.needed_traits()
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept data of the distribution's kind, if the network can give its parameters."""
         parameters = self.parameter_space(data)
         with at("network"):
-            self.network.accepts(latent, parameters)
+            self.network.accepts(latent, parameters, context)
 
     def parameter_space(self, data: Space) -> Real:
         """Return the unbounded space of the parameters.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from genframe import LossSpec, Mismatch, Needs, Space, at, require_real
+from genframe import LossSpec, Mismatch, Needs, Spaces, at, require_real
 from genframe.traits import Density, Likelihood, Posterior
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ class Elbo(LossSpec):
     )
     samples: PositiveInt = Field(default=1, description="latents drawn for each datum")
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         from ..losses import ElboLoss
 
-        return ElboLoss(self, latent)
+        return ElboLoss(self, spaces.latent)
 
 
 class Iwae(LossSpec):
@@ -50,7 +50,7 @@ class Iwae(LossSpec):
 
     samples: PositiveInt = Field(default=50, description="latents drawn for each datum")
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         from ..losses import IwaeLoss
 
@@ -78,17 +78,17 @@ class Reconstruction(LossSpec):
     contractive: NonNegativeFloat = Field(default=0.0, description="weight of the contraction penalty")
     probes: NonNegativeInt = Field(default=0, description="random probes that estimate the contraction; 0 computes it exactly")
 
-    def accepts(self, data: Space, latent: Space) -> None:
+    def accepts(self, spaces: Spaces) -> None:
         """Accept real data, for a cross-entropy from 0 to 1."""
-        space = require_real(data, "a reconstruction error")
+        space = require_real(spaces.data, "a reconstruction error")
         if self.error == "cross_entropy" and (space.low, space.high) != (0, 1):
             with at("error"):
                 raise Mismatch(f"a cross-entropy is of values from 0 to 1, found {space}", "use squared or absolute")
         if self.sparsity or self.contractive:
-            require_real(latent, "a penalty on latents")
+            require_real(spaces.latent, "a penalty on latents")
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         from ..losses import ReconstructionLoss
 
-        return ReconstructionLoss(self, latent)
+        return ReconstructionLoss(self, spaces.latent)

@@ -1,0 +1,92 @@
+"""Runs that begin with trained parts of another run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from genframe import ExperimentSpec, ModelSpec, Run, SpecError, train
+from genframe.core.parts import SumOfLosses
+from genframe.experiment.spec import check_experiment
+
+VAE = {
+    "encoder": {"type": "vae/gaussian", "dim": 2, "network": {"type": "nets/mlp", "hidden": [8]}},
+    "decoder": {"type": "vae/normal", "network": {"type": "nets/mlp", "hidden": [8]}},
+    "loss": "vae/elbo",
+}
+
+
+def experiment(train: dict[str, Any] | None = None, **model: Any) -> ExperimentSpec:
+    """Return a small experiment in the plane."""
+    settings = {"steps": 3, "batch_size": 16, "threads": 1, "device": "cpu", "ema": 0.5, **(train or {})}
+    return ExperimentSpec.model_validate(
+        {"name": "plane", "data": {"type": "data/toy", "n": 300}, "model": VAE | model, "train": settings}
+    )
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    """A trained run and its folder."""
+    folder = tmp_path_factory.mktemp("source") / "run"
+    return folder, train(experiment(), folder=folder)
+
+
+def test_parts_are_as_they_were(source: tuple[Path, Run]) -> None:
+    """The parts named begin with the other run's averaged weights, and stay so while they are frozen; the rest does not."""
+    folder, first = source
+    stage = {"parts": ["prior"], "steps": 2}
+    flow = {"type": "core/model", "model": {"encoder": "flow/realnvp", "decoder": "core/inverse", "loss": "core/nll"}}
+    start = {"run": folder, "parts": ["encoder", "decoder"]}
+    second = train(experiment({"start": start, "stages": [stage], "seed": 7}, prior=flow))
+    for part in ("encoder", "decoder"):
+        theirs = first.model.parts()[part].state_dict()
+        assert all(torch.equal(tensor, theirs[name]) for name, tensor in second.model.parts()[part].state_dict().items())
+    fresh = train(experiment({"seed": 7, "stages": [stage]}, prior=flow))
+    assert not torch.equal(fresh.model.encode(torch.ones(1, 2)), second.model.encode(torch.ones(1, 2)))
+
+
+def problem_of(spec: ExperimentSpec) -> str:
+    """Return the only problem of training."""
+    with pytest.raises(SpecError) as caught:
+        train(spec)
+    (problem,) = caught.value.problems
+    return str(problem)
+
+
+def test_other_shapes_are_refused(source: tuple[Path, Run]) -> None:
+    """A part whose weights differ in name or shape is named, with the first difference."""
+    start = {"start": {"run": source[0], "parts": ["encoder"]}}
+    wider = {**VAE["encoder"], "network": {"type": "nets/mlp", "hidden": [9]}}  # type: ignore[dict-item]
+    message = problem_of(experiment(start, encoder=wider))
+    assert message.startswith("model.encoder: encoder of")
+    assert "head.weight is (4, 8), here (4, 9)" in message
+    assert "give it the spec that it has in" in message
+
+
+def test_missing_runs_and_parts_are_refused(source: tuple[Path, Run], tmp_path: Path) -> None:
+    """A folder without a run, and a part that either model lacks, each give one message."""
+    message = problem_of(experiment({"start": {"run": tmp_path / "none", "parts": ["encoder"]}}))
+    assert message.startswith("train.start.run: ")
+    assert "name the folder of a trained run" in message
+    with pytest.raises(SpecError, match=r"train\.start\.parts: the model has no condition"):
+        check_experiment(experiment({"start": {"run": source[0], "parts": ["condition"]}}))
+
+
+def test_losses_begin_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every loss, within a sum too, sees the model before its first step, and a resumed run does not begin again."""
+    began: list[str] = []
+    from genframe_vae.losses import ElboLoss
+
+    monkeypatch.setattr(ElboLoss, "begin", lambda self, model: began.append(type(model).__name__), raising=False)
+    spec = experiment(loss={"type": "core/sum", "terms": ["vae/elbo", "vae/elbo"]})
+    assert isinstance(spec.model, ModelSpec)
+    run = train(spec, folder=tmp_path / "run")
+    assert isinstance(run.model.loss, SumOfLosses)
+    assert began == ["Model", "Model"]
+    from genframe import resume
+
+    resume(tmp_path / "run", ["train.steps=5"])
+    assert began == ["Model", "Model"]
