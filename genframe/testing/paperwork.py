@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..errors import Mismatch
 from ..plugins import installed
-from ..spaces import Categorical, Real, Space, format_shape
+from ..spaces import Categorical, Real, Space, Spaces, format_shape
 from ..specs import (
     ComponentSpec,
     DatasetSpec,
@@ -114,9 +114,21 @@ def _calls(spec: ComponentSpec) -> Iterator[tuple[Callable[..., Any], tuple[Spac
                 yield spec.code_space, (space,)
             case PriorSpec():
                 yield spec.accepts, (space,)
-            case DecoderSpec() | LossSpec():
+            case DecoderSpec():
                 for other in (*LATENTS, *ODD_SPACES):
-                    yield spec.accepts, (other, space) if isinstance(spec, DecoderSpec) else (space, other)
+                    yield spec.accepts, (other, space)
+            case LossSpec():
+                for other in (*LATENTS, *ODD_SPACES):
+                    yield _accepts_between(spec), (space, other)
+
+
+def _accepts_between(spec: LossSpec) -> Callable[[Space, Space], None]:
+    """Return what asks a loss about data and latents, whose codes are the same."""
+
+    def accepts(data: Space, latent: Space) -> None:
+        spec.accepts(Spaces(data, latent, latent))
+
+    return accepts
 
 
 def _names(space: Space) -> tuple[str, ...]:

@@ -152,7 +152,7 @@ def _disagreements(law: Law, drawn: Tensor, nodes: Nodes) -> Iterator[str]:
 
 def _statistics(points: Tensor, log_prob: Tensor) -> list[tuple[str, Tensor]]:
     """Return what is averaged, each (N, K): the log-density, the values and their squares."""
-    flat = points.flatten(1).double()
+    flat = points.reshape(len(points), -1).double()
     return [("the log-density", log_prob[:, None]), ("a value", flat), ("a squared value", flat.square())]
 
 

@@ -11,6 +11,7 @@ import pytest
 from genframe import evaluate, installed, train
 from genframe.experiment.loading import read_experiment
 from genframe.experiment.spec import check_experiment
+from genframe_data import Labels
 
 RECIPES = sorted(installed().recipes)
 
@@ -74,9 +75,10 @@ def assignments(name: str, paths: dict[str, Path]) -> list[str]:
     spec = read_experiment(name).spec
     words = ["train.batch_size=16", "train.log_every=1", "train.validate_every=2", "train.precision=float32"]
     words += [f"train.stages.{i}.steps=2" for i, stage in enumerate(spec.train.stages) if not stage.fit] or ["train.steps=2"]
-    kind = name.rsplit("-", 1)[-1]
-    words += [f"data.path={paths[kind]}"] if kind in paths else []
-    words += ["data.validation=50"] if spec.data.type == "data/idx" else []
+    place, source = ("data.of", spec.data.of) if isinstance(spec.data, Labels) else ("data", spec.data)
+    kind = "mnist" if source.type == "data/idx" else name.rsplit("-", 1)[-1]
+    words += [f"{place}.path={paths[kind]}"] if kind in paths else []
+    words += [f"{place}.validation=50"] if source.type == "data/idx" else []
     for number, metric in enumerate(spec.evaluate.metrics):
         words += [f"evaluate.metrics.{number}.samples=2"] if "samples" in type(metric).model_fields else []
         words += [f"evaluate.metrics.{number}.limit=20"] if "limit" in type(metric).model_fields else []

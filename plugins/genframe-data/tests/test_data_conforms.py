@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from genframe.testing import PluginConformance
-from genframe_data import Digits, Idx, Images, Npz, Table, Toy
+from genframe_data import Digits, Idx, Images, Labels, Npz, Shapes, Stacked, Table, Toy
 
 FOLDER = TemporaryDirectory(prefix="genframe-conforms-")  # examples are made when tests are collected, before any fixture
 PATH = Path(FOLDER.name)
@@ -53,6 +53,12 @@ class TestData(PluginConformance):
             Npz(path=PATH / "bytes.npz", labels=True, dequantise=True),
             Npz(path=PATH / "floats.npz", layout="vector"),
         ],
+        "data/labels": [Labels(of=Digits(labels=True)), Labels(of=Toy(n=200, labels=True))],
+        "data/stacked": [
+            Stacked(of=Digits(), n=100, held_out=50),
+            Stacked(of=Digits(labels=True, dequantise=True), n=100, held_out=50),
+        ],
+        "data/shapes": [Shapes(n=100), Shapes(n=100, labels=True, objects=1)],
         "data/table": [Table(path=PATH / "table.csv")],
         "data/images": [
             Images(path=PATH / "pictures", size=(4, 4), colour="grey", labels=True),

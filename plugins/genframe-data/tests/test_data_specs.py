@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from genframe import ComponentSpec, DatasetSpec, Real
 from genframe.testing import PluginConformance
-from genframe_data import Digits, Idx, Images, Npz, Table, Toy
+from genframe_data import Digits, Idx, Images, Npz, Shapes, Table, Toy
 
 FILES = TemporaryDirectory()
 atexit.register(FILES.cleanup)
@@ -63,6 +63,7 @@ class TestConformance(PluginConformance):
             Digits(dequantise=True, range="-1..1", limit=100),
             Digits(binarise="static"),
         ],
+        "data/shapes": [Shapes(n=100)],
         "data/toy": [Toy(n=500), Toy(name="grid25", n=500, labels=True)],
         "data/idx": [READY[2], Idx(path=PATHS["idx"], binarise="dynamic", test=0.2)],
         "data/npz": [READY[3]],

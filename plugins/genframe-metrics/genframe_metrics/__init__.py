@@ -1,24 +1,74 @@
-"""genframe plugin: metrics with their protocol stamped on every result."""
+"""genframe plugin: metrics with their protocol stamped on every result, and the classifiers whose features some compare."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from genframe import ComponentSpec, hookimpl
+from genframe import ComponentSpec, Recipe, hookimpl
 
-from .modes import Modes
-from .specs import Elbo, Mmd, Nll, Pca, Reconstruction
+from .specs import (
+    Accuracy,
+    Elbo,
+    Frechet,
+    KernelDistance,
+    Mmd,
+    Modes,
+    Nll,
+    Pca,
+    PrecisionRecall,
+    Reconstruction,
+    ShapesRead,
+    StackedModes,
+)
 
 if TYPE_CHECKING:
     from genframe import MetricResult
 
-__all__ = ["Elbo", "Mmd", "Modes", "Nll", "Pca", "Reconstruction", "comparable"]
+__all__ = [
+    "Accuracy",
+    "Elbo",
+    "Frechet",
+    "KernelDistance",
+    "Mmd",
+    "Modes",
+    "Nll",
+    "Pca",
+    "PrecisionRecall",
+    "Reconstruction",
+    "ShapesRead",
+    "StackedModes",
+    "comparable",
+]
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the metrics."""
-    return [Elbo, Mmd, Modes, Nll, Pca, Reconstruction]
+    return [
+        Accuracy,
+        Elbo,
+        Frechet,
+        KernelDistance,
+        Mmd,
+        Modes,
+        Nll,
+        Pca,
+        PrecisionRecall,
+        Reconstruction,
+        ShapesRead,
+        StackedModes,
+    ]
+
+
+@hookimpl
+def genframe_recipes() -> list[Recipe]:
+    """Return the classifiers of digits, and of MNIST and Fashion-MNIST where they are at hand."""
+    summaries = {
+        "digits-classifier": "a classifier of 8x8 digits, for features; seconds",
+        "mnist-classifier": "a classifier of MNIST, for features and for counting modes of stacked digits",
+        "fashion-classifier": "a classifier of Fashion-MNIST, for features",
+    }
+    return [Recipe(name, "genframe_metrics", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
 
 
 def comparable(one: MetricResult, other: MetricResult) -> bool:

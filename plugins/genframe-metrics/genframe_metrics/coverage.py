@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genframe import Metric, MetricResult, Model, Split, evaluating
+from genframe import Metric, MetricResult, Model, Split
 
-from .modes import Modes
-from .protocol import blocks, not_finite, stamp
+from .protocol import not_finite, prepared, samples_in_turn, stamp
+from .specs import Modes
 
-__all__ = ["Coverage", "ModesMetric", "coverage", "expected_coverage"]
+__all__ = ["Coverage", "ModesMetric", "coverage", "divergence_from_equal", "expected_coverage"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,12 @@ def coverage(x: Tensor, modes: Tensor, radius: float) -> Coverage:
     near = distance <= radius
     shares = torch.bincount(nearest, minlength=len(modes)).double() / len(x)
     reached = torch.bincount(nearest[near], minlength=len(modes)) > 0
-    return Coverage(float(reached.sum()), float(near.double().mean()), float(torch.xlogy(shares, shares * len(modes)).sum()))
+    return Coverage(float(reached.sum()), float(near.double().mean()), divergence_from_equal(shares))
+
+
+def divergence_from_equal(shares: Tensor) -> float:
+    """Return the Kullback-Leibler divergence in nats of the modes' shares (K,) from equal ones."""
+    return float(torch.xlogy(shares, shares * len(shares)).sum())
 
 
 def expected_coverage(modes: int, n: int, within: float) -> Coverage:
@@ -60,7 +65,8 @@ class ModesMetric(Metric):
         A conditional model draws under the split's conditions in turn.
         """
         spec = self.spec
-        samples = model.sample(spec.n, self._condition(model, split, seed), seed=seed).x.double()
+        data = prepared(split, seed, model.device)
+        samples = samples_in_turn(model, spec.n, data, seed).double()
         modes = torch.tensor(spec.places, dtype=torch.float64, device=samples.device)
         found = coverage(samples, modes, spec.within * spec.sigma)
         perfect = expected_coverage(len(modes), spec.n, spec.within)
@@ -77,10 +83,3 @@ class ModesMetric(Metric):
             best = f"{name}_of_perfect_sampler"
             results.append(MetricResult(best, getattr(perfect, name), unit, protocol, note="in expectation"))
         return results
-
-    def _condition(self, model: Model, split: Split, seed: int) -> Tensor | None:
-        if model.composition.condition is None or split.condition is None:
-            return None
-        with evaluating(model):
-            conditions = [batch.condition for batch in blocks(split, seed, model.device) if batch.condition is not None]
-        return torch.cat(conditions)[torch.arange(self.spec.n, device=model.device) % len(split)]

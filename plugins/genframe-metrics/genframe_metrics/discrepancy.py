@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from genframe import Categorical, DataError, Metric, MetricResult, Model, Space, Split, evaluating
+from genframe import DataError, Metric, MetricResult, Model, Split
 
-from .protocol import blocks, drawn, not_finite, stamp
-from .specs import Mmd
+from .features import vectors
+from .pairs import FeaturePairs, feature_pairs
+from .protocol import drawn, not_finite, prepared, samples_in_turn, stamp
+from .specs import KernelDistance, Mmd
 
-__all__ = ["Discrepancy", "MmdMetric", "median_distance", "squared_mmd"]
+__all__ = ["Discrepancy", "KernelDistanceMetric", "MmdMetric", "kernel_distance", "median_distance", "squared_mmd"]
 
 BLOCK: Final = 256
 MEDIAN_ROWS: Final = 1000
@@ -41,13 +42,23 @@ def median_distance(x: Tensor) -> float:
     return median if median != 0 else mean
 
 
-def _kernel(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Tensor:
+def _gaussian(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Tensor:
     """Return the mean over bandwidths of exp(-|x - y|^2 / (2 bandwidth^2)): (N, D), (M, D) -> (N, M)."""
     squares = torch.cdist(x, y).square()
     return torch.stack([torch.exp(-squares / (2 * bandwidth**2)) for bandwidth in bandwidths]).mean(0)
 
 
 def squared_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Discrepancy:
+    """Return the squared discrepancy under a mean of Gaussian kernels: (n, D), (n, D)."""
+    return _discrepancy(x, y, lambda rows, columns: _gaussian(rows, columns, bandwidths))
+
+
+def kernel_distance(x: Tensor, y: Tensor) -> Discrepancy:
+    """Return the squared discrepancy under the kernel (x·y / D + 1)³: (n, D), (n, D). Bińkowski et al. 2018, sec. 4."""
+    return _discrepancy(x, y, lambda rows, columns: (rows @ columns.T / x.shape[1] + 1) ** 3)
+
+
+def _discrepancy(x: Tensor, y: Tensor, kernel: Callable[[Tensor, Tensor], Tensor]) -> Discrepancy:
     """Return the unbiased estimate between as many ``x`` as ``y``, at least four, (n, D) each in double precision.
 
     1 / (n (n - 1)) sum_{i != j} h_ij,  h_ij = k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i)
@@ -60,8 +71,8 @@ def squared_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Discrepanc
     sums, squares = [], []
     for start in range(0, n, BLOCK):
         rows = slice(start, start + BLOCK)
-        crossed = _kernel(x[rows], y, bandwidths) + _kernel(y[rows], x, bandwidths)
-        pairs = _kernel(x[rows], x, bandwidths) + _kernel(y[rows], y, bandwidths) - crossed  # (block, n)
+        crossed = kernel(x[rows], y) + kernel(y[rows], x)
+        pairs = kernel(x[rows], x) + kernel(y[rows], y) - crossed  # (block, n)
         pairs.diagonal(start).zero_()
         sums.append(pairs.sum(1))
         squares.append(pairs.square().sum(1))
@@ -83,11 +94,6 @@ def _standard_error(sums: Tensor, squares: Tensor) -> float:
     return float((2 * (2 * (n - 2) * shared.clamp(min=0) + variance) / (n * (n - 1))).sqrt())
 
 
-def _vectors(x: Tensor, space: Space) -> Tensor:
-    """Return data as vectors: (N, ...) -> (N, D); classes as one-hot vectors."""
-    return (F.one_hot(x, space.size) if isinstance(space, Categorical) else x).flatten(1).double()
-
-
 class MmdMetric(Metric):
     """Squared discrepancy of samples from data, and of one half of the data from the other."""
 
@@ -103,11 +109,8 @@ class MmdMetric(Metric):
         if len(used) < 8:
             raise DataError(f"a discrepancy and its baseline need 8 data, the split {split.name!r} has {len(used)}")
         space = model.composition.data
-        with evaluating(model):
-            batches = list(blocks(used, seed, model.device))
-            condition = torch.cat([batch.condition for batch in batches if batch.condition is not None] or [torch.empty(0)])
-            samples = model.sample(len(used), condition if len(condition) else None, seed=seed).x
-        x, y = _vectors(torch.cat([batch.x for batch in batches]), space), _vectors(samples, space)
+        data = prepared(used, seed, model.device)
+        x, y = vectors(data.x, space), vectors(samples_in_turn(model, len(used), data, seed), space)
         median = median_distance(x)
         bandwidths = [median * scale for scale in self.spec.scales]
         protocol = stamp(self.spec, split, used, seed, samples=len(y), kernel="mean of Gaussians", bandwidths=self._rule())
@@ -127,3 +130,23 @@ class MmdMetric(Metric):
 
 def _result(name: str, estimate: Discrepancy, protocol: dict[str, object], note: str) -> MetricResult:
     return MetricResult(name, estimate.value, "", protocol, estimate.standard_error, note)
+
+
+class KernelDistanceMetric(Metric):
+    """Squared discrepancy of features of samples from those of data, and of training data from the same."""
+
+    def __init__(self, spec: KernelDistance) -> None:
+        self.spec = spec
+
+    def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
+        """Return ``kd(...)`` and ``kd_of_data(...)``, with the extractor's name.
+
+        :raises DataError: if there are fewer than 20 data.
+        :raises RunError: if the extractor cannot be used.
+        """
+        pairs = feature_pairs(self.spec, model, split, train, seed)
+        return [self._result("kd", pairs, pairs.samples), self._result("kd_of_data", pairs, pairs.train)]
+
+    def _result(self, name: str, pairs: FeaturePairs, y: Tensor) -> MetricResult:
+        n = min(len(pairs.data), len(y))
+        return _result(pairs.named(name), kernel_distance(pairs.data[:n], y[:n]), pairs.stamp, pairs.note(y))

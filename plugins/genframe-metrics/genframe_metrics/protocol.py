@@ -11,9 +11,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from genframe import Batch, DataError, MetricResult, MetricSpec, Model, Split, data_digest, generator_for
+from genframe import Batch, DataError, MetricResult, MetricSpec, Model, Split, data_digest, evaluating, generator_for
 
-__all__ = ["average", "blocks", "drawn", "draws_of", "not_finite", "stamp"]
+__all__ = ["average", "blocks", "drawn", "draws_of", "not_finite", "prepared", "samples_in_turn", "stamp"]
 
 BLOCK: Final = 250  # what a datum is prepared with depends on its block, never on a memory limit
 DATA, DRAWS, SUBSET = range(3)
@@ -38,6 +38,22 @@ def blocks(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
     for number, start in enumerate(range(0, len(split), BLOCK)):
         batch = split.batch(slice(start, start + BLOCK), generator_for(split.stored.device, seed, DATA, number))
         yield Batch(batch.x.to(device), batch.condition.to(device) if batch.condition is not None else None)
+
+
+def prepared(split: Split, seed: int, device: torch.device) -> Batch:
+    """Return the whole prepared split on ``device``."""
+    batches = list(blocks(split, seed, device))
+    conditions = [batch.condition for batch in batches if batch.condition is not None]
+    return Batch(torch.cat([batch.x for batch in batches]), torch.cat(conditions) if conditions else None)
+
+
+def samples_in_turn(model: Model, n: int, data: Batch, seed: int) -> Tensor:
+    """Return ``n`` samples (n, data), of a conditional model under the conditions of ``data`` in turn."""
+    condition = data.condition if model.composition.condition is not None else None
+    if condition is not None:
+        condition = condition[torch.arange(n, device=condition.device) % len(condition)]
+    with evaluating(model):
+        return model.sample(n, condition, seed=seed).x
 
 
 def draws_of(model: Model, seed: int) -> torch.Generator:

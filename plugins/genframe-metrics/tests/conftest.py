@@ -27,6 +27,7 @@ from genframe import (
     ModelSpec,
     Real,
     Space,
+    Spaces,
     Split,
     compose,
     traits,
@@ -140,7 +141,7 @@ class PpcaDecoderSpec(DecoderSpec):
     provides: ClassVar[TraitSet] = traits(Likelihood)
     shift: float = Field(default=0.0)
 
-    def accepts(self, latent: Space, data: Space) -> None:
+    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept all."""
 
     def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
@@ -153,7 +154,7 @@ class NoLossSpec(LossSpec):
 
     type: Literal["toy/none"] = "toy/none"
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make it."""
         return NoLoss()
 

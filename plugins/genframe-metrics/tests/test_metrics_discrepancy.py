@@ -147,9 +147,9 @@ def test_nan_in_samples_stays_in(toy: Any) -> None:
 
 def test_classes_are_one_hot_vectors(toy: Any) -> None:
     """The distance of classes is that of their one-hot vectors: 1 and 2 are as far apart as 1 and 9."""
-    from genframe_metrics.discrepancy import _vectors
+    from genframe_metrics.features import vectors
 
-    found = _vectors(torch.tensor([[1, 0], [2, 0], [9, 0]]), Categorical((2,), 10))
+    found = vectors(torch.tensor([[1, 0], [2, 0], [9, 0]]), Categorical((2,), 10))
     assert torch.pdist(found).tolist() == pytest.approx([math.sqrt(2)] * 3)
 
 

@@ -51,6 +51,6 @@ class Modes(MetricSpec):
 
     def build(self) -> Metric:
         """Make the metric."""
-        from .coverage import ModesMetric
+        from ..coverage import ModesMetric
 
         return ModesMetric(self)

@@ -1,0 +1,122 @@
+"""Features of data, by a trained run or as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from genframe import (
+    Categorical,
+    GenframeError,
+    Model,
+    Real,
+    Run,
+    RunError,
+    Space,
+    data_digest,
+    evaluating,
+    load,
+)
+
+__all__ = ["Extractor", "applied", "extractor", "into", "reader", "reads", "unusable", "vectors", "weights_digest"]
+
+ROWS: Final = 500  # read at once; bounds memory
+
+
+def vectors(x: Tensor, space: Space) -> Tensor:
+    """Return data as vectors in double precision: (N, ...) -> (N, D); classes as one-hot vectors."""
+    return (F.one_hot(x, space.size) if isinstance(space, Categorical) else x).flatten(1).double()
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A map of data to features, (N, data) -> (N, D), by its name and what a stamp says of it."""
+
+    name: str
+    stamp: Mapping[str, Any]
+    extract: Callable[[Tensor], Tensor]
+
+
+def extractor(run: Path | None, space: Space, device: torch.device) -> Extractor:
+    """Return the extractor of a run for data of ``space``; that of the values themselves for ``None``.
+
+    :raises RunError: if the run is missing or does not read such data.
+    :raises CheckpointError: if it has no valid checkpoint.
+    """
+    if run is None:
+        return Extractor("values", {"name": "values"}, partial(vectors, space=space))
+    found = reader(run, space, device)
+    name = found.experiment.name
+    stamp = {"name": name, "weights": weights_digest(found.model)}
+    return Extractor(name, stamp, partial(_contexts, model=found.model, space=space))
+
+
+def unusable(run: Path, space: Space) -> str:
+    """Return why the run gives no features of data of ``space``, or an empty string."""
+    try:
+        reader(run, space, torch.device("cpu"))
+    except GenframeError as error:
+        return str(error)
+    return ""
+
+
+def reader(run: Path, space: Space, device: torch.device) -> Run:
+    """Return the run whose condition encoder reads data of ``space``.
+
+    :raises RunError: if it is missing or does not.
+    :raises CheckpointError: if it has no valid checkpoint.
+    """
+    folder = run.expanduser()
+    if not (folder / "experiment.yaml").is_file():
+        raise RunError(f"{run} is not a run; train a classifier, such as genframe train digits-classifier, and name its folder")
+    found = load(folder, device=str(device))
+    condition = found.model.composition.condition
+    if condition is None:
+        raise RunError(f"{run} has no condition encoder to give features; name a classifier, such as digits-classifier trains")
+    if not reads(condition, space):
+        raise RunError(f"{run} reads {condition}, found {space}; train it on data that are prepared as these are")
+    return found
+
+
+def reads(target: Space, space: Space) -> bool:
+    """Return whether data of ``space`` are those of ``target``, up to the values of the lowest and the highest level."""
+    if isinstance(space, Real) and isinstance(target, Real) and space.bounded and target.bounded:
+        return replace(space, low=target.low, high=target.high) == target
+    return space == target
+
+
+def into(target: Space, x: Tensor, space: Space) -> Tensor:
+    """Return data of ``space`` with the bounds of ``target``, which :func:`reads` them: (N, ...) -> (N, ...)."""
+    if space == target:
+        return x
+    (low, high), (new_low, new_high) = _bounds(space), _bounds(target)
+    return new_low + (x - low) * ((new_high - new_low) / (high - low))
+
+
+def _bounds(space: Space) -> tuple[float, float]:
+    if not isinstance(space, Real) or space.low is None or space.high is None:
+        raise ValueError(f"{space} has no bounds")
+    return space.low, space.high
+
+
+def applied(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return ``function`` of all rows, a few at a time: (N, ...) -> (N, ...)."""
+    return torch.cat([function(rows) for rows in x.split(ROWS)])
+
+
+def _contexts(x: Tensor, model: Model, space: Space) -> Tensor:
+    target = cast(Space, model.composition.condition)
+    with evaluating(model):
+        return applied(lambda rows: cast(Tensor, model.context(into(target, rows, space))), x).flatten(1).double()
+
+
+def weights_digest(model: Model) -> str:
+    """Return the digest of all weights, by their names' order."""
+    return data_digest(*(tensor.detach().cpu() for _, tensor in sorted(model.state_dict().items())))

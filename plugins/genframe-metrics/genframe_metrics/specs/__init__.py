@@ -1,0 +1,26 @@
+"""Specs of the metrics. No torch."""
+
+from __future__ import annotations
+
+from .classifiers import Accuracy, StackedModes
+from .distances import FeatureMetric, Frechet, KernelDistance, Mmd, PrecisionRecall
+from .likelihoods import Elbo, Nll
+from .modes import Modes
+from .reconstruction import Pca, Reconstruction
+from .shapes import ShapesRead
+
+__all__ = [
+    "Accuracy",
+    "Elbo",
+    "FeatureMetric",
+    "Frechet",
+    "KernelDistance",
+    "Mmd",
+    "Modes",
+    "Nll",
+    "Pca",
+    "PrecisionRecall",
+    "Reconstruction",
+    "ShapesRead",
+    "StackedModes",
+]
