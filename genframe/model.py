@@ -27,6 +27,7 @@ __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
 LEAST_SAMPLED, FIRST_SAMPLED, MOST_SAMPLED = 64, 512, 4096  # samples in any chunk, in the first, in the largest
 FIRST_VALUES, MOST_VALUES = 1 << 15, 1 << 20  # values in the first chunk and in the largest
 ENCODE_CHUNK = 1024
+NO_ENCODER = "this model has no encoder, so data have no latent; compose it with one"
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Model(nn.Module):
         :raises Unsupported: if the model has no encoder.
         """
         if self.encoder is None:
-            raise Unsupported("this model has no encoder, so data have no latent; compose it with one")
+            raise Unsupported(NO_ENCODER)
         return self.encoder.encode(x, self.context(condition))
 
     def decode(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -125,9 +126,13 @@ class Model(nn.Module):
         return self.decode(self.encode(x, condition), condition)
 
     def codes(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the code of each datum, on which the prior lives: (B, data) -> (B, code)."""
-        latent = self.encode(x, condition)
-        return cast(Encoder, self.encoder).code(latent)
+        """Return the code of each datum, on which the prior lives: (B, data) -> (B, code).
+
+        :raises Unsupported: if the model has no encoder.
+        """
+        if self.encoder is None:
+            raise Unsupported(NO_ENCODER)
+        return self.encoder.codes(x, self.context(condition))
 
     def latents(self, code: Tensor) -> Tensor:
         """Return the latent of each code: (B, code) -> (B, latent)."""

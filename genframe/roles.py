@@ -32,6 +32,10 @@ class Encoder(nn.Module, ABC):
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the latent of each datum: (B, data) -> (B, latent)."""
 
+    def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the code of each datum: (B, data) -> (B, code); override where a latent tells its code with effort only."""
+        return self.code(self.encode(x, context))
+
     def code(self, latent: Tensor) -> Tensor:
         """Return what of the latent the prior models: (B, latent) -> (B, code)."""
         return latent

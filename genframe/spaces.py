@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from .errors import DataError, Mismatch
 
 __all__ = ["Categorical", "Real", "Space", "Spaces", "format_shape", "projected", "require_real", "space_from_dict"]
+
+
+ENCODE: Final = "encode classes first, with core/one_hot or nets/embedding"
 
 
 def format_shape(shape: tuple[int, ...]) -> str:
@@ -155,13 +158,13 @@ def space_from_dict(value: object) -> Space:
         raise DataError(f"not a space: {error}") from None
 
 
-def require_real(space: Space, who: str, *, rank: int | None = None) -> Real:
+def require_real(space: Space, who: str, *, rank: int | None = None, mend: str = ENCODE) -> Real:
     """Return ``space`` if it is real (and has ``rank`` axes, where given).
 
-    :raises Mismatch: otherwise, naming ``who`` needs it.
+    :raises Mismatch: otherwise, naming ``who`` needs it; without a ``mend`` what fits is listed.
     """
     if not isinstance(space, Real):
-        raise Mismatch(f"{who} needs real values, found {space}", "encode classes first, with core/one_hot or nets/embedding")
+        raise Mismatch(f"{who} needs real values, found {space}", mend)
     if rank is not None and len(space.shape) != rank:
         raise Mismatch(f"{who} needs {rank} {'axis' if rank == 1 else 'axes'}, found {space}")
     return space

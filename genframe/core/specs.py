@@ -127,7 +127,7 @@ class Normal(PriorSpec):
 
     def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept continuous real codes, of ``shape`` where that is given."""
-        space = require_real(code, "a normal prior")
+        space = require_real(code, "a normal prior", mend="")
         if space.discrete:
             raise Mismatch(
                 f"a normal density of values on a grid has no meaning, found {space}", "set dequantise: true in the data"

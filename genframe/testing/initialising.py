@@ -29,7 +29,7 @@ def initialised(setting: PartSetting) -> Iterator[str]:
             yield f"initialise on {setting} leaves NaN or infinity in {name!r}"
         elif not same(tensor, repeated[name], exact=True):
             yield f"initialise on {setting} leaves another {name!r} at a second part, from the same data under the same seed"
-    if all(same(tensor, unmoved[name], exact=True) for name, tensor in part.state_dict().items()):
+    if unmoved and all(same(tensor, unmoved[name], exact=True) for name, tensor in part.state_dict().items()):
         yield f"declares DataDependent, but initialise on {setting} changes nothing"
     yield from _complete(setting, part, fresh)
     if setting.provides(Bijective):

@@ -128,6 +128,8 @@ class DecoderSetting(TiedSetting):
         if isinstance(decoder, Denoiser):
             time = torch.full((len(inputs.data),), 0.3)
             yield Output("denoise", decoder.denoise(inputs.data, time, inputs.context), unbounded(self.data))
+            if inputs.context is not None:
+                yield Output("denoise (without context)", decoder.denoise(inputs.data, time), unbounded(self.data))
         yield from _over_time(decoder, inputs.latent, inputs.context, self.data)
 
     def draws(self, part: nn.Module, inputs: Inputs, generator: Generator | None) -> Iterator[Output]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Batch, Loss, LossOutput, LossSpec, Model, Needs, Sampler, SamplerSpec, Space, Spaces, State
+from genframe import Batch, Loss, LossOutput, LossSpec, Mismatch, Model, Needs, Sampler, SamplerSpec, Space, Spaces, State
 from genframe.testing import check_component
 from genframe.traits import Bijective, Density
 
@@ -37,6 +37,10 @@ class Honest(LossSpec):
     type: Literal["kit/nll"] = "kit/nll"
     needs: ClassVar[Needs] = {"encoder": Bijective, "prior": Density}
     part: ClassVar[Any] = WeightedNll
+
+    def accepts(self, spaces: Spaces) -> None:
+        if spaces.data.discrete:
+            raise Mismatch(f"values on a grid cannot be shifted, found {spaces.data}")
 
     def build(self, spaces: Spaces) -> Loss:
         return self.part(spaces.data)

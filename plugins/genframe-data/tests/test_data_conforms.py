@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from genframe.testing import PluginConformance
-from genframe_data import Digits, Idx, Images, Labels, Npz, Shapes, Stacked, Table, Toy
+from genframe_data import Digits, Idx, Images, Labels, Npz, Shapes, Stacked, Table, Text, Toy
 
 FOLDER = TemporaryDirectory(prefix="genframe-conforms-")  # examples are made when tests are collected, before any fixture
 PATH = Path(FOLDER.name)
@@ -36,6 +36,7 @@ def _write(stream: np.random.RandomState) -> None:
         place = PATH / "pictures" / str(labels[number])
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(place / f"{number}.png")
+    (PATH / "text").write_bytes(stream.randint(97, 123, 1000).astype(np.uint8).tobytes())
 
 
 _write(np.random.RandomState(0))
@@ -60,6 +61,10 @@ class TestData(PluginConformance):
         ],
         "data/shapes": [Shapes(n=100), Shapes(n=100, labels=True, objects=1)],
         "data/table": [Table(path=PATH / "table.csv")],
+        "data/text": [
+            Text(path=PATH / "text", length=16),
+            Text(path=PATH / "text", length=16, vocabulary="characters", stride=3),
+        ],
         "data/images": [
             Images(path=PATH / "pictures", size=(4, 4), colour="grey", labels=True),
             Images(path=PATH / "pictures"),

@@ -219,3 +219,23 @@ def test_reconstruction_without_an_encoder_is_refused() -> None:
 
     with pytest.raises((SpecError, Unsupported), match="needs an encoder"):
         train()
+
+
+def test_rate_may_be_measured_from_a_reference() -> None:
+    """With a reference the model's prior has no part in the loss, and needs no density; the rate is that from the reference."""
+    spec = {
+        "encoder": {"type": "vae/gaussian", "dim": 2, "network": {"type": "nets/mlp", "hidden": [8]}},
+        "decoder": {"type": "vae/normal", "network": {"type": "nets/mlp", "hidden": [8]}},
+    }
+    plain = compose(ModelSpec.model_validate(spec | {"loss": "vae/elbo"}), Real((3,)))
+    flow = {"type": "core/model", "model": {"encoder": "flow/realnvp", "decoder": "core/inverse", "loss": "core/nll"}}
+    loss = {"type": "vae/elbo", "reference": "core/normal"}
+    later = compose(ModelSpec.model_validate(spec | {"loss": loss, "prior": flow}), Real((3,)))
+    batch = Batch(torch.randn(6, 3))
+    torch.manual_seed(0)
+    expected = plain.loss(plain, batch)
+    torch.manual_seed(0)
+    found = later.loss(later, batch)
+    torch.testing.assert_close(found.metrics["rate"], expected.metrics["rate"])
+    found.total.backward()
+    assert all(parameter.grad is None for parameter in later.prior.parameters())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from genframe import LossSpec, Mismatch, Needs, Spaces, at, require_real
+from genframe import LossSpec, Mismatch, Needs, PriorSpec, Spaces, at, require_real
 from genframe.traits import Density, Likelihood, Posterior
 
 if TYPE_CHECKING:
@@ -34,12 +34,30 @@ class Elbo(LossSpec):
         "dimensions (Kingma et al. 2016, eq. 15, all dimensions in one group)",
     )
     samples: PositiveInt = Field(default=1, description="latents drawn for each datum")
+    reference: PriorSpec | None = Field(
+        default=None,
+        description="prior that the rate is measured from, where the model's own learns in a later stage what the codes became "
+        "(Dai & Wipf 2019, sec. 5; Rombach et al. 2022, sec. 3.1)",
+    )
+
+    def needed_traits(self) -> Needs:
+        """Need a density of the model's prior unless there is a reference."""
+        return self.needs if self.reference is None else {"encoder": Posterior, "decoder": Likelihood}
+
+    def accepts(self, spaces: Spaces) -> None:
+        """Accept codes that the reference has a density of."""
+        if self.reference is None:
+            return
+        with at("reference"):
+            if Density not in self.reference.provided_traits():
+                raise Mismatch(f"a rate is measured from a density, and {self.reference.type} has none", "say core/normal")
+            self.reference.accepts(spaces.code, spaces.context)
 
     def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         from ..losses import ElboLoss
 
-        return ElboLoss(self, spaces.latent)
+        return ElboLoss(self, spaces)
 
 
 class Iwae(LossSpec):
