@@ -11,13 +11,17 @@ from typing import Any
 
 import torch
 
-from . import flows, loop, memory, startup, toys, vae
+from . import autoregressive, diffusion_sampling, flows, gan, loop, memory, rbm, startup, toys, vae
 
 BENCHMARKS = {
     "startup": startup.measure,
     "loop": loop.measure,
     "vae": vae.measure,
     "flows": flows.measure,
+    "gan": gan.measure,
+    "autoregressive": autoregressive.measure,
+    "rbm": rbm.measure,
+    "diffusion sampling": diffusion_sampling.measure,
     "memory": memory.measure,
     "toys": toys.measure,
 }

@@ -1,0 +1,119 @@
+"""Specs of the noising processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from genframe import EncoderSpec, Real, Space, require_real, traits
+from genframe.traits import DataDependent, NoiseProcess, TraitSet
+
+if TYPE_CHECKING:
+    from genframe import Encoder
+
+__all__ = ["EDM", "VP", "Process", "Rectified"]
+
+
+class Process(EncoderSpec):
+    """Adds Gaussian noise to data step by step; has nothing to learn. Root of the processes.
+
+    Data with bounds are standardised to [-1, 1]; others to mean 0 and deviation 1 of each channel, measured on training
+    data and kept in the state. The latent is the noisiest datum, the code the same at unit scale.
+    """
+
+    provides: ClassVar[TraitSet] = traits(NoiseProcess, DataDependent)
+
+    def latent_space(self, data: Space) -> Space:
+        """Return the data's shape, without bounds."""
+        return Real(require_real(data, self.type).shape)
+
+    @property
+    def reaches_noise(self) -> bool:
+        """Whether nothing of the data is left at the last time, so that log-SNR is minus infinity there."""
+        return False
+
+
+class VP(Process):
+    """The variance-preserving process, alpha² + sigma² = 1. Ho et al. 2020, eq. 4; Song et al. 2021, eq. 11.
+
+    Times are the steps of a chain where ``steps`` is given, else continuous.
+    """
+
+    type: Literal["diffusion/vp"] = "diffusion/vp"
+
+    schedule: Literal["linear", "cosine", "log_snr"] = Field(
+        default="linear",
+        description="what falls how: beta grows linearly (Ho et al. 2020, sec. 4), alpha is a cosine (Nichol & Dhariwal 2021, "
+        "eq. 17), or log-SNR falls linearly",
+    )
+    steps: PositiveInt | None = Field(default=None, description="steps of the chain; none for continuous time")
+    log_snr: tuple[float, float] = Field(
+        default=(10.0, -10.0), description="first and last log(alpha² / sigma²) of schedule: log_snr"
+    )
+    least_time: float = Field(
+        default=1e-3, gt=0, lt=0.5, description="least time at which a denoiser is asked, in continuous time"
+    )
+    zero_terminal_snr: bool = Field(
+        default=False, description="rescale alpha to end at 0, so that the last time is noise alone (Lin et al. 2024, alg. 1)"
+    )
+
+    @model_validator(mode="after")
+    def _falls(self) -> VP:
+        if self.log_snr[0] <= self.log_snr[1]:
+            raise ValueError(f"log_snr falls from first to last, found {self.log_snr[0]:g} to {self.log_snr[1]:g}")
+        if self.steps == 1:
+            raise ValueError("a chain has at least 2 steps")
+        return self
+
+    @property
+    def reaches_noise(self) -> bool:
+        """As said by ``zero_terminal_snr``."""
+        return self.zero_terminal_snr
+
+    def build(self, data: Space, context: Space | None) -> Encoder:
+        """Make the process."""
+        from ..processes import ContinuousVP, DiscreteVP
+
+        space = require_real(data, self.type)
+        return ContinuousVP(self, space) if self.steps is None else DiscreteVP(self, space)
+
+
+class EDM(Process):
+    """Noise of growing deviation on data as they are; time is its logarithm. Karras et al. 2022, table 1."""
+
+    type: Literal["diffusion/edm"] = "diffusion/edm"
+
+    sigma_min: PositiveFloat = Field(default=0.002, description="least deviation of the noise")
+    sigma_max: PositiveFloat = Field(default=80.0, description="greatest deviation of the noise")
+
+    @model_validator(mode="after")
+    def _grows(self) -> EDM:
+        if self.sigma_min >= self.sigma_max:
+            raise ValueError(f"sigma_min must be less than sigma_max, found {self.sigma_min:g} and {self.sigma_max:g}")
+        return self
+
+    def build(self, data: Space, context: Space | None) -> Encoder:
+        """Make the process."""
+        from ..processes import VarianceExploding
+
+        return VarianceExploding(self, require_real(data, self.type))
+
+
+class Rectified(Process):
+    """Straight paths from data to noise, alpha = 1 - t and sigma = t. Liu et al. 2023, eq. 1; Lipman et al. 2023, eq. 20."""
+
+    type: Literal["diffusion/rectified"] = "diffusion/rectified"
+
+    least_time: float = Field(default=1e-3, gt=0, lt=0.5, description="least time at which a denoiser is asked")
+
+    @property
+    def reaches_noise(self) -> bool:
+        """Always."""
+        return True
+
+    def build(self, data: Space, context: Space | None) -> Encoder:
+        """Make the process."""
+        from ..processes import StraightPaths
+
+        return StraightPaths(self, require_real(data, self.type))
