@@ -6,7 +6,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from genframe import Encoder, Problem, Real, SpecError
+from genframe import Encoder, Real
 
 from .specs import Game, Spectral
 from .specs.game import packed
@@ -29,9 +29,6 @@ class Critic(nn.Module):
         features = spec.judge(data)
         channels = features.shape[0]
         projects = context is not None and not reads
-        if projects and features.shape == (1,):
-            message = f"under a condition features are projected on the context; {spec.critic.type} gives a single one"
-            raise SpecError(Problem("model.loss.critic", message, "leave 'dim' out, or say conditioning: input"))
         self.head = nn.Linear(channels, 1, bias=bias) if features.shape != (1,) else None
         self.projection = nn.Linear(cast(Real, context).dims, channels, bias=False) if projects else None
         if isinstance(spec.critic, Spectral):

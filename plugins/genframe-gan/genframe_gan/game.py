@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar, Final, cast
 
 import torch
 from torch import Tensor, nn
 from torch._compile import _disable_dynamo  # torch.compiler.disable, without importing the compiler
 
-from genframe import Batch, Loss, LossOutput, Model, Problem, Real, Space, SpecError, require_real
+from genframe import Batch, Loss, LossOutput, Model, Real, Space, require_real
 
 from .counting import Counter
 from .critic import Critic
@@ -22,6 +22,10 @@ from .specs import Game
 from .specs.game import packed
 
 __all__ = ["Evidence", "GameLoss"]
+
+COLLAPSE: Final = 0.3  # the spread below which fakes are said to collapse
+PATIENCE: Final = 5  # lines of the log
+SURE: Final = 0.95  # the accuracy above which a critic wins
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,33 @@ def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
             parameter.requires_grad = True
 
 
+@_disable_dynamo  # a hook is not compiled
+def gradient_norm(x: Tensor) -> Tensor:
+    """Return what the backward pass fills: the norm of the loss's gradient by each row of ``x`` (N, ...), summed over rows.
+
+    Of a loss that is a mean over rows this is the average norm of the gradient of a row's own loss.
+    """
+    norm = torch.zeros((), device=x.device)
+
+    def fill(gradient: Tensor) -> None:
+        norm.copy_(torch.linalg.vector_norm(gradient.flatten(1), dim=1).sum())
+
+    x.register_hook(fill)
+    return norm
+
+
+def spread(fake: Tensor, real: Tensor) -> Tensor:
+    """Return how many times as far apart two fakes lie as two real data, on average over pairs: (N, ...), (N, ...) -> ()."""
+    return _distance(fake) / _distance(real).clamp_min(torch.finfo(real.dtype).tiny)
+
+
+def _distance(x: Tensor) -> Tensor:
+    """Return the mean distance between a row of the first half and one of the second."""
+    half = len(x) // 2
+    distances: Tensor = torch.linalg.vector_norm((x[:half] - x[half : 2 * half]).flatten(1), dim=1)
+    return distances.mean()
+
+
 class GameLoss(Loss):
     """A game on evidence that subclasses give; the critic is the loss's own."""
 
@@ -64,6 +95,7 @@ class GameLoss(Loss):
         self._counts = spec.penalty_every > 1 or spec.anneal_steps > 0
         self.augmentations: tuple[Callable[[Tensor], Tensor], ...] = ()
         self.steps = Counter(persistent=self._counts)
+        self._collapsed = 0  # lines of the log in a row
 
     @abstractmethod
     def real(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
@@ -78,13 +110,7 @@ class GameLoss(Loss):
         return self._weights if player == "critic" else model.part_parameters()
 
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
-        """Return the player's loss; the critic's with its mean scores and accuracy.
-
-        :raises SpecError: in training, where packing does not divide the batch.
-        """
-        if self.training and len(batch.x) % self.spec.packing:
-            message = f"packing {self.spec.packing} does not divide a batch of {len(batch.x)}"
-            raise SpecError(Problem("model.loss.packing", message, "choose a train.batch_size that it divides"))
+        """Return the player's loss; the critic's with its mean scores and accuracy."""
         self._clip()
         if player != "critic":
             return self._generator_loss(model, batch)
@@ -92,12 +118,15 @@ class GameLoss(Loss):
 
     def _generator_loss(self, model: Model, batch: Batch) -> LossOutput:
         context = model.context(batch.condition)
-        fake = self._seen(self.fake(model, batch, context))
+        made = self.fake(model, batch, context)
+        norm = gradient_norm(made.x) if made.x.requires_grad else None
+        fake = self._seen(made)
         real = self._seen(self.real(model, batch, context)) if self.joint or self.objective.paired else None
         with frozen(self._weights):
             score = self.critic(fake.x, fake.context)
             against = self.critic(real.x, real.context) if real is not None else None
-        return LossOutput(self.objective.generator(score, against))
+        metrics = {} if norm is None else {self.prefix + "generator_gradient": norm}
+        return LossOutput(self.objective.generator(score, against), metrics)
 
     @_disable_dynamo  # torch.compile does not differentiate a gradient
     def _eager_critic_loss(self, model: Model, batch: Batch) -> LossOutput:
@@ -106,7 +135,8 @@ class GameLoss(Loss):
     def _critic_loss(self, model: Model, batch: Batch) -> LossOutput:
         with torch.no_grad():
             context = model.context(batch.condition)
-            real, fake = (self._seen(each(model, batch, context)) for each in (self.real, self.fake))
+            data, made = (each(model, batch, context) for each in (self.real, self.fake))
+            real, fake = self._seen(data), self._seen(made)
         factor = self._penalty_factor()
         with nullcontext() if factor is None else torch.enable_grad():
             if factor is not None:
@@ -116,10 +146,27 @@ class GameLoss(Loss):
             penalty = factor * self._penalty(real, fake, scores) if factor is not None else torch.zeros_like(total)
         metrics = {"critic_real": scores[0].mean(), "critic_fake": scores[1].mean()}
         metrics["critic_accuracy"] = self.objective.accuracy(*scores)
+        if len(data.x) > 1:
+            metrics["spread"] = spread(made.x, data.x)
         if self.spec.penalised:
             metrics["penalty"] = penalty
             total = total + penalty
         return LossOutput(total, {self.prefix + name: value.detach() for name, value in metrics.items()})
+
+    def remarks(self, figures: Mapping[str, float]) -> Iterator[str]:
+        """Say when fakes have lain close together for some lines of the log, with the likely cause and what to change."""
+        share = figures.get(self.prefix + "spread", 1.0)
+        self._collapsed = self._collapsed + 1 if share < COLLAPSE else 0
+        if self._collapsed == PATIENCE:
+            why = self._cause(figures.get(self.prefix + "critic_accuracy", 0.5))
+            yield f"{self.spec.type}: for {PATIENCE} lines fakes lay {share:.2g} times as far apart as what is real; {why}"
+
+    def _cause(self, accuracy: float) -> str:
+        """Return why fakes probably collapse under a critic of this accuracy, and the field to change."""
+        if accuracy > SURE:
+            mend = "raise it, or lower train.players.critic.lr" if self.spec.penalised else "give it r1"
+            return f"the critic is right on {accuracy:.0%}, so that the generator learns little from it: {mend}"
+        return f"the critic does not see that fakes are alike: let it judge more at once, packing: {2 * self.spec.packing}"
 
     def _watched(self, evidence: Evidence, weight: float) -> Evidence:
         """Return evidence by which the score can be differentiated, where the critic's gradient costs something."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ from genframe import evaluate, train
 from genframe.experiment.loading import read_experiment
 
 
-def figures(recipe: str, seed: int) -> dict[str, float]:
+def figures(recipe: str, seed: int, folder: Path) -> dict[str, float]:
     """Return what the recipe's metrics say of a run under ``seed``, and print it as a row."""
-    run = train(read_experiment(recipe, [f"train.seed={seed}"]).spec)
+    run = train(read_experiment(recipe, [f"train.seed={seed}"]).spec, folder=folder / "run")
     found: dict[str, Any] = {result.name: result.value for result in evaluate(run).results}
     names = ("modes", "high_quality", "reverse_kl")
     print(f"| {recipe} | {seed} |", " | ".join(f"{found[name]:.4g}" for name in names), "|")
@@ -22,9 +23,9 @@ def figures(recipe: str, seed: int) -> dict[str, float]:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize(("recipe", "modes"), [("gan-grid25", 25), ("gan-ring8", 8)])
-def test_every_seed_has_every_mode(recipe: str, modes: int, seed: int) -> None:
+def test_every_seed_has_every_mode(recipe: str, modes: int, seed: int, tmp_path: Path) -> None:
     """By PacGAN's protocol every seed reaches all modes, 95 % of its samples near one, divergence at most 0.02 nats."""
-    found = figures(recipe, seed)
+    found = figures(recipe, seed, tmp_path)
     assert found["modes"] == modes
     assert found["high_quality"] >= 0.95
     assert found["reverse_kl"] <= 0.02
@@ -32,7 +33,7 @@ def test_every_seed_has_every_mode(recipe: str, modes: int, seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-def test_plain_game_shares_modes_worse(seed: int) -> None:
+def test_plain_game_shares_modes_worse(seed: int, tmp_path: Path) -> None:
     """The plain non-saturating game, on the same networks for as many steps, misses the mark in every seed."""
-    found = figures("gan-grid25-plain", seed)
+    found = figures("gan-grid25-plain", seed, tmp_path)
     assert found["reverse_kl"] > 0.02 or found["high_quality"] < 0.95 or found["modes"] < 25

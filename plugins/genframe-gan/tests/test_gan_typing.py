@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from genframe import Categorical, EncoderSpec, ModelSpec, Real, Space, SpecError, check
-from genframe.core import Normal
+from genframe.core import Normal, OneHot
 from genframe.experiment.loading import experiment_from
 from genframe.experiment.spec import check_experiment
 from genframe_gan import Adversarial, Bidirectional
@@ -75,6 +75,23 @@ def test_only_images_are_augmented() -> None:
     assert text == "model.loss.augment: only images (channels, height, width) are augmented, found Real(2); leave 'augment' out"
 
 
+def conditional(condition: Any, **loss: Any) -> ModelSpec:
+    """Return a model under a condition."""
+    return ModelSpec(condition=condition, decoder=MLPDecoder(), prior=Normal(shape=(2,)), loss=Adversarial(**loss))
+
+
+def test_projection_needs_features() -> None:
+    """A critic that gives a single number cannot be projected on a condition: refused by the check, with what would do."""
+    with pytest.raises(SpecError) as caught:
+        check(conditional(OneHot(), critic=MLP(dim=1)), Real((2,)), Categorical((), 4))
+    (problem,) = caught.value.problems
+    assert problem.path == "model.loss.critic"
+    assert problem.message == "under a condition features are projected on the context; nets/mlp gives a single one"
+    assert problem.mend == "leave 'dim' out, or say conditioning: input"
+    assert check(conditional(OneHot(), critic=MLP(dim=1), conditioning="input"), Real((2,)), Categorical((), 4))
+    assert check(conditional(OneHot(), critic=MLP()), Real((2,)), Categorical((), 4))
+
+
 @pytest.mark.parametrize("loss", [Adversarial(critic=Counts(), conditioning="input"), Bidirectional(critic=Counts())])
 def test_critic_that_reads_no_context(loss: Any) -> None:
     """A critic that is to read a condition or a latent must be able to."""
@@ -98,3 +115,13 @@ def test_generator_that_joins_other_losses() -> None:
     model = {"encoder": {"type": "nets/mlp", "dim": 2}, "decoder": "nets/mlp", "loss": loss}
     spec = experiment_from({"name": "sum", "data": "data/toy", "model": model}).spec
     assert check_experiment(spec).players == ("model", "critic", "critic")
+
+
+def test_batch_that_packs_do_not_divide_is_refused() -> None:
+    """The batch size must be a multiple of the packs; the message says so before anything is built."""
+    with pytest.raises(SpecError) as caught:
+        check_experiment(experiment_from({**experiment(packing=3), "train": {"batch_size": 128}}).spec)
+    (problem,) = caught.value.problems
+    assert problem.path == "model.loss.packing"
+    assert problem.message == "packs of 3 do not divide a batch of 128"
+    assert problem.mend == "choose a train.batch_size that they divide"

@@ -66,10 +66,11 @@ class NllMetric(Metric):
         return [nll, *_in_bits(nll, log_prob)]
 
     def _log_prob(self, model: Model, batch: Batch, generator: Generator) -> LogProb:
-        if model.composition.density == "lower bound":
-            return importance_weighted(model, batch, self.spec.samples, self.spec.max_rows, generator)
+        composition, samples = model.composition, self.spec.samples
+        if composition.density == "lower bound" and not composition.of_data:
+            return importance_weighted(model, batch, samples, self.spec.max_rows, generator)
         pieces = [_rows(batch, slice(at, at + self.spec.max_rows)) for at in range(0, len(batch.x), self.spec.max_rows)]
-        return reduce(add, [model.log_prob(piece.x, piece.condition) for piece in pieces])
+        return reduce(add, [model.log_prob(each.x, each.condition, samples=samples, generator=generator) for each in pieces])
 
 
 def _label(log_prob: LogProb) -> str:

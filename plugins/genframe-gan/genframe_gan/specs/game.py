@@ -69,6 +69,14 @@ class Game(LossSpec):
         default="generator", description="who plays the generator; model adds its term to other losses in core/sum"
     )
 
+    def accepts_batch(self, size: int) -> None:
+        """Accept a batch that packs divide."""
+        if size % self.packing:
+            with at("packing"):
+                raise Mismatch(
+                    f"packs of {self.packing} do not divide a batch of {size}", "choose a train.batch_size that they divide"
+                )
+
     @model_validator(mode="after")
     def _one_bound_on_the_critic(self) -> Game:
         if self.clip_weights is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from genframe import Mismatch, Needs, Real, Space, at, require_real
+from genframe import Mismatch, Needs, Real, Spaces, at, require_real
 from genframe.traits import Conditional
 
 from .game import Game
@@ -42,22 +42,30 @@ class Adversarial(Game):
         """Need an encoder for reconstructions."""
         return {"encoder": ()} if self.fakes == "reconstructions" else {}
 
-    def accepts(self, data: Space, latent: Space) -> None:
-        """Accept data that the critic can judge."""
-        self.judge(data)
-        if self.augment and len(require_real(data, "augmentation").shape) != 3:
+    def accepts(self, spaces: Spaces) -> None:
+        """Accept data that the critic can judge, and a condition that it can judge them under."""
+        features = self.judge(spaces.data)
+        if self.augment and len(require_real(spaces.data, "augmentation").shape) != 3:
             with at("augment"):
-                raise Mismatch(f"only images (channels, height, width) are augmented, found {data}", "leave 'augment' out")
+                raise Mismatch(
+                    f"only images (channels, height, width) are augmented, found {spaces.data}", "leave 'augment' out"
+                )
         if self.conditioning == "input" and Conditional not in self.critic.provided_traits():
             with at("critic"):
-                message = f"{self.critic.type} does not read a context beside {data}"
+                message = f"{self.critic.type} does not read a context beside {spaces.data}"
                 raise Mismatch(message, "choose a network with Conditional, or say conditioning: projection")
+        if spaces.context is not None:
+            require_real(spaces.context, "a critic's context")
+            if self.conditioning == "projection" and features.shape == (1,):
+                with at("critic"):
+                    message = f"under a condition features are projected on the context; {self.critic.type} gives a single one"
+                    raise Mismatch(message, "leave 'dim' out, or say conditioning: input")
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss with its critic."""
         from ..losses import AdversarialLoss
 
-        return AdversarialLoss(self, require_real(data, "a critic"), context)
+        return AdversarialLoss(self, require_real(spaces.data, "a critic"), spaces.context)
 
 
 class LatentAdversarial(Game):
@@ -70,15 +78,15 @@ class LatentAdversarial(Game):
     type: Literal["gan/latent_adversarial"] = "gan/latent_adversarial"
     needs: ClassVar[Needs] = {"encoder": ()}
 
-    def accepts(self, data: Space, latent: Space) -> None:
+    def accepts(self, spaces: Spaces) -> None:
         """Accept latents that the critic can judge."""
-        self.judge(latent)
+        self.judge(spaces.latent)
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss with its critic."""
         from ..losses import LatentAdversarialLoss
 
-        return LatentAdversarialLoss(self, require_real(latent, "a critic"))
+        return LatentAdversarialLoss(self, require_real(spaces.latent, "a critic"))
 
 
 class Bidirectional(Game):
@@ -91,18 +99,18 @@ class Bidirectional(Game):
     type: Literal["gan/bidirectional"] = "gan/bidirectional"
     needs: ClassVar[Needs] = {"encoder": ()}
 
-    def accepts(self, data: Space, latent: Space) -> None:
+    def accepts(self, spaces: Spaces) -> None:
         """Accept data and latents that the critic can judge together."""
-        self.judge(data)
-        require_real(latent, "a critic of pairs")
+        self.judge(spaces.data)
+        require_real(spaces.latent, "a critic of pairs")
         if Conditional not in self.critic.provided_traits():
             with at("critic"):
-                message = f"{self.critic.type} does not read the latent {latent} beside {data}"
+                message = f"{self.critic.type} does not read the latent {spaces.latent} beside {spaces.data}"
                 raise Mismatch(message, "choose a network with Conditional, such as nets/mlp")
 
-    def build(self, data: Space, latent: Space, context: Space | None) -> Loss:
+    def build(self, spaces: Spaces) -> Loss:
         """Make the loss with its critic."""
         from ..losses import BidirectionalLoss
 
-        dims = latent.dims + (context.dims if context is not None else 0)
-        return BidirectionalLoss(self, require_real(data, "a critic"), Real((dims,)))
+        dims = spaces.latent.dims + (spaces.context.dims if spaces.context is not None else 0)
+        return BidirectionalLoss(self, require_real(spaces.data, "a critic"), Real((dims,)))

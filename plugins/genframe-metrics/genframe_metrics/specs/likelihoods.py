@@ -19,13 +19,13 @@ __all__ = ["Elbo", "Nll"]
 class Nll(MetricSpec):
     """Negative log-likelihood in nats, and in bits for each dimension where the data are discrete.
 
-    Exact where the model's density is; else an upper bound by importance weighting, whose ``samples`` draws
-    from q(z|x) for each datum are averaged inside the logarithm: Burda et al. 2015, eq. 8.
+    Exact where the model's density is; else an upper bound: by importance weighting, whose ``samples`` draws from q(z|x) for
+    each datum are averaged inside the logarithm (Burda et al. 2015, eq. 8), or by a denoiser's own estimate with as many.
     """
 
     type: Literal["metrics/nll"] = "metrics/nll"
 
-    samples: PositiveInt = Field(default=200, description="draws of the latent for each datum, for a lower bound")
+    samples: PositiveInt = Field(default=200, description="draws for each datum, where the density is estimated")
     max_rows: PositiveInt = Field(default=2500, description="decode so many latents at once; bounds memory")
     limit: Limit = None
 
@@ -55,7 +55,7 @@ class Elbo(MetricSpec):
 
     def refusal(self, composition: Composition) -> str:
         """Refuse models whose density is not a lower bound."""
-        if composition.density == "lower bound":
+        if composition.density == "lower bound" and not composition.of_data:
             return ""
         return (
             f"the density of this model is {composition.density}: rate and distortion need an encoder with Posterior, "

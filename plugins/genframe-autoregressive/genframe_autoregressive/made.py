@@ -1,0 +1,38 @@
+"""The masked autoencoder for distribution estimation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from genframe import Categorical, Space
+from genframe_nets.inputs import context_dims
+from genframe_nets.masked import MaskedLinear, MaskedPerceptron
+
+from .sequence import AutoregressivePrior
+from .specs.made import Made
+
+__all__ = ["MadePrior"]
+
+
+class MadePrior(AutoregressivePrior):
+    """Logits of every value by one masked perceptron."""
+
+    def __init__(self, spec: Made, code: Space, context: Space | None) -> None:
+        super().__init__(code)
+        length, size = self.alphabet.length, self.alphabet.size
+        self.network = MaskedPerceptron(length, size, spec.hidden, spec.activation, context_dims(context))
+        self.units = isinstance(code, Categorical)
+        if self.units:  # each class has an input of its own, that sees what its place may see
+            values, rest = self.network.first.mask.split((length, context_dims(context)), 1)
+            self.network.first = MaskedLinear(torch.cat((values.repeat_interleave(size, 1), rest), 1), None)
+
+    def logits(self, indices: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the logits of each value given those before it: (B, D) -> (B, D, values)."""
+        if self.units:
+            x = F.one_hot(indices, self.alphabet.size).flatten(1).to(self.network.last.weight.dtype)
+        else:
+            x = self.alphabet.unit(indices)
+        out: Tensor = self.network(x, context)  # (B, values, D)
+        return out.transpose(1, 2)

@@ -1,0 +1,139 @@
+"""PixelRNN with row LSTMs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genframe import Space
+from genframe_nets.initialisation import initialised
+from genframe_nets.inputs import context_dims, flat_context
+
+from .raster import Line, RasterNetwork, RasterPrior, Rows, Scan, as_matrix
+from .specs.raster import PixelRNN
+
+__all__ = ["PixelRNNPrior", "RowLSTMs"]
+
+
+def memorised(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Return hidden and cell state after a step of an LSTM: (B, 4F, ...), (B, F, ...) -> (B, F, ...) twice.
+
+    Van den Oord et al. 2016a, eq. 3.
+    """
+    output, forget, take, content = gates.chunk(4, 1)
+    cell = torch.sigmoid(forget) * cell + torch.sigmoid(take) * torch.tanh(content)
+    return torch.sigmoid(output) * torch.tanh(cell), cell
+
+
+class RowLSTM(nn.Module):
+    """An LSTM over the rows, all columns at once; its state is seen through a kernel, its input up to the pixel."""
+
+    def __init__(self, spec: PixelRNN, context: int) -> None:
+        super().__init__()
+        channels, self.reach = spec.channels, spec.kernel // 2
+        self.input = initialised(nn.Conv2d(channels, 4 * channels, (1, self.reach + 1), bias=False), None)
+        self.state = initialised(nn.Conv1d(channels, 4 * channels, spec.kernel, padding=self.reach), None)
+        self.out = initialised(nn.Conv2d(channels, channels, 1, bias=False), None)
+        self.context = initialised(nn.Linear(context, 4 * channels, bias=False), None) if context else None
+
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """Return (B, F, H, W), (B, context) -> (B, F, H, W)."""
+        inputs = self.input(F.pad(x, (self.reach, 0)))
+        if self.context is not None:
+            inputs = inputs + self.context(context)[:, :, None, None]
+        hidden = cell = torch.zeros_like(x[:, :, 0])
+        rows = []
+        for row in inputs.unbind(2):
+            hidden, cell = memorised(row + self.state(hidden), cell)
+            rows.append(hidden)
+        out: Tensor = x + self.out(torch.stack(rows, 2))
+        return out
+
+
+class RowLSTMs(RasterNetwork):
+    """A first convolution that stops short of the pixel, then row LSTMs, each added to what it read."""
+
+    def __init__(self, inputs: int, grid: tuple[int, int], spec: PixelRNN, context: Space | None) -> None:
+        super().__init__()
+        self.width, self.context_dims = grid[1], context_dims(context)
+        self.reach = spec.first_kernel // 2
+        self.above = initialised(nn.Conv2d(inputs, spec.channels, (self.reach, spec.first_kernel)), None)
+        self.left = initialised(nn.Conv2d(inputs, spec.channels, (1, self.reach), bias=False), None)
+        self.layers = nn.ModuleList(RowLSTM(spec, self.context_dims) for _ in range(spec.layers))
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return (B, I, H, W) -> (B, F, H, W)."""
+        context = flat_context(context, self.context_dims) if self.context_dims else None
+        side = self.reach
+        h: Tensor = self.above(F.pad(x, (side, side, side, -1))) + self.left(F.pad(x, (side, -1)))
+        for layer in self.layers:
+            h = layer(h, context)
+        return h
+
+    def scan(self, n: int, context: Tensor | None = None) -> Scan:
+        """Return a function that gives the same features pixel by pixel: what rows above give at once, then pixels."""
+        context = flat_context(context, self.context_dims) if self.context_dims else None
+        weight = self.above.weight
+        rows = Rows(weight, n, weight.shape[1], self.reach, self.width, self.reach)
+        line = Line(weight, n, weight.shape[1], self.width, self.reach)
+        left = as_matrix(self.left)
+        layers = [_Scanned(cast(RowLSTM, layer), n, self.width, context) for layer in self.layers]
+        above = weight.new_empty(self.width, n, weight.shape[0])
+        column = self.width
+
+        def scan(previous: Tensor | None) -> Tensor:
+            nonlocal column
+            if previous is not None:
+                line.put(column, previous)
+                column += 1
+            if column == self.width:
+                column = 0
+                if previous is not None:
+                    rows.push(line.row)
+                above.copy_(self.above(rows.padded).squeeze(2).permute(2, 0, 1))
+                for layer in layers:
+                    layer.row()
+            h = torch.addmm(above[column], line.window(column, self.reach), left)
+            for layer in layers:
+                h = layer.pixel(column, h)
+            return h
+
+        return scan
+
+
+class _Scanned:
+    """A row LSTM that goes through the image, and what it keeps."""
+
+    def __init__(self, layer: RowLSTM, n: int, width: int, context: Tensor | None) -> None:
+        weight = layer.state.weight
+        channels = weight.shape[1]
+        self.layer = layer
+        self.line = Line(weight, n, channels, width, layer.reach)
+        self.hidden, self.cell = weight.new_zeros(width, n, channels), weight.new_zeros(width, n, channels)
+        self.gates = weight.new_empty(width, n, 4 * channels)
+        self.shift = layer.context(context)[:, :, None] if layer.context is not None else None
+        self.input, self.out = as_matrix(layer.input), as_matrix(layer.out)
+
+    def row(self) -> None:
+        """Begin a row: compute what the states of the row above give to its gates."""
+        gates: Tensor = self.layer.state(self.hidden.permute(1, 2, 0))  # (n, 4F, W)
+        self.gates.copy_((gates if self.shift is None else gates + self.shift).permute(2, 0, 1))
+
+    def pixel(self, column: int, h: Tensor) -> Tensor:
+        """Return the layer at ``column``: (n, F) -> (n, F)."""
+        self.line.put(column, h)
+        gates = torch.addmm(self.gates[column], self.line.window(column, self.layer.reach + 1), self.input)
+        hidden, cell = memorised(gates, self.cell[column])
+        self.hidden[column], self.cell[column] = hidden, cell
+        return torch.addmm(h, hidden, self.out)
+
+
+class PixelRNNPrior(RasterPrior):
+    """Row LSTMs under an output layer."""
+
+    def __init__(self, spec: PixelRNN, code: Space, context: Space | None) -> None:
+        super().__init__(spec, code, partial(RowLSTMs, spec=spec, context=context))

@@ -1,0 +1,106 @@
+"""The transformer prior and its key-value cache."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genframe import Real, Space
+from genframe_nets.initialisation import initialised, zeroed
+
+from .blocks import Block, Rotary
+from .sequence import AutoregressivePrior, Step
+from .specs.transformer import Transformer
+
+__all__ = ["TransformerPrior"]
+
+
+class TransformerPrior(AutoregressivePrior):
+    """Tokens are a learned start and all values but the last; each gives the logits of the next value."""
+
+    def __init__(self, spec: Transformer, code: Space, context: Space | None) -> None:
+        super().__init__(code)
+        self.prefix = context.shape[0] if context is not None and len(context.shape) == 2 else 0
+        channels, self.length = self.alphabet.channels, self.prefix + self.alphabet.length
+        self.start = nn.Parameter(torch.randn(1, 1, spec.dim) * spec.dim**-0.5)
+        self.tokens = nn.Embedding(self.alphabet.size, spec.dim)
+        self.channel = nn.Embedding(channels, spec.dim) if channels > 1 else None
+        for table in (self.tokens, self.channel) if self.channel is not None else (self.tokens,):
+            nn.init.normal_(table.weight, std=spec.dim**-0.5)
+        features = cast(Real, context).shape[-1] if context is not None else 0
+        self.context = initialised(nn.Linear(features, spec.dim), None) if context is not None else None
+        self.rotary = Rotary(self.length, spec.dim // spec.heads)
+        self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.depth))
+        self.norm = nn.LayerNorm(spec.dim)
+        self.head = zeroed(nn.Linear(spec.dim, self.alphabet.size))
+
+    def logits(self, indices: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the logits of each value given those before it: (B, D) -> (B, D, values)."""
+        x = torch.cat((self.start.expand(len(indices), 1, -1), self.tokens(indices[:, :-1])), 1)
+        if self.channel is not None:
+            x = x + self.channel(torch.arange(x.shape[1], device=x.device) % self.alphabet.channels)
+        front, shift = self._encoded(context, len(indices))
+        if shift is not None:
+            x = x + shift
+        if front is not None:
+            x = torch.cat((front, x), 1)
+        for block in self.blocks:
+            x = block(x, self.rotary)
+        logits: Tensor = self.head(self.norm(x[:, self.prefix :]))
+        return logits
+
+    def _encoded(self, context: Tensor | None, n: int) -> tuple[Tensor | None, Tensor | None]:
+        """Return the tokens of the context, (n, L, dim), or what it adds to each token, (n, 1, dim).
+
+        :raises ValueError: if the context is not of the shape that the prior was built for.
+        """
+        if self.context is None:
+            return None, None
+        expected = (n, self.prefix, self.context.in_features) if self.prefix else (n, self.context.in_features)
+        if context is None or context.shape != expected:
+            found = "none" if context is None else str(tuple(context.shape))
+            raise ValueError(f"this transformer was built for a context of shape {expected}, found {found}")
+        encoded = self.context(context)
+        return (encoded, None) if self.prefix else (None, encoded.unsqueeze(1))
+
+    def step(self, n: int, context: Tensor | None = None) -> Step:
+        """Return a function that gives logits one after another, from keys and values that are computed once."""
+        front, shift = self._encoded(context, n)
+        dim, blocks = self.start.shape[-1], [cast(Block, block) for block in self.blocks]
+        heads = blocks[0].heads
+        shape = (len(blocks), 2, n, heads, self.length, dim // heads)
+        cache = [layer.unbind() for layer in self.start.new_empty(shape)]
+        token = 0
+        filled = 0
+
+        def advance(x: Tensor) -> Tensor:
+            """Run tokens (n, T, dim) behind those kept; the first call may have several."""
+            nonlocal filled
+            end = filled + x.shape[1]
+            for block, (keys, values) in zip(blocks, cache, strict=True):
+                qk, v = block.projected(x)
+                q, k = (each.transpose(1, 2) for each in self.rotary(qk, filled).unbind(2))
+                keys[:, :, filled:end] = k
+                values[:, :, filled:end] = v.squeeze(2).transpose(1, 2)
+                attended = F.scaled_dot_product_attention(q, keys[:, :, :end], values[:, :, :end], is_causal=x.shape[1] > 1)
+                x = block.mixed(x, attended)
+            filled = end
+            return x
+
+        def step(previous: Tensor | None) -> Tensor:
+            nonlocal token
+            x = self.start.expand(n, 1, dim) if previous is None else self.tokens(previous).unsqueeze(1)
+            if self.channel is not None:
+                x = x + self.channel.weight[token % self.alphabet.channels]
+            if shift is not None:
+                x = x + shift
+            if previous is None and front is not None:
+                x = torch.cat((front, x), 1)
+            token += 1
+            logits: Tensor = self.head(self.norm(advance(x)[:, -1]))
+            return logits
+
+        return step

@@ -1,0 +1,72 @@
+"""Contrastive divergence, plain and persistent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+
+from genframe import Batch, Loss, LossOutput, Model, Space
+from genframe.traits import Energy, MarkovKernel
+
+from .traits import HiddenUnits
+from .units import random_states
+
+if TYPE_CHECKING:
+    from .specs import ContrastiveDivergence
+
+__all__ = ["ContrastiveDivergenceLoss"]
+
+
+class ContrastiveDivergenceLoss(Loss):
+    """The mean energy of data minus that of chains, which are constants to the gradient."""
+
+    def __init__(self, spec: ContrastiveDivergence, code: Space) -> None:
+        super().__init__()
+        self.spec = spec
+        if spec.persistent:
+            self.register_buffer("chains", random_states(code, spec.chains, None, torch.device("cpu")))
+
+    def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
+        """Return F(data) - F(chains) in nats and the penalties; the gradient is that of the former (Hinton 2002, eq. 5)."""
+        prior, context = model.prior, model.context(batch.condition)
+        data = model.codes(batch.x, batch.condition)
+        chains, metrics = self._negative(cast(MarkovKernel, prior), data, context)
+        context = None if context is None else torch.cat((context, context))
+        energies = cast(Energy, prior).energy(torch.cat((data, chains)), context)
+        of_data, of_chains = (part.mean() for part in energies.split((len(data), len(chains))))
+        gap = of_data - of_chains
+        metrics |= {"free_energy": of_data.detach(), "free_energy_gap": gap.detach()}
+        return LossOutput(self._penalised(gap, model, data), metrics)
+
+    def _negative(self, kernel: MarkovKernel, data: Tensor, context: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the chains after k transitions, from data or from where they were, and what there is to report."""
+        if not self.spec.persistent:
+            first = chains = kernel.transition(data, context)
+            for _ in range(self.spec.k - 1):
+                chains = kernel.transition(chains, context)
+            return chains.detach(), {"reconstruction_error": _squared_error(data, first)}
+        stored = self.get_buffer("chains")
+        chains = stored
+        for _ in range(self.spec.k):
+            chains = kernel.transition(chains, context)
+        if self.training:
+            stored.copy_(chains)
+        return chains.detach(), {}
+
+    def _penalised(self, gap: Tensor, model: Model, data: Tensor) -> Tensor:
+        spec = self.spec
+        if spec.weight_decay:
+            weights = [parameter for parameter in model.part_parameters() if parameter.dim() > 1]
+            gap = gap + 0.5 * spec.weight_decay * sum(weight.square().sum() for weight in weights)
+        if spec.sparsity_cost:
+            activity = cast(HiddenUnits, model.prior).hidden_mean(data).mean(0)
+            gap = gap + spec.sparsity_cost * (activity - spec.sparsity_target).square().sum()
+        return gap
+
+
+def _squared_error(data: Tensor, other: Tensor) -> Tensor:
+    """Return the squared error of a datum, or how many of its classes are wrong, averaged over the batch."""
+    errors = (data - other).square() if data.is_floating_point() else (data != other).float()
+    return errors.sum() / len(data)

@@ -1,0 +1,132 @@
+"""The restricted Boltzmann machine."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Final
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from genframe import Prior, Space
+
+from .units import GaussianUnits, bernoulli, random_states, visible_units
+
+if TYPE_CHECKING:
+    from .specs import Rbm
+
+__all__ = ["RbmPath", "RestrictedBoltzmannMachine"]
+
+DEVIATION: Final = 0.01  # of initial weights: Hinton 2012, sec. 8
+MOST_ENUMERATED: Final = 20
+CHUNK: Final = 1 << 22  # values at once in an enumeration
+
+
+class RestrictedBoltzmannMachine(Prior):
+    """exp(-E(v, h)), summed over the hidden units h."""
+
+    def __init__(self, spec: Rbm, code: Space) -> None:
+        super().__init__()
+        self.space, self.sweeps = code, spec.sweeps
+        self.units = visible_units(code, learned=spec.variance == "learned")
+        self.weight = nn.Parameter(DEVIATION * torch.randn(self.units.count, spec.hidden))
+        self.visible_bias = nn.Parameter(torch.zeros(self.units.count))
+        self.hidden_bias = nn.Parameter(torch.zeros(spec.hidden))
+
+    def energy(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the free energy -log sum_h exp(-E(v, h)) in nats. Hinton 2012, eq. 25."""
+        v = self.units.of(code)
+        return self.units.energy(v, self.visible_bias) - F.softplus(self._hidden_logits(v)).sum(1)
+
+    def hidden_mean(self, code: Tensor) -> Tensor:
+        """Return p(h = 1 | v)."""
+        return self._hidden_logits(self.units.of(code)).sigmoid()
+
+    @torch.no_grad()
+    def transition(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return each chain after one sweep of block Gibbs: hidden units given visible ones, then visible given hidden."""
+        h = bernoulli(self._hidden_logits(self.units.of(code)), generator)
+        return self.units.code(self.units.draw(self._activation(h), generator))
+
+    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return ``n`` chains, each after the spec's number of sweeps from a random state."""
+        code = random_states(self.space, n, generator, self.weight.device)
+        for _ in range(self.sweeps):
+            code = self.transition(code, context, generator)
+        return code
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Set the visible biases from data, as if there were no hidden units; learned variances to those of the data."""
+        v = self.units.of(x)
+        self.visible_bias.copy_(self.units.bias_for(v.mean(0), len(v)))
+        if isinstance(self.units, GaussianUnits) and self.units.log_variance is not None:
+            self.units.log_variance.copy_(v.var(0).clamp(min=1e-6).log())
+
+    def annealing_path(self, codes: Tensor) -> RbmPath:
+        """Return the path from a machine without weights whose units have the marginals of ``codes``."""
+        return RbmPath(self, codes)
+
+    def _hidden_logits(self, v: Tensor) -> Tensor:
+        return torch.addmm(self.hidden_bias, self.units.drive(v), self.weight).to(v.dtype)  # autocast's products are shorter
+
+    def _activation(self, h: Tensor) -> Tensor:
+        return torch.addmm(self.visible_bias, h, self.weight.T).to(h.dtype)
+
+
+class RbmPath:
+    """From a machine with zero weights and the data's biases to the machine itself. Salakhutdinov & Murray 2008, sec. 4.1.1.
+
+    f_beta(v) = exp(-(1 - beta) E_0(v) - beta E_1(v)) prod_j (1 + exp(beta a_j(v))), with E_0 and E_1 the energies of visible
+    units by themselves and a the hidden units' logits. A state is the visible units (n, V), in float64.
+    """
+
+    @torch.no_grad()
+    def __init__(self, machine: RestrictedBoltzmannMachine, codes: Tensor) -> None:
+        self.units = deepcopy(machine.units).double()
+        self.weight = machine.weight.detach().double()
+        self.bias, self.hidden_bias = machine.visible_bias.detach().double(), machine.hidden_bias.detach().double()
+        v = self.units.of(codes).double()
+        self.start_bias = self.units.bias_for(v.mean(0), len(v))
+
+    @property
+    def log_z_start(self) -> float:
+        """The normaliser of visible units by themselves, times two for each hidden unit."""
+        visible = self.units.log_normaliser(self.start_bias[None], self.start_bias)
+        return float(visible) + len(self.hidden_bias) * float(F.softplus(torch.zeros((), dtype=torch.float64)))
+
+    @torch.no_grad()
+    def log_z(self) -> float | None:
+        """Sum over all states of the hidden units, if there are at most 20."""
+        hidden = len(self.hidden_bias)
+        if hidden > MOST_ENUMERATED:
+            return None
+        total = torch.tensor(-torch.inf, dtype=torch.float64)
+        place = torch.arange(hidden, device=self.weight.device)
+        for numbers in torch.arange(2**hidden, device=self.weight.device).split(max(1, CHUNK // self.units.count)):
+            h = (numbers[:, None] >> place & 1).double()
+            activation = torch.addmm(self.bias, h, self.weight.T)
+            log_f = h @ self.hidden_bias + self.units.log_normaliser(activation, self.bias)
+            total = torch.logaddexp(total.to(log_f.device), log_f.logsumexp(0))
+        return float(total)
+
+    @torch.no_grad()
+    def start(self, n: int, generator: Generator) -> Tensor:
+        """Draw visible units by themselves."""
+        return self.units.draw(self.start_bias.expand(n, -1), generator)
+
+    @torch.no_grad()
+    def states(self, codes: Tensor, generator: Generator) -> Tensor:
+        """Return the visible units of codes."""
+        return self.units.of(codes).double()
+
+    @torch.no_grad()
+    def advance(self, state: Tensor, before: float, after: float, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Return log f_after - log f_before, and the states after a sweep of block Gibbs at ``after``."""
+        logits = torch.addmm(self.hidden_bias, self.units.drive(state), self.weight)
+        alone = self.units.energy(state, self.start_bias) - self.units.energy(state, self.bias)
+        log_ratio = (after - before) * alone + (F.softplus(after * logits) - F.softplus(before * logits)).sum(1)
+        h = bernoulli(after * logits, generator)
+        activation = torch.addmm(self.bias, h, self.weight.T)
+        return log_ratio, self.units.draw(torch.lerp(self.start_bias, activation, after), generator)

@@ -1,0 +1,24 @@
+"""Specs of Boltzmann machines, energy models, and what trains, draws and measures them. No torch."""
+
+from __future__ import annotations
+
+from .losses import ContrastiveDivergence, LangevinLikelihood, NoiseContrastive, ScoreMatching
+from .metrics import LogLikelihood, Mixing
+from .priors import Neural, Rbm
+from .samplers import Chain, Gibbs, Hmc, Langevin, Tempering
+
+__all__ = [
+    "Chain",
+    "ContrastiveDivergence",
+    "Gibbs",
+    "Hmc",
+    "Langevin",
+    "LangevinLikelihood",
+    "LogLikelihood",
+    "Mixing",
+    "Neural",
+    "NoiseContrastive",
+    "Rbm",
+    "ScoreMatching",
+    "Tempering",
+]

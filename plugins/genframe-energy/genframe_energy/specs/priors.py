@@ -1,0 +1,129 @@
+"""Specs of the priors. No torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from genframe import (
+    Categorical,
+    EncoderSpec,
+    Mismatch,
+    PriorSpec,
+    Real,
+    Space,
+    at,
+    conditional_if,
+    require_real,
+    traits,
+)
+from genframe.traits import DataDependent, Energy, MarkovKernel, SamplingKind, TraitSet
+from genframe_nets import MLP
+
+from ..traits import Annealed, HiddenUnits
+
+if TYPE_CHECKING:
+    from genframe import Encoder, Prior
+
+__all__ = ["Neural", "Rbm", "continuous"]
+
+
+def visible_kind(code: Space) -> Literal["Bernoulli", "softmax", "Gaussian"]:
+    """Return which visible units codes of this space have.
+
+    :raises Mismatch: if there are none for it.
+    """
+    if isinstance(code, Categorical):
+        return "Bernoulli" if code.size == 2 else "softmax"
+    if not code.bounded:
+        return "Gaussian"
+    if code.levels == 2 and (code.low, code.high) == (0, 1) and not code.dequantised:
+        return "Bernoulli"
+    raise Mismatch(
+        f"a Boltzmann machine has units of 0 and 1, of classes, or of unbounded real values, found {code}",
+        "set binarise: dynamic (or static, or threshold) in the data",
+    )
+
+
+def continuous(code: Space, who: str) -> Real:
+    """Return ``code`` if an energy of it has a gradient.
+
+    :raises Mismatch: otherwise.
+    """
+    space = require_real(code, who)
+    if space.discrete:
+        raise Mismatch(f"{who} follows a gradient, and values lie on a grid, found {space}", "set dequantise: true in the data")
+    return space
+
+
+class Rbm(PriorSpec):
+    """A restricted Boltzmann machine: visible units that are the code, hidden bits, no weights within either. Smolensky 1986.
+
+    The visible units follow the codes: Bernoulli for bits, softmax for more classes, Gaussian for unbounded real values.
+    Its energy is the free energy, in which the hidden units are summed over (Hinton 2012, sec. 16.1).
+    """
+
+    type: Literal["energy/rbm"] = "energy/rbm"
+    provides: ClassVar[TraitSet] = traits(Energy, MarkovKernel, DataDependent, Annealed, HiddenUnits)
+    sampling: ClassVar[SamplingKind] = "Markov chain"
+
+    hidden: PositiveInt = Field(default=64, description="number of hidden units")
+    variance: Literal["unit", "learned"] = Field(
+        default="unit", description="of Gaussian visible units given the hidden ones; learned for each (Cho et al. 2011)"
+    )
+    sweeps: PositiveInt = Field(
+        default=1000, description="sweeps of block Gibbs from a random state to a draw, where no sampler says otherwise"
+    )
+
+    def accepts(self, code: Space, context: Space | None = None) -> None:
+        """Accept bits, classes and unbounded real values."""
+        kind = visible_kind(code)
+        if self.variance == "learned" and kind != "Gaussian":
+            with at("variance"):
+                raise Mismatch(f"{kind} units have no variance, and the codes are {code}", "leave 'variance' out")
+
+    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+        """Make the machine."""
+        from ..rbm import RestrictedBoltzmannMachine
+
+        return RestrictedBoltzmannMachine(self, code)
+
+
+class Neural(PriorSpec):
+    """A network's scalar as energy: log p(x) = -f(x) - |x|² / 2 base² - log Z. LeCun et al. 2006; Xie et al. 2016, eq. 2.
+
+    The network is any encoder of the codes: its features get a linear head, summed over places; a single feature is f itself.
+    Its transition is a step of Metropolis-adjusted Langevin dynamics (Roberts & Tweedie 1996).
+    """
+
+    type: Literal["energy/neural"] = "energy/neural"
+    sampling: ClassVar[SamplingKind] = "Markov chain"
+
+    network: EncoderSpec = Field(default=MLP(), description="the network that gives the energy")
+    base: PositiveFloat | None = Field(
+        default=None, description="standard deviation of a normal density that the network reweighs; none if left out"
+    )
+    step_size: PositiveFloat = Field(default=0.1, description="standard deviation of the noise of a transition")
+    sweeps: PositiveInt = Field(
+        default=1000, description="transitions from a random state to a draw, where no sampler says otherwise"
+    )
+
+    def provided_traits(self) -> TraitSet:
+        """Read the condition if the network does."""
+        return traits(Energy, MarkovKernel) | conditional_if(self.network)
+
+    def accepts(self, code: Space, context: Space | None = None) -> None:
+        """Accept continuous real codes of which the network makes real features."""
+        space = continuous(code, self.type)
+        with at("network"):
+            features = self.network.latent_space(space)
+            if not isinstance(features, Real) or not features.shape:
+                message = f"an energy is of real features with axes; {self.network.type} of {code} gives {features}"
+                raise Mismatch(message, "choose a network such as nets/mlp or nets/conv")
+
+    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+        """Make the network with its head."""
+        from ..neural import NeuralEnergy
+
+        return NeuralEnergy(self, require_real(code, self.type), context)

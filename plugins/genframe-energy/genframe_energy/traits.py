@@ -1,0 +1,52 @@
+"""Traits of energy models beyond those of the core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+__all__ = ["Annealed", "AnnealingPath", "HiddenUnits"]
+
+
+class AnnealingPath(Protocol):
+    """Unnormalised distributions f_beta from f_0, whose normaliser is known, to the model at beta = 1, in float64.
+
+    A state is (n, state): codes, or the layers of units by which a machine is tempered.
+    """
+
+    @property
+    def log_z_start(self) -> float:
+        """Log normaliser of f_0, in nats."""
+
+    def log_z(self) -> float | None:
+        """The exact log normaliser of f_1 in nats, by enumeration; ``None`` where that would take too long."""
+
+    def start(self, n: int, generator: Generator) -> Tensor:
+        """Draw ``n`` states of f_0."""
+
+    def states(self, codes: Tensor, generator: Generator) -> Tensor:
+        """Return states of f_1 for codes (n, code) that are drawn from the model."""
+
+    def advance(self, state: Tensor, before: float, after: float, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Return log f_after - log f_before of each state (n,), and the states after a step at ``after``.
+
+        The step is reversible and leaves f_after unchanged.
+        """
+
+
+@runtime_checkable
+class Annealed(Protocol):
+    """Lies at the end of a path of distributions that begins at one whose normaliser is known."""
+
+    def annealing_path(self, codes: Tensor) -> AnnealingPath:
+        """The path from independent units with the marginals of ``codes`` (N, code)."""
+
+
+@runtime_checkable
+class HiddenUnits(Protocol):
+    """Has hidden units whose mean activities given a code are known."""
+
+    def hidden_mean(self, code: Tensor) -> Tensor:
+        """P(h = 1 | code): (B, code) -> (B, H)."""
