@@ -20,7 +20,7 @@ from .likelihood import LogProb
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, generator_for
 from .spaces import Space
 from .specs import Role
-from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Likelihood, Posterior
+from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior
 
 __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
 
@@ -76,6 +76,7 @@ class Model(nn.Module):
         self.prior = spec.prior.build(code, context, self.encoder)
         self.loss = spec.loss.build(composition.spaces)
         self.sampler: Sampler = spec.sampler.build()
+        self.loss.begin(self)
 
     def __repr__(self) -> str:
         spec, composition = self.composition.spec, self.composition
@@ -202,11 +203,17 @@ class Model(nn.Module):
             decoder = cast("DataBound | DataDensity", self.decoder)
             return self._result(*decoder.data_log_prob(x, self.prior, context, samples=samples, generator=generator), samples)
         if self.composition.density == "exact":
-            return self._result(self._exact(x, context), "change of variables", 1)
+            name = "exact" if self.composition.has("encoder", Identity) else "change of variables"
+            return self._result(self._exact(x, context), name, 1)
         if self.composition.density == "lower bound":
             weights = self.log_weights(x, context, samples=samples, generator=generator)
             name = "importance weighting" if samples > 1 else "evidence lower bound"
             return self._result(weights.logsumexp(0) - math.log(samples), name, samples)
+        if self.composition.density == "unnormalised":
+            raise Unsupported(
+                "the density of this model is unnormalised: log p(x) is minus the energy, less log Z, which is not known; "
+                "a metric may estimate it"
+            )
         raise Unsupported(
             f"the density of this model is {self.composition.density}: a likelihood needs an encoder with Bijective "
             "and a prior with Density, or an encoder with Posterior and a decoder with Likelihood as well"

@@ -108,9 +108,10 @@ class Loss(nn.Module, ABC):
         return [*model.part_parameters(), *self.parameters()]
 
     def begin(self, model: Model) -> None:
-        """Take what is needed from the model before the first step of training; nothing by default.
+        """Take what is needed from the model, when it is built and again before the first step of training.
 
-        What is taken, such as a teacher's weights, belongs into the loss's state: a resumed run does not begin again.
+        Nothing by default. What is taken, such as a teacher's weights, belongs into the loss's state, as buffers: a resumed run
+        has it from its checkpoint.
         """
 
     def remarks(self, figures: Mapping[str, float]) -> Iterable[str]:

@@ -251,6 +251,10 @@ class LossSpec(ComponentSpec):
         :raises Mismatch: otherwise.
         """
 
+    def trained_parts(self) -> tuple[Role, ...]:
+        """Return the parts that another run must have trained before this loss can begin; none unless it says so."""
+        return ()
+
     def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         raise NotImplementedError(f"{type(self).__name__}.build")

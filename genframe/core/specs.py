@@ -254,6 +254,10 @@ class Sum(LossSpec):
             with at("terms", str(number)):
                 term.accepts_batch(size)
 
+    def trained_parts(self) -> tuple[Role, ...]:
+        """Return what any of the terms says."""
+        return tuple(dict.fromkeys(part for term in self.terms for part in term.trained_parts()))
+
     def build(self, spaces: Spaces) -> Loss:
         """Make all terms."""
         from .parts import SumOfLosses

@@ -128,8 +128,15 @@ def check_experiment(spec: ExperimentSpec) -> Composition:
 
 
 def _start_problems(spec: ExperimentSpec) -> list[Problem]:
-    absent = [part for part in spec.train.start.parts if getattr(spec.model, part) is None] if spec.train.start else []
-    return [Problem("train.start.parts", f"the model has no {part}", "leave it out") for part in absent]
+    start, loss = spec.train.start, spec.model.loss
+    taken = start.parts if start is not None else ()
+    absent = [part for part in taken if getattr(spec.model, part) is None]
+    untrained = [part for part in loss.trained_parts() if part not in taken]
+    mend = f"name a run that trained it: train.start={{run: FOLDER, parts: [{', '.join(loss.trained_parts())}]}}"
+    return [
+        *(Problem("train.start.parts", f"the model has no {part}", "leave it out") for part in absent),
+        *(Problem("train.start", f"{loss.type} learns from a trained {part}", mend) for part in untrained),
+    ]
 
 
 def _stage_problems(spec: ExperimentSpec) -> list[Problem]:

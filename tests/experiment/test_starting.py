@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 
-from genframe import ExperimentSpec, ModelSpec, Run, SpecError, train
-from genframe.core.parts import SumOfLosses
+from genframe import ExperimentSpec, Run, SpecError, resume, train
+from genframe.core import Sum
 from genframe.experiment.spec import check_experiment
+from genframe.specs import Role
+from genframe_vae import Elbo
+from genframe_vae.losses import ElboLoss
 
 VAE = {
     "encoder": {"type": "vae/gaussian", "dim": 2, "network": {"type": "nets/mlp", "hidden": [8]}},
@@ -75,18 +78,29 @@ def test_missing_runs_and_parts_are_refused(source: tuple[Path, Run], tmp_path: 
         check_experiment(experiment({"start": {"run": source[0], "parts": ["condition"]}}))
 
 
-def test_losses_begin_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every loss, within a sum too, sees the model before its first step, and a resumed run does not begin again."""
+def test_losses_begin_when_built_and_before_the_first_step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every loss, within a sum too, sees the model as it is built and as training begins; a resumed run is only built."""
     began: list[str] = []
-    from genframe_vae.losses import ElboLoss
-
     monkeypatch.setattr(ElboLoss, "begin", lambda self, model: began.append(type(model).__name__), raising=False)
-    spec = experiment(loss={"type": "core/sum", "terms": ["vae/elbo", "vae/elbo"]})
-    assert isinstance(spec.model, ModelSpec)
-    run = train(spec, folder=tmp_path / "run")
-    assert isinstance(run.model.loss, SumOfLosses)
-    assert began == ["Model", "Model"]
-    from genframe import resume
-
+    train(experiment(loss={"type": "core/sum", "terms": ["vae/elbo", "vae/elbo"]}), folder=tmp_path / "run")
+    assert began == ["Model"] * 4
     resume(tmp_path / "run", ["train.steps=5"])
-    assert began == ["Model", "Model"]
+    assert began == ["Model"] * 6
+
+
+class Pupil(Elbo):
+    """A loss that learns from a trained decoder."""
+
+    type: Literal["test/pupil"] = "test/pupil"  # type: ignore[assignment]
+
+    def trained_parts(self) -> tuple[Role, ...]:
+        """Return the decoder."""
+        return ("decoder",)
+
+
+def test_a_loss_that_needs_a_trained_part_is_refused_without(source: tuple[Path, Run]) -> None:
+    """The message says where it would come from; within a sum too."""
+    for loss in (Pupil(), Sum(terms=(Elbo(), Pupil()))):
+        with pytest.raises(SpecError, match=r"train\.start: .* learns from a trained decoder; name a run that trained it"):
+            check_experiment(experiment(loss=loss))
+        check_experiment(experiment({"start": {"run": source[0], "parts": ["decoder"]}}, loss=loss))

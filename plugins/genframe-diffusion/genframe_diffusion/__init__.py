@@ -88,6 +88,9 @@ def genframe_recipes() -> list[Recipe]:
     """Return the experiments in the plane and on digits."""
     summaries = {
         "diffusion-moons": "two moons by an EDM process and a perceptron; a minute",
+        "consistency-moons": "two moons in one to four steps, distilled from diffusion-moons",
+        "rectified-moons": "two moons by flow matching on straight paths",
+        "reflow-moons": "two moons in four steps, on paths that rectified-moons straightens",
         "diffusion-digits": "8x8 digits by a cosine process and a small UNet; minutes",
         "cdiffusion-digits": "the same by class, with guidance",
         "diffusion-mnist": "MNIST by a small UNet; an hour",

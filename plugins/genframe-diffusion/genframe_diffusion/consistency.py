@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import torch
 from torch import Generator, Tensor
@@ -21,7 +21,7 @@ from .times import evenly_drawn
 
 __all__ = ["ConsistencyDecoder", "ConsistencyLoss", "ConsistencySampler"]
 
-HUBER: Final = 0.00054  # of Song & Dhariwal 2024, table 1: by the root of the dimensions
+HUBER: Final = 0.00054  # Song & Dhariwal 2024, sec. 3.3, on the root of the mean square over dimensions
 
 
 class ConsistencyDecoder(PreconditionedDecoder):
@@ -60,42 +60,58 @@ class ConsistencyLoss(Loss):
     def intervals(self) -> Tensor:
         """Return into how many intervals times are divided now: ()."""
         first, last = self.spec.intervals
-        doubled = first * 2.0 ** torch.div(self.calls, self.spec.double_every, rounding_mode="floor")
-        return doubled.clamp(max=last)
+        doublings = torch.div(self.calls, self.spec.double_every, rounding_mode="floor")
+        return (first * 2.0**doublings).clamp(max=last)
 
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
         """Return the weighted distance; ``distance`` is its root mean square at even weights."""
         process, decoder = cast(NoisingProcess, model.encoder), cast(ConsistencyDecoder, model.decoder)
         clean, context = process.standardise(batch.x), model.context(batch.condition)
-        intervals, least = self.intervals(), process.least_time
-        width = (1 - least) / intervals
-        later = 1 - (1 - least - width) * evenly_drawn(len(clean), clean.device)
-        earlier = (later - width).clamp(min=least)
-        here, there = process.alpha_sigma(later), process.alpha_sigma(earlier)
-        noisy = spread(here[0], clean) * clean + spread(here[1], clean) * torch.randn_like(clean)
+        intervals = self.intervals()
+        here, there = _neighbours(process, len(clean), intervals)
+        noisy = spread(here.alpha, clean) * clean + spread(here.sigma, clean) * torch.randn_like(clean)
         if self.teacher is not None:
             with self.teacher.in_place_of(decoder):
-                clean = decoder.denoise_by(decoder.denoiser_coefficients(later), noisy, later, context)
-                nearer = _carried(noisy, clean, here, there)
-                again = decoder.denoise_by(decoder.denoiser_coefficients(earlier), nearer, earlier, context)
-                clean = (clean + again) / 2
+                clean = _taught(decoder, noisy, here, there, context)
         with torch.no_grad():
-            target = decoder.denoise(_carried(noisy, clean, here, there), earlier, context)
-        gap = (decoder.denoise(noisy, later, context) - target).float().square().flatten(1).sum(1)
-        dims = clean[0].numel()
-        small = HUBER * math.sqrt(dims)
-        distance = (gap + small**2).sqrt() - small
-        ratio_weight = 1 / decoder.coefficients(later).out
+            target = decoder.denoise(_carried(noisy, clean, here, there), there.time, context)
+        gap = (decoder.denoise(noisy, here.time, context) - target).float().square().flatten(1).mean(1)
+        distance = (gap + HUBER**2).sqrt() - HUBER
+        total = (distance / decoder.coefficients(here.time).out).mean()
         if self.training:
             self.calls += 1
-        figures = {"distance": (gap.mean() / dims).sqrt().detach(), "intervals": intervals}
-        return LossOutput((ratio_weight * distance).mean(), figures)
+        return LossOutput(total, {"distance": gap.mean().sqrt().detach(), "intervals": intervals})
 
 
-def _carried(noisy: Tensor, clean: Tensor, here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]) -> Tensor:
-    """Return data on the straight line in sigma / alpha from ``noisy`` to ``clean``, at another point: (B, ...) -> (B, ...)."""
-    share = there[1] / here[1]
-    return spread(share, noisy) * noisy + spread(there[0] - share * here[0], noisy) * clean
+class Place(NamedTuple):
+    """A time of each datum, with alpha and sigma: (B,) each."""
+
+    time: Tensor
+    alpha: Tensor
+    sigma: Tensor
+
+
+def _neighbours(process: NoisingProcess, n: int, intervals: Tensor) -> tuple[Place, Place]:
+    """Return random places, spread evenly over times, and those that are one interval nearer to the data."""
+    least = process.least_time
+    width = (1 - least) / intervals
+    later = 1 - (1 - least - width) * evenly_drawn(n, intervals.device)
+    earlier = (later - width).clamp(min=least)
+    return Place(later, *process.alpha_sigma(later)), Place(earlier, *process.alpha_sigma(earlier))
+
+
+def _taught(decoder: ConsistencyDecoder, noisy: Tensor, here: Place, there: Place, context: Tensor | None) -> Tensor:
+    """Return the mean of a denoiser's data at both ends of a step, so that the step is of second order: (B, ...)."""
+    first = decoder.denoise_by(decoder.denoiser_coefficients(here.time), noisy, here.time, context)
+    nearer = _carried(noisy, first, here, there)
+    second = decoder.denoise_by(decoder.denoiser_coefficients(there.time), nearer, there.time, context)
+    return torch.lerp(first, second, 0.5)
+
+
+def _carried(noisy: Tensor, clean: Tensor, here: Place, there: Place) -> Tensor:
+    """Return ``clean`` with the noise that ``noisy`` has then, at another place: (B, ...) -> (B, ...)."""
+    share = there.sigma / here.sigma
+    return spread(share, noisy) * noisy + spread(there.alpha - share * here.alpha, noisy) * clean
 
 
 class ConsistencySampler(Sampler):

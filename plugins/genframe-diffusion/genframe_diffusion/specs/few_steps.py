@@ -21,6 +21,7 @@ from genframe import (
     require_real,
     traits,
 )
+from genframe.specs import Role
 from genframe.traits import NoiseProcess, SamplingKind, TraitSet
 
 from .denoiser import require_timed
@@ -92,6 +93,10 @@ class ConsistencyTraining(LossSpec):
             raise ValueError(f"intervals grow from 2 or more, found {first} to {last}")
         return self
 
+    def trained_parts(self) -> tuple[Role, ...]:
+        """Return the decoder where it is the teacher."""
+        return ("decoder",) if self.distil else ()
+
     def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
         from ..consistency import ConsistencyLoss
@@ -126,6 +131,10 @@ class Reflow(Denoising):
                     f"{self.walk.type} draws noise on its way, so that its data do not belong to where it began",
                     "say diffusion/ddim with eta: 0, or diffusion/heun without churn",
                 )
+
+    def trained_parts(self) -> tuple[Role, ...]:
+        """Return the decoder, which is the teacher."""
+        return ("decoder",)
 
     def build(self, spaces: Spaces) -> Loss:
         """Make the loss."""
