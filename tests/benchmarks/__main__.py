@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from . import autoregressive, diffusion_sampling, flows, gan, loop, memory, rbm, startup, toys, vae
+from . import autoregressive, diffusion, diffusion_sampling, flows, gan, loop, memory, rbm, startup, toys, vae
 
 BENCHMARKS = {
     "startup": startup.measure,
@@ -21,6 +21,7 @@ BENCHMARKS = {
     "gan": gan.measure,
     "autoregressive": autoregressive.measure,
     "rbm": rbm.measure,
+    "diffusion": diffusion.measure,
     "diffusion sampling": diffusion_sampling.measure,
     "memory": memory.measure,
     "toys": toys.measure,

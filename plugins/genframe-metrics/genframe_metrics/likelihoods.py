@@ -74,6 +74,8 @@ class NllMetric(Metric):
 
 
 def _label(log_prob: LogProb) -> str:
+    if log_prob.kind == log_prob.estimator:
+        return log_prob.kind
     if log_prob.kind != "lower bound":
         return f"{log_prob.kind}, by {log_prob.estimator}"
     return f"upper bound, by {log_prob.estimator} with samples: {log_prob.samples}"

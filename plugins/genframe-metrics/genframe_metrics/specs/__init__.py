@@ -6,6 +6,7 @@ from .classifiers import Accuracy, StackedModes
 from .distances import FeatureMetric, Frechet, KernelDistance, Mmd, PrecisionRecall
 from .likelihoods import Elbo, Nll
 from .modes import Modes
+from .parzen import Parzen
 from .reconstruction import Pca, Reconstruction
 from .shapes import ShapesRead
 
@@ -18,6 +19,7 @@ __all__ = [
     "Mmd",
     "Modes",
     "Nll",
+    "Parzen",
     "Pca",
     "PrecisionRecall",
     "Reconstruction",
