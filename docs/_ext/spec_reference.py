@@ -17,7 +17,7 @@ from pydantic_core import to_jsonable_python
 
 from genframe import ComponentSpec, Needs, Spec, installed
 from genframe.cli import COMMANDS, parser
-from genframe.experiment.spec import EvaluateSpec, ExperimentSpec, PlayerSpec, StageSpec, TrainSpec
+from genframe.experiment.spec import EvaluateSpec, ExperimentSpec, PlayerSpec, StageSpec, StartSpec, TrainSpec
 from genframe.specs import ANY_OF_KIND, KINDS, Kind
 from genframe.traits import TraitSet
 
@@ -32,6 +32,7 @@ BOUNDS: Final = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "e
 SECTIONS: Final[dict[str, type[Spec]]] = {
     "experiment": ExperimentSpec,
     "train": TrainSpec,
+    "train.start": StartSpec,
     "train.stages": StageSpec,
     "train.players": PlayerSpec,
     "evaluate": EvaluateSpec,

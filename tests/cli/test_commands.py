@@ -165,13 +165,18 @@ def test_explain_says_where_each_value_came_from(tmp_path: Path, capsys: pytest.
     assert 4 * 128 * (64 + 2 + 64) <= explained["activations_bytes"] <= 4 * 128 * (64 + 2 + 4 * 64)
 
 
+# Their losses draw chains, or look for the nearest vector, in a way that tensors without values do not allow.
+UNTOLD = {"ebm-moons", "rbm-digits", "vqvae-digits"}
+
+
 @pytest.mark.parametrize("recipe", sorted(installed().recipes))
 def test_every_recipe_that_needs_no_files_checks_and_is_explained(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Recipes on data at hand can be typed and counted as they are; the others name the folder or file they miss."""
     code = main(["check", recipe, "--explain", "--json"])
     printed = capsys.readouterr()
     if code == 0:
-        assert json.loads(printed.out)["activations_bytes"] > 0
+        activations = json.loads(printed.out)["activations_bytes"]
+        assert activations is None if recipe in UNTOLD else activations > 0
     else:
         assert code == 4
         assert re.search("expected a (folder|file), found nothing", printed.err)

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from genframe import picture
+from genframe import train as train_model
 from genframe.cli import main, train
 from genframe.experiment.reporting import Silent
 
@@ -105,6 +106,33 @@ def test_stages_suggest_no_longer_training(capsys: pytest.CaptureFixture[str]) -
     assert "metrics/nll: not measured: the density of this model is implicit" in printed
     assert printed.splitlines()[-1] == "  genframe evaluate g --split validation"
     assert genframe(capsys, "resume", "g") == "g is complete, all its 2 steps are made\n"
+
+
+NETWORK = {"type": "nets/mlp", "hidden": [4]}
+FLOW = {"encoder": "core/identity", "decoder": "core/inverse", "loss": "core/nll"}
+DIFFUSION = {
+    "encoder": "diffusion/edm",
+    "decoder": {"type": "diffusion/denoiser", "network": {**NETWORK, "time": True}},
+    "loss": "diffusion/denoising",
+    "sampler": {"type": "diffusion/heun", "steps": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "command"),
+    [
+        ({"encoder": {**NETWORK, "dim": 1}, "decoder": NETWORK, "loss": "vae/reconstruction"}, "reconstruct"),
+        (FLOW | {"encoder": "flow/nice"}, "reconstruct"),
+        (FLOW | {"prior": "flow/gaussian"}, "evaluate"),
+        (DIFFUSION, "evaluate"),
+    ],
+    ids=["autoencoder", "flow", "identity", "diffusion"],
+)
+def test_reconstruction_is_proposed_where_it_says_something(model: dict[str, Any], command: str) -> None:
+    """Where data are their own latents, or become noise, the second command is to measure."""
+    settings = {"steps": 1, "batch_size": 8, "threads": 1}
+    experiment = {"name": "p", "data": {"type": "data/toy", "n": 60}, "model": model, "train": settings}
+    assert train.next_commands(train_model(experiment, folder="p"))[1] == f"{command} p"
 
 
 def test_training_into_a_run_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

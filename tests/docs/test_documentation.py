@@ -14,9 +14,11 @@ from types import ModuleType
 
 import pytest
 
-from genframe import errors, hookspecs, installed
+from genframe import ComponentSpec, errors, hookspecs, installed
 from genframe.cli import COMMANDS, parser
-from genframe.specs import KINDS
+from genframe.experiment import documents
+from genframe.experiment import spec as experiment
+from genframe.specs import KINDS, Spec
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -131,12 +133,14 @@ def test_every_command_is_in_the_reference(reference: dict[str, str]) -> None:
 
 
 def test_every_experiment_field_is_in_the_reference(reference: dict[str, str]) -> None:
-    """Each field of an experiment, of training and of evaluation has a row."""
-    from genframe.experiment import spec as experiment
-
-    for model in (experiment.ExperimentSpec, experiment.TrainSpec, experiment.StageSpec, experiment.EvaluateSpec):
+    """Each field of an experiment, of training and of evaluation has a row in its section."""
+    sections = module(DOCS / "_ext" / "spec_reference.py").SECTIONS
+    known = [value for value in vars(experiment).values() if inspect.isclass(value) and value.__module__ == experiment.__name__]
+    assert set(sections.values()) == {value for value in known if issubclass(value, Spec)}
+    for title, model in sections.items():
+        section = reference["experiments"].partition(f"\n## {title}\n")[2].partition("\n## ")[0]
         for name in model.model_fields:
-            assert f"| `{name}` |" in reference["experiments"]
+            assert f"| `{name}` |" in section
 
 
 def test_every_hook_has_a_heading() -> None:
@@ -147,17 +151,24 @@ def test_every_hook_has_a_heading() -> None:
     assert all(f"\n### {hook}\n" in text for hook in hooks)
 
 
+def parse_component(kind: str, text: str) -> ComponentSpec:
+    """Return the component that a page names, or writes as a mapping."""
+    value = documents.parse(text, kind).value
+    fields = value if isinstance(value, dict) else {"type": value}
+    return installed().registry(kind).find(str(fields["type"])).model_validate(fields)  # type: ignore[arg-type]
+
+
 def test_every_trait_and_error_is_documented() -> None:
-    """The traits are in the reference, and each error's exit code in the table."""
+    """The traits have a row each with a component that provides it, and each error's exit code is in the table."""
     text = (DOCS / "parts.md").read_text(encoding="utf-8")
-    traits_of = module(DOCS / "_ext" / "spec_reference.py").traits_of
     traits = import_module("genframe.traits")  # the package's name of that is a function
     protocols = [name for name in traits.__all__ if getattr(getattr(traits, name), "_is_runtime_protocol", False)]
-    assert len(protocols) > 10
-    assert [name for name in protocols if f"| `{name}` |" not in text] == []
-    provided = {trait.__name__ for spec in installed().components() for trait in traits_of(spec)[0]}
-    sentence = text.partition("None of the installed parts provides")[2].partition(":")[0]
-    assert set(re.findall(r"`(\w+)`", sentence)) == set(protocols) - provided
+    rows = re.findall(r"^\| `(\w+)` \| ([a-z, ]+) \| .+ \| `([^`]+)` \|$", text, re.MULTILINE)
+    assert sorted(name for name, *_ in rows) == sorted(protocols)
+    for name, kinds, example in rows:
+        kind = "encoder" if kinds == "any" else kinds.split(", ")[0]
+        spec = parse_component(kind, example)
+        assert getattr(traits, name) in spec.provided_traits(), name
     table = (DOCS / "experiments.md").read_text(encoding="utf-8")
     for name in errors.__all__:
         error = getattr(errors, name)

@@ -186,7 +186,7 @@ def test_the_exact_density_of_a_standard_normal() -> None:
     """Identity over N(0, I): -log 2π - |x|²/2, by hand."""
     x = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
     found = model(PLANE, FLOW).log_prob(x)
-    assert (found.kind, found.estimator, found.mass) == ("exact", "change of variables", False)
+    assert (found.kind, found.estimator, found.mass) == ("exact", "exact", False)
     assert found.nats.tolist() == pytest.approx([-math.log(2 * math.pi), -math.log(2 * math.pi) - 12.5])
 
 
@@ -234,6 +234,21 @@ def test_a_model_without_density_says_why(data: Space, parts: dict[str, Any], wo
     """The refusal names the kind of density and what a likelihood would need."""
     with pytest.raises(Unsupported, match=f"the density of this model is {words}: a likelihood needs"):
         model(data, parts).log_prob(torch.zeros(1, *data.shape))
+
+
+def test_an_energy_model_says_that_its_normaliser_is_unknown() -> None:
+    """The refusal names what is missing of log p(x), and that a metric may estimate it."""
+    machine = model(
+        BITS,
+        {
+            **FLOW,
+            "prior": {"type": "energy/rbm", "hidden": 2},
+            "loss": "energy/contrastive_divergence",
+            "sampler": "energy/gibbs",
+        },
+    )
+    with pytest.raises(Unsupported, match=r"is unnormalised: .* less log Z, which is not known; a metric may estimate it"):
+        machine.log_prob(bits())
 
 
 def log_prob(nats: float, space: Space, *, mass: bool) -> LogProb:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genframe import evaluate, installed, train
+from genframe import ComponentSpec, evaluate, installed, train
+from genframe.core import ModelPrior
 from genframe.experiment.loading import read_experiment
 from genframe.experiment.spec import check_experiment
 from genframe_data import Labels
@@ -24,7 +25,7 @@ def write_idx(path: Path, values: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with files named and shaped as MNIST's, of random strokes."""
+    """A folder with files named and shaped as MNIST's and Fashion-MNIST's, of random strokes."""
     folder = tmp_path_factory.mktemp("mnist")
     random = np.random.default_rng(0)
     for split, count in (("train", 400), ("t10k", 60)):
@@ -65,30 +66,71 @@ def cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def paths(mnist: Path, table: Path, patches: Path, cifar: Path) -> dict[str, Path]:
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text of 30 windows of 128 characters."""
+    path = tmp_path_factory.mktemp("text") / "input.txt"
+    letters = np.random.default_rng(0).integers(97, 123, 30 * 128, np.uint8)
+    path.write_bytes(letters.tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def paths(mnist: Path, table: Path, patches: Path, cifar: Path, text: Path) -> dict[str, Path]:
     """Where data lie that are not shipped, by the last word of the recipes' names."""
-    return {"mnist": mnist, "table": table, "patches": patches, "cifar": cifar}
+    return {"mnist": mnist, "table": table, "patches": patches, "cifar": cifar, "shakespeare": text}
+
+
+# What makes a component small, where it has the field: few data and samples, short walks and chains.
+METRIC = {
+    "samples": "2",
+    "limit": "8",
+    "n": "20",
+    "betas": "[[5, 1.0]]",
+    "sweeps": "5",
+    "chains": "2",
+    "burn_in": "2",
+    "draws": "4",
+}
+WALK = {"steps": "2", "thinning": "1", "k": "2"}
+
+
+def small(place: str, component: ComponentSpec, fields: dict[str, str]) -> list[str]:
+    """Return the overrides of those fields that the component has."""
+    return [f"{place}.{field}={value}" for field, value in fields.items() if field in type(component).model_fields]
 
 
 def assignments(name: str, paths: dict[str, Path]) -> list[str]:
     """Return the overrides that make a recipe small."""
     spec = read_experiment(name).spec
-    words = ["train.batch_size=16", "train.log_every=1", "train.validate_every=2", "train.precision=float32"]
+    words = ["train.batch_size=8", "train.log_every=1", "train.validate_every=2", "train.precision=float32"]
     words += [f"train.stages.{i}.steps=2" for i, stage in enumerate(spec.train.stages) if not stage.fit] or ["train.steps=2"]
     place, source = ("data.of", spec.data.of) if isinstance(spec.data, Labels) else ("data", spec.data)
-    kind = "mnist" if source.type == "data/idx" else name.rsplit("-", 1)[-1]
-    words += [f"{place}.path={paths[kind]}"] if kind in paths else []
+    kind = name.split("-")[-1] if source.type != "data/idx" else "mnist"
+    words += [f"{place}.path={paths[kind]}"] if "path" in type(source).model_fields else []
     words += [f"{place}.validation=50"] if source.type == "data/idx" else []
     for number, metric in enumerate(spec.evaluate.metrics):
-        words += [f"evaluate.metrics.{number}.samples=2"] if "samples" in type(metric).model_fields else []
-        words += [f"evaluate.metrics.{number}.limit=20"] if "limit" in type(metric).model_fields else []
+        words += small(f"evaluate.metrics.{number}", metric, METRIC)
+    nested = [("model.prior.model.sampler", spec.model.prior.model.sampler)] if isinstance(spec.model.prior, ModelPrior) else []
+    for place, part in [("model.sampler", spec.model.sampler), ("model.loss", spec.model.loss), *nested]:
+        words += small(place, part, WALK)
     return words
+
+
+def beginning(name: str, paths: dict[str, Path], folder: Path) -> list[str]:
+    """Train the recipe with whose parts this one begins, if any, and return the override that names its run."""
+    start = read_experiment(name).spec.train.start
+    if start is None:
+        return []
+    first = start.run.name
+    train(read_experiment(first, assignments(first, paths)).spec, folder=folder)
+    return [f"train.start.run={folder}"]
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_trains_and_evaluates(name: str, paths: dict[str, Path], tmp_path: Path) -> None:
     """The recipe trains for two steps a stage, draws, and every metric that it names is measured, none refused."""
-    spec = read_experiment(name, assignments(name, paths)).spec
+    words = assignments(name, paths) + beginning(name, paths, tmp_path / "start")
+    spec = read_experiment(name, words).spec
     assert spec.name == name
     check_experiment(spec)
     run = train(spec, folder=tmp_path / "run")

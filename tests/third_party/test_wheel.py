@@ -83,7 +83,7 @@ class Distance(LossSpec):
 
     type: Literal["ring/distance"] = "ring/distance"
 
-    def build(self, data, latent, context):
+    def build(self, spaces):
         from .parts import DistanceLoss
 
         return DistanceLoss()

@@ -47,9 +47,14 @@ class TestData(PluginConformance):
 
     plugin = "data"
     examples: ClassVar[dict[str, Sequence[Any]]] = {
-        "data/digits": [Digits(), Digits(dequantise=True, labels=True), Digits(binarise="dynamic")],
+        "data/digits": [
+            Digits(),
+            Digits(dequantise=True, labels=True),
+            Digits(binarise="dynamic"),
+            Digits(dequantise=True, range="-1..1", limit=100),
+        ],
         "data/toy": [Toy(n=200), Toy(n=200, name="rings", labels=True)],
-        "data/idx": [Idx(path=PATH), Idx(path=PATH, labels=True, binarise="static")],
+        "data/idx": [Idx(path=PATH), Idx(path=PATH, labels=True, binarise="static"), Idx(path=PATH, test=0.2)],
         "data/npz": [
             Npz(path=PATH / "bytes.npz", labels=True, dequantise=True),
             Npz(path=PATH / "floats.npz", layout="vector"),
@@ -60,7 +65,7 @@ class TestData(PluginConformance):
             Stacked(of=Digits(labels=True, dequantise=True), n=100, held_out=50),
         ],
         "data/shapes": [Shapes(n=100), Shapes(n=100, labels=True, objects=1)],
-        "data/table": [Table(path=PATH / "table.csv")],
+        "data/table": [Table(path=PATH / "table.csv"), Table(path=PATH / "table.csv", columns=(1,), standardise=False)],
         "data/text": [
             Text(path=PATH / "text", length=16),
             Text(path=PATH / "text", length=16, vocabulary="characters", stride=3),

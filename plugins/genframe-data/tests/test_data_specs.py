@@ -5,26 +5,24 @@ from __future__ import annotations
 import atexit
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from genframe import ComponentSpec, DatasetSpec, Real
-from genframe.testing import PluginConformance
-from genframe_data import Digits, Idx, Images, Npz, Shapes, Table, Toy
+from genframe import DatasetSpec, Real
+from genframe_data import Digits, Idx, Images, Npz, Table, Toy
 
 FILES = TemporaryDirectory()
 atexit.register(FILES.cleanup)
 
 
 def _files() -> dict[str, Path]:
-    """Write one small data set of each format, which the kit's examples read."""
+    """Write one small data set of each format."""
     folder = Path(FILES.name)
     stream = np.random.RandomState(0)
     for name, n in (("train", 200), ("t10k", 50)):
@@ -51,25 +49,6 @@ READY: tuple[DatasetSpec, ...] = (
     Images(path=PATHS["images"], labels=True),
     Table(path=PATHS["table"]),
 )
-
-
-class TestConformance(PluginConformance):
-    """Every data set keeps the promises of its kind."""
-
-    plugin = "data"
-    examples: ClassVar[Mapping[str, Sequence[ComponentSpec]]] = {
-        "data/digits": [
-            Digits(labels=True, binarise="dynamic"),
-            Digits(dequantise=True, range="-1..1", limit=100),
-            Digits(binarise="static"),
-        ],
-        "data/shapes": [Shapes(n=100)],
-        "data/toy": [Toy(n=500), Toy(name="grid25", n=500, labels=True)],
-        "data/idx": [READY[2], Idx(path=PATHS["idx"], binarise="dynamic", test=0.2)],
-        "data/npz": [READY[3]],
-        "data/images": [READY[4], Images(path=PATHS["images"], size=(4, 4), colour="grey")],
-        "data/table": [READY[5], Table(path=PATHS["table"], columns=(1,), standardise=False)],
-    }
 
 
 def test_spaces_are_told_without_torch() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from genframe import ModelSpec, SamplerSpec
+from genframe import ModelSpec, Real, SamplerSpec
 from genframe.testing import Example, PluginConformance
 from genframe_diffusion import (
     DDIM,
@@ -12,6 +12,9 @@ from genframe_diffusion import (
     EDM,
     ODE,
     VP,
+    ConsistencyFunction,
+    ConsistencySteps,
+    ConsistencyTraining,
     DenoiserDecoder,
     Denoising,
     DPMpp2M,
@@ -22,12 +25,16 @@ from genframe_diffusion import (
     PredictorCorrector,
     Process,
     Rectified,
+    Reflow,
     UniPC,
 )
 from genframe_nets import MLPDecoder
 
 NETWORK = MLPDecoder(time=True, hidden=(16,))
 DENOISER = DenoiserDecoder(network=NETWORK)
+FUNCTION = ConsistencyFunction(network=NETWORK)
+CONSISTENT = ModelSpec(encoder=EDM(), decoder=FUNCTION, loss=ConsistencyTraining(), sampler=ConsistencySteps())
+PLANE = Real((2,))
 
 
 def model(process: Process, decoder: DenoiserDecoder = DENOISER) -> ModelSpec:
@@ -68,7 +75,16 @@ class TestDiffusion(PluginConformance):
             Example(Denoising(times="log_normal"), model=model(EDM())),
             Example(Denoising(times="logit_normal", pairing="optimal"), model=model(Rectified())),
             Example(Denoising(low_discrepancy=False, condition_dropout=0.0), model=model(VP(steps=20))),
+            Example(Denoising(objective="sliced"), model=model(Rectified()), data=PLANE),
         ],
+        "diffusion/consistency_function": [
+            Example(FUNCTION, encoder=process) for process in (VP(schedule="log_snr"), EDM(), Rectified())
+        ],
+        "diffusion/consistency_training": [
+            Example(ConsistencyTraining(distil=distil), model=CONSISTENT, data=PLANE) for distil in (False, True)
+        ],
+        "diffusion/reflow": [Example(Reflow(walk=Heun(steps=2)), model=model(Rectified()), data=PLANE)],
+        "diffusion/consistency": [Example(ConsistencySteps(), model=CONSISTENT, data=PLANE)],
         "diffusion/ddpm": walks(DDPM(steps=3), DDPM(steps=3, variance="large")),
         "diffusion/ddim": walks(DDIM(steps=3), DDIM(steps=3, eta=0.5)),
         "diffusion/euler": walks(Euler(steps=3), Euler(steps=3, churn=1.0)),

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from genframe import Batch, Mismatch, Model, ModelSpec, Real, Spaces, SpecError, check, compose, resume, train
-from genframe.testing import Example, check_component
 from genframe_diffusion import (
     DDIM,
     DDPM,
@@ -355,22 +354,6 @@ def test_fields_that_cannot_be_are_refused() -> None:
     for intervals in ((20, 10), (1, 10)):
         with pytest.raises(ValueError, match="intervals grow from 2 or more"):
             ConsistencyTraining(intervals=intervals)
-
-
-EXAMPLES: dict[str, list[Example]] = {
-    "function": [Example(ConsistencyFunction(network=SMALL), encoder=process) for process in ROUTES.values()],
-    "training": [Example(ConsistencyTraining(), model=consistent(EDM()).composition.spec, data=PLANE)],
-    "steps": [Example(ConsistencySteps(), model=consistent(EDM()).composition.spec, data=PLANE)],
-    "sliced": [Example(Denoising(objective="sliced"), model=reflowing(DDIM()).composition.spec, data=PLANE)],
-    "distilled": [Example(ConsistencyTraining(distil=True), model=consistent(EDM()).composition.spec, data=PLANE)],
-    "reflow": [Example(Reflow(walk=Heun(steps=2)), model=reflowing(DDIM()).composition.spec, data=PLANE)],
-}
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_parts_keep_what_components_promise(name: str) -> None:
-    """The conformance kit finds nothing."""
-    assert check_component(EXAMPLES[name]) == []
 
 
 @pytest.mark.parametrize("loss", [ConsistencyTraining(distil=True, double_every=3), Reflow(walk=DDIM(steps=2))])
