@@ -43,7 +43,8 @@ class LangevinLikelihoodLoss(Loss):
     def _chains(self, prior: Energy, n: int) -> Tensor:
         """Walk with ``n`` chains of the buffer and, in training, put them back: (n, code)."""
         spec, replay = self.spec, self.get_buffer("replay")
-        rows = torch.randperm(len(replay), device=replay.device)[:n]
+        rows = torch.randperm(len(replay), device=replay.device)
+        rows = rows[torch.arange(n, device=replay.device) % len(rows)]  # a batch of validation may be larger than the buffer
         fresh = torch.rand(n, device=replay.device) < spec.restart
         anew = random_states(self.space, n, None, replay.device)
         now = place(prior.energy, torch.where(fresh.reshape(-1, *[1] * (replay.dim() - 1)), anew, replay[rows]))

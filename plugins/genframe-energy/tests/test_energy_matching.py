@@ -111,3 +111,9 @@ def test_chains_of_the_buffer_move_in_training_only() -> None:
         before = replay.clone()
         model.train(training).loss(model, Batch(DATA[:7]))
         assert int((replay != before).any(1).sum()) == moved
+
+
+def test_batch_of_validation_may_be_larger_than_the_buffer() -> None:
+    """In evaluation, chains of a small buffer are drawn more than once."""
+    model = fitted(LangevinLikelihood(steps=2, buffer=500), 1).eval()
+    assert bool(torch.isfinite(model.loss(model, Batch(DATA[:900])).total))
