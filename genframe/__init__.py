@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         Sampler,
         State,
         generator_for,
+        normal_like,
     )
 
 __all__ = [
@@ -129,6 +130,7 @@ __all__ = [
     "installed",
     "into_space",
     "load",
+    "normal_like",
     "projected",
     "projection",
     "require_real",
@@ -159,6 +161,7 @@ _LOADED_WHEN_USED = {
         "Sampler",
         "State",
         "generator_for",
+        "normal_like",
     ),
 }
 _MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}

@@ -43,6 +43,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.stored)
 
+    def subset(self, rows: Tensor | slice) -> Split:
+        """Return the split of the data at ``rows``."""
+        condition = self.condition[rows] if self.condition is not None else None
+        return replace(self, stored=self.stored[rows], condition=condition)
+
     def batch(self, indices: Tensor | slice, generator: Generator | None = None) -> Batch:
         """Return the prepared data at ``indices``; ``generator`` draws binarisation or dequantisation."""
         return self._prepared(self.prepare, indices, generator)

@@ -177,6 +177,11 @@ class Metric(ABC):
         """
 
 
+def normal_like(x: Tensor, generator: Generator | None = None) -> Tensor:
+    """Return standard normal noise of the shape, type and device of ``x``."""
+    return torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+
+
 def generator_for(device: torch.device | str, *seeds: int) -> Generator:
     """Return a generator on ``device`` whose stream is a function of all ``seeds`` together."""
     state = 0x9E3779B97F4A7C15

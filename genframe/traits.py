@@ -142,6 +142,10 @@ class NoiseProcess(Protocol):
     """
 
     @property
+    def steps(self) -> int | None:
+        """The number of steps of a chain, the i-th at time i / steps; ``None`` in continuous time."""
+
+    @property
     def least_time(self) -> float:
         """The least time at which a denoiser is asked; below it the noise is too little to matter."""
 

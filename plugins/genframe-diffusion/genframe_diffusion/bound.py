@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from genframe import normal_like
 from genframe.traits import GaussianExpectation
 
 from .denoiser import spread
@@ -57,10 +58,6 @@ def _ends(process: NoisingProcess) -> tuple[Point, Point]:
     return first, last
 
 
-def _noise(clean: Tensor, generator: Generator | None) -> Tensor:
-    return torch.randn(clean.shape, generator=generator, device=clean.device, dtype=clean.dtype)
-
-
 def _reconstruction(process: NoisingProcess, clean: Tensor, first: Point, generator: Generator | None) -> Tensor:
     """Return E log p(x | y_first) in nats: (B,)."""
     data = process.data
@@ -68,7 +65,7 @@ def _reconstruction(process: NoisingProcess, clean: Tensor, first: Point, genera
         density = -0.5 * data.dims * (LOG_2PI_E + 2 * math.log(first.ratio)) + process.log_det()
         return density.expand(len(clean)).to(clean.dtype)
     levels = process.standardise(torch.linspace(data.low, data.high, data.levels, device=clean.device, dtype=clean.dtype))
-    noisy = clean + first.ratio * _noise(clean, generator)  # of y_first / alpha
+    noisy = clean + first.ratio * normal_like(clean, generator)  # of y_first / alpha
     logits = -0.5 * ((noisy[..., None] - levels) / first.ratio).square()
     index = (clean[..., None] - levels).abs().argmin(-1, keepdim=True)
     return F.log_softmax(logits, -1).gather(-1, index).flatten(1).sum(1)
@@ -84,7 +81,7 @@ def _denoising(
         share = (number + torch.rand(len(clean), generator=generator, device=clean.device, dtype=torch.float64)) / samples
         time, weight = _weighted_times(process, share)
         alpha, sigma = process.alpha_sigma(time)
-        noisy = spread(alpha, clean) * clean + spread(sigma, clean) * _noise(clean, generator)
+        noisy = spread(alpha, clean) * clean + spread(sigma, clean) * normal_like(clean, generator)
         error = (clean - decoder.denoise(noisy, time.to(clean.dtype), context)).double().square().flatten(1).sum(1)
         total += weight * error
     return total / samples
@@ -92,7 +89,7 @@ def _denoising(
 
 def _weighted_times(process: NoisingProcess, share: Tensor) -> tuple[Tensor, Tensor]:
     """Return times for a share of the way, with the weight of the squared error there: (B,) -> (B,), (B,)."""
-    steps = getattr(process, "steps", None)
+    steps = process.steps
     if steps is None:
         low, high = log_snr_range(process)
         log_snr = high + (low - high) * share
@@ -117,5 +114,5 @@ def _prior_cost(
     if isinstance(prior, GaussianExpectation):
         expected = prior.expected_log_prob(mean, torch.full_like(mean, deviation**2), context)
     else:
-        expected = prior.log_prob(mean + deviation * _noise(clean, generator), context)
+        expected = prior.log_prob(mean + deviation * normal_like(clean, generator), context)
     return -entropy - expected

@@ -9,13 +9,12 @@ from typing import Final, NamedTuple, cast
 import torch
 from torch import Generator, Tensor
 
-from genframe import Batch, Encoder, Loss, LossOutput, Model, Real, Sampler, Space, State
+from genframe import Batch, Encoder, Loss, LossOutput, Model, Real, Sampler, Space, State, normal_like
 
 from .denoiser import Coefficients, PreconditionedDecoder, coefficients, spread
 from .points import Point, points
 from .processes import NoisingProcess
 from .specs.few_steps import ConsistencyFunction, ConsistencySteps, ConsistencyTraining
-from .steps import drawn_like
 from .teacher import Teacher
 from .times import evenly_drawn
 
@@ -137,4 +136,4 @@ class ConsistencySampler(Sampler):
 def _noised(clean: Tensor, point: Point, least: Point, generator: Generator | None) -> Tensor:
     """Return data of the least noise with the rest that they have at a point: (n, ...) -> (n, ...)."""
     added = math.sqrt(max(0.0, point.sigma**2 - (point.alpha * least.ratio) ** 2))
-    return (point.alpha * clean).add_(drawn_like(clean, generator), alpha=added)
+    return (point.alpha * clean).add_(normal_like(clean, generator), alpha=added)

@@ -64,7 +64,7 @@ def grid_times(process: NoiseProcess, grid: Grid, steps: int) -> list[float]:
 
 def _uniform(process: NoiseProcess, steps: int) -> list[float]:
     """Return times that divide what lies above the least time evenly; where the process is a chain, times of its steps."""
-    chain = getattr(process, "steps", None)
+    chain = process.steps
     if chain is None:
         return [1 - (1 - process.least_time) * step / steps for step in range(steps)]
     return [round((1 - step / steps) * chain) / chain for step in range(steps)]

@@ -31,6 +31,7 @@ class NoisingProcess(Encoder):
 
     mean: Tensor
     deviation: Tensor
+    steps: int | None = None
 
     def __init__(self, spec: Process, data: Real) -> None:
         super().__init__()
@@ -164,6 +165,7 @@ class DiscreteVP(NoisingProcess):
     """A chain of steps; step i of T is at time i / T, and log-SNR is linear between steps."""
 
     log_snrs: Tensor
+    steps: int
 
     def __init__(self, spec: VP, data: Real) -> None:
         super().__init__(spec, data)

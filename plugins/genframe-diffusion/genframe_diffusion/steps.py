@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from genframe import normal_like
+
 from .flow import Way
 from .integration import integrate
 from .points import Point
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from .specs.samplers import Churned
     from .walking import Predictor
 
-__all__ = ["AdaptiveStep", "MultistepStep", "PredictorCorrectorStep", "RungeKuttaStep", "Step", "UniPCStep", "drawn_like"]
+__all__ = ["AdaptiveStep", "MultistepStep", "PredictorCorrectorStep", "RungeKuttaStep", "Step", "UniPCStep"]
 
 MOST_CHURN: Final = math.sqrt(2) - 1
 FIRST_SHARE: Final = 0.1  # of a leg, for the first of its adaptive steps
@@ -30,11 +32,6 @@ class Step(ABC):
     @abstractmethod
     def __call__(self, x: Tensor, here: Point, there: Point, predict: Predictor, generator: Generator | None) -> Tensor:
         """Return noisy data at ``there`` from those at ``here``: (n, ...) -> (n, ...)."""
-
-
-def drawn_like(x: Tensor, generator: Generator | None) -> Tensor:
-    """Return standard normal noise of the shape of ``x``."""
-    return torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
 
 
 def carried(x: Tensor, clean: Tensor, here: Point, there: Point, sigma: float) -> Tensor:
@@ -68,7 +65,7 @@ class MultistepStep(Step):
         kept = carried(x, clean, here, there, math.sqrt(there.sigma**2 - drawn**2))
         if self.large:
             drawn = here.sigma * math.sqrt(left) * math.hypot(there.alpha, there.sigma) / math.hypot(here.alpha, here.sigma)
-        return kept.add_(drawn_like(x, generator), alpha=drawn)
+        return kept.add_(normal_like(x, generator), alpha=drawn)
 
     def _extrapolated(self, clean: Tensor, width: float) -> Tensor:
         """Return data at the middle of a step of ``width`` in log(alpha / sigma)."""
@@ -167,7 +164,7 @@ class RungeKuttaStep(Step):
             return x, here
         back = predict.point_at(ratio)
         added = self.spec.churn_noise * back.alpha * math.sqrt(back.ratio**2 - here.ratio**2)
-        return (back.alpha / here.alpha * x).add_(drawn_like(x, generator), alpha=added), back
+        return (back.alpha / here.alpha * x).add_(normal_like(x, generator), alpha=added), back
 
 
 def _coordinates(point: Point, straight: bool) -> tuple[float, float]:
@@ -199,7 +196,7 @@ class PredictorCorrectorStep(Step):
         for _ in range(self.corrections if there.sigma else 0):
             moved = 2 * self.snr**2
             x = ((1 - moved) * x).add_(predict(x, there), alpha=moved * there.alpha)
-            x.add_(drawn_like(x, generator), alpha=2 * self.snr * there.sigma)
+            x.add_(normal_like(x, generator), alpha=2 * self.snr * there.sigma)
         return x
 
 

@@ -10,14 +10,13 @@ from typing import cast
 import torch
 from torch import Generator, Tensor
 
-from genframe import Model, Real, Sampler, State, Unsupported
+from genframe import Model, Real, Sampler, State, Unsupported, normal_like
 from genframe.traits import Denoiser
 
 from .denoiser import spread
 from .points import Point, points
 from .processes import NoisingProcess
 from .specs.samplers import Walk
-from .steps import drawn_like
 
 __all__ = ["Predictor", "WalkSampler"]
 
@@ -152,7 +151,7 @@ class WalkSampler(Sampler):
         for here, there in pairwise(path):
             for left in reversed(range(rounds)):
                 step = self.spec.step() if rounds > 1 else step
-                noisy = here.alpha * clean + here.sigma * drawn_like(clean, generator)
+                noisy = here.alpha * clean + here.sigma * normal_like(clean, generator)
                 reached = step(torch.where(known, noisy, y), here, there, predict, generator)
                 y = _noised(reached, there, here, generator) if left else reached
         return torch.where(known, x, process.restore(y))
@@ -162,4 +161,4 @@ def _noised(x: Tensor, here: Point, there: Point, generator: Generator | None) -
     """Return data with the noise that the process adds between two points: (n, ...) -> (n, ...)."""
     share = there.alpha / here.alpha
     added = math.sqrt(max(0.0, there.sigma**2 - (share * here.sigma) ** 2))
-    return (share * x).add_(drawn_like(x, generator), alpha=added)
+    return (share * x).add_(normal_like(x, generator), alpha=added)

@@ -12,6 +12,8 @@ from typing import TypeAlias
 import torch
 from torch import Generator, Tensor
 
+from genframe import normal_like
+
 __all__ = ["EnergyFunction", "Place", "hamiltonian_step", "langevin_step", "place", "swap"]
 
 EnergyFunction: TypeAlias = Callable[[Tensor], Tensor]
@@ -47,7 +49,7 @@ def langevin_step(
     """Return where chains are after x - step_size² / 2 beta grad E(x) + step_size * noise, if that is accepted."""
     size, inverse = _per_chain(step_size, now.x), _per_chain(beta, now.x)
     drift = 0.5 * size**2 * inverse
-    then = place(energy, now.x - drift * now.gradient + size * _noise(now.x, generator))
+    then = place(energy, now.x - drift * now.gradient + size * normal_like(now.x, generator))
     if not adjusted:
         return then
     forward = (then.x - now.x + drift * now.gradient) / size
@@ -60,7 +62,7 @@ def hamiltonian_step(
     energy: EnergyFunction, now: Place, step_size: float, leapfrogs: int, generator: Generator | None
 ) -> Place:
     """Return where chains are after a trajectory from a random momentum, if its end is accepted."""
-    momentum = _noise(now.x, generator)
+    momentum = normal_like(now.x, generator)
     before = now.energy + 0.5 * _squares(momentum)
     then = now
     for _ in range(leapfrogs):
@@ -106,7 +108,3 @@ def _per_chain(value: float | Tensor, x: Tensor) -> Tensor:
 
 def _squares(x: Tensor) -> Tensor:
     return x.square().flatten(1).sum(1) if x.dim() > 1 else x.square()
-
-
-def _noise(x: Tensor, generator: Generator | None) -> Tensor:
-    return torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)

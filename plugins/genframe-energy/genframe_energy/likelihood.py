@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from genframe import Batch, Loss, LossOutput, Model, Space
+from genframe.execution import eager
 from genframe.traits import Energy
 
 from .dynamics import langevin_step, place
-from .eager import eager
 from .units import random_states
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Batch, Loss, LossOutput, Model
+from genframe.execution import eager
 from genframe.traits import Energy
-
-from .eager import eager
 
 if TYPE_CHECKING:
     from .specs import NoiseContrastive, ScoreMatching

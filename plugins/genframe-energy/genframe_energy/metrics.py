@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 from torch import Tensor
 
-from genframe import Metric, MetricResult, MetricSpec, Model, Split, data_digest, evaluating, generator_for
+from genframe import Metric, MetricResult, Model, Split, evaluating, generator_for
+from genframe.measuring import DATA, blocks, stamp
 from genframe.traits import Bijective, Energy, MarkovKernel
 
 from .annealing import LogZ, annealed_log_z, betas_of, enumerated_log_z
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LogLikelihoodMetric", "MixingMetric"]
 
-BLOCK: Final = 500
 MOST_FOR_MARGINALS: Final = 10_000
-DATA, REFERENCE, DRAWS = range(3)
+REFERENCE: Final = DATA + 1
+DRAWS: Final = DATA + 2
 
 
 class LogLikelihoodMetric(Metric):
@@ -39,7 +39,7 @@ class LogLikelihoodMetric(Metric):
         with evaluating(model):
             log_z = self._log_z(model, train, seed)
             unnormalised = torch.cat(list(self._unnormalised(model, split, seed)))
-        stamp = _stamp(
+        protocol = stamp(
             self.spec,
             split,
             seed,
@@ -47,8 +47,9 @@ class LogLikelihoodMetric(Metric):
             data=len(unnormalised),
             estimator=log_z.estimator,
             runs=self.spec.samples,
+            betas=[list(pair) for pair in self.spec.betas],
+            sweeps=self.spec.sweeps,
         )
-        stamp["betas"], stamp["sweeps"] = [list(pair) for pair in self.spec.betas], self.spec.sweeps
         value = float(unnormalised.mean()) - log_z.nats
         error = math.hypot(float(unnormalised.std()) / math.sqrt(len(unnormalised)), log_z.standard_error)
         interval = f"by {log_z.estimator}"
@@ -56,8 +57,8 @@ class LogLikelihoodMetric(Metric):
             shift = value + log_z.nats
             interval += f"; from {shift - log_z.high:.2f} to {shift - log_z.low:.2f} by the 95 % interval of log Z"
         return [
-            MetricResult("log_likelihood", value, "nats", stamp, error, interval),
-            *_normalisers(log_z, stamp),
+            MetricResult("log_likelihood", value, "nats", protocol, error, interval),
+            *_normalisers(log_z, protocol),
         ]
 
     def _log_z(self, model: Model, train: Split, seed: int) -> LogZ:
@@ -77,25 +78,22 @@ class LogLikelihoodMetric(Metric):
 
     def _unnormalised(self, model: Model, split: Split, seed: int) -> Any:
         """Yield log p(x) + log Z of data, a block at a time: (B,)."""
-        count = min(len(split), self.spec.limit or len(split))
-        for number, start in enumerate(range(0, count, BLOCK)):
-            rows = slice(start, min(start + BLOCK, count))
-            x = split.batch(rows, generator_for(split.stored.device, seed, DATA, number)).x.to(model.device)
-            latent, log_abs_det = cast(Bijective, model.encoder).forward_and_log_det(x)
+        for batch in blocks(split.subset(slice(self.spec.limit)), seed, model.device):
+            latent, log_abs_det = cast(Bijective, model.encoder).forward_and_log_det(batch.x)
             yield (log_abs_det - cast(Energy, model.prior).energy(latent)).double()
 
 
-def _normalisers(log_z: LogZ, stamp: dict[str, Any]) -> list[MetricResult]:
+def _normalisers(log_z: LogZ, protocol: dict[str, Any]) -> list[MetricResult]:
     if log_z.forward is None or log_z.reverse is None:
-        return [MetricResult("log_z", log_z.nats, "nats", stamp, note="exact")]
+        return [MetricResult("log_z", log_z.nats, "nats", protocol, note="exact")]
     interval = f"95 % interval from {log_z.low:.2f} to {log_z.high:.2f}"
     return [
-        MetricResult("log_z", log_z.nats, "nats", stamp, log_z.forward.standard_error, interval),
+        MetricResult("log_z", log_z.nats, "nats", protocol, log_z.forward.standard_error, interval),
         MetricResult(
             "log_z_reverse",
             log_z.reverse.nats,
             "nats",
-            stamp,
+            protocol,
             log_z.reverse.standard_error,
             "above log Z where chains had mixed",
         ),
@@ -113,19 +111,19 @@ class MixingMetric(Metric):
         spec = self.spec
         with evaluating(model):
             draws = self._draws(model, seed)  # (chains, steps, 1 + D)
-        stamp = _stamp(spec, split, seed, chains=spec.chains, burn_in=spec.burn_in, draws=spec.draws)
-        stamp["sampler"] = model.composition.spec.sampler.model_dump(mode="json")
+        sampler = model.composition.spec.sampler.model_dump(mode="json")
+        protocol = stamp(spec, split, seed, chains=spec.chains, burn_in=spec.burn_in, draws=spec.draws, sampler=sampler)
         r_hat, size = split_r_hat(draws), effective_sample_size(draws)
         moving = ~r_hat[1:].isnan()
         note = f"of {spec.chains * spec.draws} draws"
         results = [
-            MetricResult("energy_r_hat", float(r_hat[0]), "", stamp),
-            MetricResult("energy_ess", float(size[0]), "draws", stamp, note=note),
+            MetricResult("energy_r_hat", float(r_hat[0]), "", protocol),
+            MetricResult("energy_ess", float(size[0]), "draws", protocol, note=note),
         ]
         if bool(moving.any()):
             results += [
-                MetricResult("worst_r_hat", float(r_hat[1:][moving].max()), "", stamp),
-                MetricResult("worst_ess", float(size[1:][moving].min()), "draws", stamp, note=note),
+                MetricResult("worst_r_hat", float(r_hat[1:][moving].max()), "", protocol),
+                MetricResult("worst_ess", float(size[1:][moving].min()), "draws", protocol, note=note),
             ]
         return results
 
@@ -143,17 +141,3 @@ class MixingMetric(Metric):
 def _first(walk: Any, count: int) -> Any:
     for _ in range(count):
         yield next(walk)
-
-
-def _stamp(spec: MetricSpec, split: Split, seed: int, **parameters: Any) -> dict[str, Any]:
-    """Return the protocol of a figure: metric, versions, data, seed, and what its estimate depends on."""
-    return {
-        "metric": spec.type,
-        "versions": {name: version(name) for name in ("genframe", "genframe-energy")},
-        "split": split.name,
-        "digest": data_digest(split.stored.cpu(), split.condition.cpu() if split.condition is not None else None),
-        "protocol": dict(split.protocol),
-        "of": len(split),
-        "seed": seed,
-        **parameters,
-    }

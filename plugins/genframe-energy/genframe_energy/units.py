@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Categorical, Space
+from genframe import Categorical, Space, normal_like
 
 __all__ = ["VisibleUnits", "random_states", "visible_units"]
 
@@ -160,8 +160,7 @@ class GaussianUnits(VisibleUnits):
 
     def draw(self, activation: Tensor, generator: Generator | None) -> Tensor:
         """Draw each unit by itself."""
-        noise = torch.randn(activation.shape, generator=generator, device=activation.device, dtype=activation.dtype)
-        return activation + noise * self.variance**0.5
+        return activation + normal_like(activation, generator) * self.variance**0.5
 
     def log_normaliser(self, activation: Tensor, bias: Tensor) -> Tensor:
         """Return the integral of exp(-energy), by completing the square."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Final
@@ -12,16 +11,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Bijection", "Rebuilt", "full_precision"]
+__all__ = ["Bijection", "Rebuilt"]
 
 ROWS_AT_ONCE: Final = 256
-
-
-def full_precision(x: Tensor) -> AbstractContextManager[object]:
-    """Return a context without autocast: what becomes of the values themselves is a density's, networks may be less precise."""
-    device = x.device.type
-    cast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-    return torch.autocast(device, enabled=False) if cast else nullcontext()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from genframe import Decoder, Encoder, Real, Space
+from genframe import Decoder, Encoder, Real, Space, normal_like
 from genframe.traits import PosteriorDistribution
 
 from .priors import LOG_2PI, log_logistic
@@ -176,7 +176,7 @@ class LogitNormalNoise(Noise):
 
     def _draw(self, generator: Generator | None) -> tuple[Tensor, Tensor]:
         location = self.location
-        noise = torch.randn(location.shape, generator=generator, device=location.device, dtype=location.dtype)
+        noise = normal_like(location, generator)
         logit = torch.addcmul(location, noise, self.log_sigma.exp())
         return torch.sigmoid(logit), -0.5 * (noise.square() + LOG_2PI) - self.log_sigma - log_logistic(logit)
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import Any, Final, cast
 
 import torch
 from torch import Tensor
 
-from genframe import Batch, DataError, Metric, MetricResult, Model, Real, Space, Split, data_digest, evaluating, generator_for
+from genframe import Batch, DataError, Metric, MetricResult, Model, Real, Space, Split, evaluating, generator_for
+from genframe.measuring import DATA, blocks, stamp
 from genframe.traits import Bijective
 
 from .specs.metrics import Inversion
 
 __all__ = ["InversionMetric"]
 
-BLOCK: Final = 250
-DATA, LATENTS = range(2)
+LATENTS: Final = DATA + 1
 
 
 class InversionMetric(Metric):
@@ -35,11 +34,13 @@ class InversionMetric(Metric):
         """
         if not len(split):
             raise DataError(f"the split {split.name!r} has no data to measure on")
-        count = min(len(split), self.spec.limit or len(split))
+        used = split.subset(slice(self.spec.limit))
+        count = len(used)
         with evaluating(model):
-            errors = [_errors(model, batch, number, seed) for number, batch in enumerate(_blocks(model, split, count, seed))]
+            batches = enumerate(blocks(used, seed, model.device))
+            errors = [_errors(model, batch, number, seed) for number, batch in batches]
         data, latents = (torch.cat(parts).double() for parts in zip(*errors, strict=True))
-        protocol = self._stamp(model, split, count, seed)
+        protocol = stamp(self.spec, split, seed, data=count, device=model.device.type)
         left_out = f", {count - len(latents)} of {count} draws left out" if len(latents) < count else ""
         figures = [*self._figures("inversion", data, protocol)]
         return [*figures, *self._figures("latent_inversion", latents, protocol, left_out)] if len(latents) else figures
@@ -51,28 +52,6 @@ class InversionMetric(Metric):
         note = f"{verdict} the bound {self.spec.bound:g}{left_out}"
         yield MetricResult(f"{name}_largest", largest, "absolute", protocol, note=note)
         yield MetricResult(f"{name}_mean", float(errors.mean()), "absolute", protocol)
-
-    def _stamp(self, model: Model, split: Split, count: int, seed: int) -> dict[str, Any]:
-        """Return the protocol of a figure."""
-        return {
-            "metric": self.spec.type,
-            "versions": {name: version(name) for name in ("genframe", "genframe-flow")},
-            "split": split.name,
-            "digest": data_digest(split.stored.cpu(), split.condition.cpu() if split.condition is not None else None),
-            "protocol": dict(split.protocol),
-            "data": count,
-            "of": len(split),
-            "seed": seed,
-            "device": model.device.type,
-        }
-
-
-def _blocks(model: Model, split: Split, count: int, seed: int) -> Iterator[Batch]:
-    """Yield the first ``count`` data on the model's device."""
-    for number, start in enumerate(range(0, count, BLOCK)):
-        generator = generator_for(split.stored.device, seed, DATA, number)
-        batch = split.batch(slice(start, min(start + BLOCK, count)), generator)
-        yield Batch(batch.x.to(model.device), batch.condition.to(model.device) if batch.condition is not None else None)
 
 
 def _errors(model: Model, batch: Batch, number: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Real
+from genframe.execution import full_precision
 
-from .bijection import Bijection, full_precision
+from .bijection import Bijection
 
 __all__ = ["ActNorm", "Linear", "NormalisedLinear", "Scaling", "deviations"]
 

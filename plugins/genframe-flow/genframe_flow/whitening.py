@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from genframe import Real
+from genframe.execution import full_precision
 
-from .bijection import Bijection, full_precision
+from .bijection import Bijection
 
 __all__ = ["Whitener", "covariance"]
 

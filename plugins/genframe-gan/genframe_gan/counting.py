@@ -6,7 +6,8 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch._compile import _disable_dynamo  # torch.compiler.disable, without importing the compiler
+
+from genframe.execution import eager
 
 __all__ = ["Counter"]
 
@@ -19,7 +20,7 @@ class Counter(nn.Module):
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64), persistent=persistent)
         self._known, self._version = 0, cast(Tensor, self.batches)._version
 
-    @_disable_dynamo  # a number that is new at each step would be compiled for anew
+    @eager  # a number that is new at each step would be compiled for anew
     def next(self) -> int:
         """Return how many batches there were before this one."""
         batches = cast(Tensor, self.batches)

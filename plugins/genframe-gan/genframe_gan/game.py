@@ -10,9 +10,9 @@ from typing import ClassVar, Final, cast
 
 import torch
 from torch import Tensor, nn
-from torch._compile import _disable_dynamo  # torch.compiler.disable, without importing the compiler
 
 from genframe import Batch, Loss, LossOutput, Model, Real, Space, require_real
+from genframe.execution import eager
 
 from .counting import Counter
 from .critic import Critic
@@ -53,7 +53,7 @@ def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
             parameter.requires_grad = True
 
 
-@_disable_dynamo  # a hook is not compiled
+@eager  # a hook is not compiled
 def gradient_norm(x: Tensor) -> Tensor:
     """Return what the backward pass fills: the norm of the loss's gradient by each row of ``x`` (N, ...), summed over rows.
 
@@ -128,7 +128,7 @@ class GameLoss(Loss):
         metrics = {} if norm is None else {self.prefix + "generator_gradient": norm}
         return LossOutput(self.objective.generator(score, against), metrics)
 
-    @_disable_dynamo  # torch.compile does not differentiate a gradient
+    @eager  # torch.compile does not differentiate a gradient
     def _eager_critic_loss(self, model: Model, batch: Batch) -> LossOutput:
         return self._critic_loss(model, batch)
 

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Generator, Tensor
 
-from genframe import Encoder, Real, Space, projection
+from genframe import Encoder, Real, Space, normal_like, projection
+from genframe_vae.corruption import corruption
 
 if TYPE_CHECKING:
     from .specs import Stochastic
 
-__all__ = ["Corruption", "StochasticEncoder", "corruption"]
-
-Corruption: TypeAlias = Callable[[Tensor, Generator | None], Tensor]
-
-
-def normal_like(x: Tensor, generator: Generator | None) -> Tensor:
-    """Return standard normal noise of the shape, type and device of ``x``."""
-    return torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-
-
-def corruption(kind: str, amount: float, data: Real) -> Corruption:
-    """Return the noise of ``kind`` for values of ``data``: (B, data) -> (B, data)."""
-    low, high = data.low or 0.0, data.high or 0.0  # read for bounded data only
-
-    def gaussian(x: Tensor, generator: Generator | None) -> Tensor:
-        return x + amount * normal_like(x, generator)
-
-    def salt_and_pepper(x: Tensor, generator: Generator | None) -> Tensor:
-        uniform = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-        return x.masked_fill(uniform < amount, high).masked_fill(uniform < amount / 2, low)
-
-    return {"gaussian": gaussian, "salt_and_pepper": salt_and_pepper}[kind]
+__all__ = ["StochasticEncoder"]
 
 
 class StochasticEncoder(Encoder):

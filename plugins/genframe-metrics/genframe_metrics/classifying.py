@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from genframe import Categorical, Metric, MetricResult, Model, Split, evaluating
+from genframe.measuring import average, blocks, stamp
 from genframe.traits import Density
 
-from .protocol import average, blocks, drawn, stamp
+from .protocol import drawn
 from .specs import Accuracy
 
 __all__ = ["AccuracyMetric", "class_log_probs"]
@@ -41,4 +42,4 @@ class AccuracyMetric(Metric):
             for batch in blocks(used, seed, model.device):
                 predicted = class_log_probs(model, cast(Tensor, batch.condition)).argmax(1)
                 right.append(predicted == batch.x.reshape(-1))
-        return [average("accuracy", torch.cat(right), "of data", stamp(self.spec, split, used, seed))]
+        return [average("accuracy", torch.cat(right), "of data", stamp(self.spec, split, seed, data=len(used)))]

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from genframe import Metric, MetricResult, Model, Split
+from genframe.measuring import not_finite, stamp
 
-from .protocol import not_finite, prepared, samples_in_turn, stamp
+from .protocol import prepared, samples_in_turn
 from .specs import Modes
 
 __all__ = ["Coverage", "ModesMetric", "coverage", "divergence_from_equal", "expected_coverage"]
@@ -70,7 +71,7 @@ class ModesMetric(Metric):
         modes = torch.tensor(spec.places, dtype=torch.float64, device=samples.device)
         found = coverage(samples, modes, spec.within * spec.sigma)
         perfect = expected_coverage(len(modes), spec.n, spec.within)
-        protocol = stamp(spec, split, split, seed, samples=spec.n, toy=spec.toy, sigma=spec.sigma, within=spec.within)
+        protocol = stamp(spec, split, seed, data=len(split), samples=spec.n, toy=spec.toy, sigma=spec.sigma, within=spec.within)
         error = math.sqrt(found.high_quality * (1 - found.high_quality) / spec.n)
         note = not_finite(samples, "samples")
         results = []

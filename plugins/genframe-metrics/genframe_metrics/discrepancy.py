@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from genframe import DataError, Metric, MetricResult, Model, Split
+from genframe.measuring import not_finite, stamp
 
 from .features import vectors
 from .pairs import FeaturePairs, feature_pairs
-from .protocol import drawn, not_finite, prepared, samples_in_turn, stamp
+from .protocol import drawn, prepared, samples_in_turn
 from .specs import KernelDistance, Mmd
 
 __all__ = ["Discrepancy", "KernelDistanceMetric", "MmdMetric", "kernel_distance", "median_distance", "squared_mmd"]
@@ -113,7 +114,9 @@ class MmdMetric(Metric):
         x, y = vectors(data.x, space), vectors(samples_in_turn(model, len(used), data, seed), space)
         median = median_distance(x)
         bandwidths = [median * scale for scale in self.spec.scales]
-        protocol = stamp(self.spec, split, used, seed, samples=len(y), kernel="mean of Gaussians", bandwidths=self._rule())
+        protocol = stamp(
+            self.spec, split, seed, data=len(used), samples=len(y), kernel="mean of Gaussians", bandwidths=self._rule()
+        )
         half = len(x) // 2
         bad = "; ".join(note for note in (not_finite(x, "data"), not_finite(y, "samples")) if note)
         return [

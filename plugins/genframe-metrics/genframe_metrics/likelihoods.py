@@ -11,9 +11,10 @@ import torch
 from torch import Generator, Tensor
 
 from genframe import Batch, LogProb, Metric, MetricResult, Model, Split, Unsupported, evaluating
+from genframe.measuring import average, blocks, stamp
 from genframe.traits import Density, Likelihood, Posterior
 
-from .protocol import average, blocks, drawn, draws_of, stamp
+from .protocol import drawn, draws_of
 from .specs import Elbo, Nll
 
 __all__ = ["ElboMetric", "NllMetric", "importance_weighted", "rate_and_distortion"]
@@ -60,7 +61,7 @@ class NllMetric(Metric):
             parts = [self._log_prob(model, batch, generator) for batch in blocks(used, seed, model.device)]
         log_prob = reduce(add, parts)
         protocol = stamp(
-            self.spec, split, used, seed, kind=log_prob.kind, estimator=log_prob.estimator, samples=log_prob.samples
+            self.spec, split, seed, data=len(used), kind=log_prob.kind, estimator=log_prob.estimator, samples=log_prob.samples
         )
         nll = average("nll", -log_prob.nats, "nats", protocol, _label(log_prob))
         return [nll, *_in_bits(nll, log_prob)]
@@ -129,7 +130,9 @@ class ElboMetric(Metric):
                 rate_and_distortion(model, batch, self.spec.samples, generator) for batch in blocks(used, seed, model.device)
             ]
         rate, distortion = (torch.cat(term) for term in zip(*terms, strict=True))
-        protocol = stamp(self.spec, split, used, seed, kind="lower bound", estimator="Monte Carlo", samples=self.spec.samples)
+        protocol = stamp(
+            self.spec, split, seed, data=len(used), kind="lower bound", estimator="Monte Carlo", samples=self.spec.samples
+        )
         return [
             average("rate", rate, "nats", protocol),
             average("distortion", distortion, "nats", protocol),

@@ -8,9 +8,10 @@ from typing import Any, Final
 from torch import Tensor
 
 from genframe import DataError, Model, Split
+from genframe.measuring import not_finite, stamp
 
 from .features import extractor
-from .protocol import drawn, not_finite, prepared, samples_in_turn, stamp
+from .protocol import drawn, prepared, samples_in_turn
 from .specs import FeatureMetric
 
 __all__ = ["FeaturePairs", "feature_pairs"]
@@ -58,5 +59,5 @@ def feature_pairs(spec: FeatureMetric, model: Model, split: Split, train: Split,
         features.extract(data.x),
         features.extract(samples),
         features.extract(prepared(training, seed, model.device).x),
-        stamp(spec, split, used, seed, samples=len(samples), features=dict(features.stamp)),
+        stamp(spec, split, seed, data=len(used), samples=len(samples), features=dict(features.stamp)),
     )

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from genframe import DataError, Metric, MetricResult, Model, Real, Split
+from genframe.measuring import average, not_finite, stamp
 
 from .features import vectors
-from .protocol import average, drawn, not_finite, prepared, samples_in_turn, stamp
+from .protocol import drawn, prepared, samples_in_turn
 from .specs import Parzen
 
 __all__ = ["ParzenMetric", "parzen_log_prob"]
@@ -50,7 +51,7 @@ class ParzenMetric(Metric):
         known = _in_unit_range(prepared(training, seed, model.device).x, space)
         samples = _in_unit_range(samples_in_turn(model, spec.n, data, seed), space)
         held_out, known = known.tensor_split([min(spec.validation, len(known) // 2)])
-        protocol = stamp(spec, split, used, seed, samples=spec.n, sigmas=list(spec.sigmas), validation=len(held_out))
+        protocol = stamp(spec, split, seed, data=len(used), samples=spec.n, sigmas=list(spec.sigmas), validation=len(held_out))
         x = _in_unit_range(data.x, space)
         return [
             self._result("parzen", x, samples, "samples", held_out, protocol),

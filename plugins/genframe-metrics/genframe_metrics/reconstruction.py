@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from genframe import Metric, MetricResult, Model, Split, evaluating
+from genframe.measuring import average, blocks, stamp
 
-from .protocol import average, blocks, drawn, stamp
+from .protocol import drawn
 from .specs import Pca, Reconstruction
 
 __all__ = ["PcaMetric", "PrincipalComponents", "ReconstructionMetric", "principal_components"]
@@ -40,7 +41,7 @@ class ReconstructionMetric(Metric):
                 (model.reconstruct(batch.x, batch.condition) - batch.x).double().flatten(1).square().sum(1)
                 for batch in blocks(used, seed, model.device)
             ]
-        return _figures("", torch.cat(errors), model.composition.data.dims, stamp(self.spec, split, used, seed))
+        return _figures("", torch.cat(errors), model.composition.data.dims, stamp(self.spec, split, seed, data=len(used)))
 
 
 class PrincipalComponents:
@@ -78,5 +79,5 @@ class PcaMetric(Metric):
         fitted = principal_components(train, count, seed)
         errors = [fitted.squared_errors(batch.x) for batch in blocks(used, seed, train.stored.device)]
         reference = {"split": train.name, "data": len(train)}
-        protocol = stamp(self.spec, split, used, seed, components=count, fitted_to=reference)
+        protocol = stamp(self.spec, split, seed, data=len(used), components=count, fitted_to=reference)
         return _figures("pca_", torch.cat(errors), model.composition.data.dims, protocol)

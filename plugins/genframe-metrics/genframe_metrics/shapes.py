@@ -7,9 +7,10 @@ from typing import cast
 from torch import Tensor
 
 from genframe import Metric, MetricResult, Model, Real, Split
+from genframe.measuring import average, stamp
 from genframe_data import attributes_right, explained_share
 
-from .protocol import average, drawn, prepared, samples_in_turn, stamp
+from .protocol import drawn, prepared, samples_in_turn
 from .specs import ShapesRead
 
 __all__ = ["ShapesMetric"]
@@ -30,7 +31,7 @@ class ShapesMetric(Metric):
         data = prepared(used, seed, model.device)
         samples = samples_in_turn(model, self.spec.n, data, seed)
         captions = data.condition if model.composition.condition is not None else None
-        protocol = stamp(self.spec, split, used, seed, samples=len(samples))
+        protocol = stamp(self.spec, split, seed, data=len(used), samples=len(samples))
         figures = [(prefix, _figures(model, x, captions)) for prefix, x in (("", samples), ("data_", data.x))]
         return [
             average(f"{prefix}{name}", values, "share", protocol) for prefix, named in figures for name, values in named.items()

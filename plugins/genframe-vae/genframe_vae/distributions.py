@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from genframe import Real
+from genframe import Real, normal_like
 
 __all__ = [
     "BernoulliDistribution",
@@ -27,11 +27,6 @@ __all__ = [
 ]
 
 LOG_2PI: Final = math.log(2 * math.pi)
-
-
-def noise_like(tensor: Tensor, generator: Generator | None) -> Tensor:
-    """Return standard normal noise of the tensor's shape, type and device."""
-    return torch.randn(tensor.shape, generator=generator, device=tensor.device, dtype=tensor.dtype)
 
 
 def scale_tril(log_diagonal: Tensor, lower: Tensor) -> Tensor:
@@ -57,7 +52,7 @@ class NormalDistribution:
 
     def rsample(self, generator: Generator | None = None) -> Tensor:
         """Return mean + sigma * noise."""
-        return self.mean + torch.exp(0.5 * self.log_variance) * noise_like(self.mean, generator)
+        return self.mean + torch.exp(0.5 * self.log_variance) * normal_like(self.mean, generator)
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ class FullNormal:
 
     def rsample(self, generator: Generator | None = None) -> Tensor:
         """Return mean + L noise."""
-        return self.mean + (self.factor @ noise_like(self.mean, generator).unsqueeze(-1)).squeeze(-1)
+        return self.mean + (self.factor @ normal_like(self.mean, generator).unsqueeze(-1)).squeeze(-1)
 
     def entropy(self) -> Tensor:
         """Return the differential entropy: (B,)."""

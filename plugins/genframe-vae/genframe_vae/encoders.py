@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,6 +11,7 @@ from genframe import Encoder, Real, Space, projection
 from genframe.traits import Posterior, PosteriorDistribution
 from genframe_nets import Transposable
 
+from .corruption import corruption
 from .distributions import DiagonalNormal, FullNormal, scale_tril
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ __all__ = [
     "FullGaussianEncoder",
     "GaussianEncoder",
     "corrupted",
-    "corruption",
 ]
 
 LOG_VARIANCE_LIMIT: Final = 20.0
@@ -76,24 +74,6 @@ class FullGaussianEncoder(PosteriorEncoder):
         mean, log_diagonal, lower = self._parameters_of(x, context).split(self.sizes, 1)
         limit = LOG_VARIANCE_LIMIT / 2
         return FullNormal(mean, scale_tril(log_diagonal.clamp(-limit, limit), lower))
-
-
-def corruption(kind: str, amount: float, data: Real) -> Callable[[Tensor], Tensor]:
-    """Return the noise of ``kind`` for values of ``data``; it draws from torch's global generator."""
-    low, high = data.low if data.low is not None else 0.0, data.high if data.high is not None else 0.0
-    blank = min(max(0.0, low), high)
-
-    def masking(x: Tensor) -> Tensor:
-        return x.masked_fill(torch.rand_like(x) < amount, blank)
-
-    def gaussian(x: Tensor) -> Tensor:
-        return x + amount * torch.randn_like(x)
-
-    def salt_and_pepper(x: Tensor) -> Tensor:
-        uniform = torch.rand_like(x)
-        return x.masked_fill(uniform < amount, high).masked_fill(uniform < amount / 2, low)
-
-    return {"masking": masking, "gaussian": gaussian, "salt_and_pepper": salt_and_pepper}[kind]
 
 
 class CorruptedEncoder(Encoder):

@@ -9,7 +9,9 @@ from typing import Final
 import torch
 from torch import Generator, Tensor
 
-from .distributions import LOG_2PI, noise_like
+from genframe import normal_like
+
+from .distributions import LOG_2PI
 
 __all__ = ["EmFit", "Mixture", "fit_mixture"]
 
@@ -48,7 +50,7 @@ class Mixture:
     def sample(self, n: int, generator: Generator | None = None) -> Tensor:
         """Return ``n`` draws: (n, D)."""
         component = torch.multinomial(self.log_weights.exp(), n, replacement=True, generator=generator)
-        noise = noise_like(self.means[component], generator)
+        noise = normal_like(self.means[component], generator)
         factor = self.factor[component]
         scaled = (factor @ noise.unsqueeze(-1)).squeeze(-1) if self.full else factor * noise
         return self.means[component] + scaled

@@ -24,8 +24,9 @@ from genframe_vae import (
     Reconstruction,
     Vamp,
 )
+from genframe_vae.corruption import corruption
 from genframe_vae.distributions import DiagonalNormal
-from genframe_vae.encoders import CorruptedPosterior, GaussianEncoder, corruption
+from genframe_vae.encoders import CorruptedPosterior, GaussianEncoder
 from genframe_vae.priors import VampPrior
 
 BITS = Real((1, 4, 4), 0, 1, 2)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from genframe import Encoder, Real, Space, projection
+from genframe.execution import full_precision
 
 from .quantisers import Quantiser
 from .traits import Quantisation
@@ -46,7 +47,7 @@ class QuantisedEncoder(Encoder):
         features = self._features(x, context)
         result = self._quantised(features)
         if self.training:
-            with torch.autocast(x.device.type, enabled=False):
+            with full_precision(x):
                 self.quantiser.learn(rows_of(features.detach()), self._columns(result.indices))
         return result
 
@@ -83,7 +84,7 @@ class QuantisedEncoder(Encoder):
         return cast(Tensor, self.head(self.network.encode(x, context)))
 
     def _quantised(self, features: Tensor) -> Quantisation:
-        with torch.autocast(features.device.type, enabled=False):
+        with full_precision(features):
             result: Quantisation = self.quantiser(rows_of(features))
         latent = grid_of(result.latent, (len(features), *features.shape[2:]))
         return replace(result, latent=latent, indices=self._on_grid(result.indices, features))

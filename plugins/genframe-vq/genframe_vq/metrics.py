@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -18,13 +15,11 @@ from genframe import (
     LogProb,
     Metric,
     MetricResult,
-    MetricSpec,
     Model,
     Split,
-    data_digest,
     evaluating,
-    generator_for,
 )
+from genframe.measuring import average, blocks, stamp
 from genframe.traits import Density, Likelihood
 
 from .counting import code_counts, codebooks_of, perplexity, usage
@@ -34,29 +29,6 @@ if TYPE_CHECKING:
     from .specs import CodebookUse, CodeLength
 
 __all__ = ["CodeLengthMetric", "CodebookMetric"]
-
-BATCH: Final = 250
-
-
-def batches(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
-    """Yield the prepared split, each batch with noise of its own seed where it needs any."""
-    for number, start in enumerate(range(0, len(split), BATCH)):
-        batch = split.batch(slice(start, start + BATCH), generator_for(split.stored.device, seed, number))
-        yield Batch(batch.x.to(device), batch.condition.to(device) if batch.condition is not None else None)
-
-
-def stamp(spec: MetricSpec, split: Split, used: Split, seed: int) -> dict[str, Any]:
-    """Return the protocol of a figure."""
-    return {
-        "metric": spec.type,
-        "versions": {name: version(name) for name in ("genframe", "genframe-vq")},
-        "split": split.name,
-        "digest": data_digest(split.stored.cpu(), split.condition.cpu() if split.condition is not None else None),
-        "protocol": dict(split.protocol),
-        "data": len(used),
-        "of": len(split),
-        "seed": seed,
-    }
 
 
 class CodebookMetric(Metric):
@@ -71,10 +43,10 @@ class CodebookMetric(Metric):
         codebooks = codebooks_of(model.composition.latent, space)
         counts = torch.zeros(codebooks, space.size, dtype=torch.int64, device=model.device)
         with evaluating(model):
-            for batch in batches(split, seed, model.device):
+            for batch in blocks(split, seed, model.device):
                 found = cast(VectorQuantised, model.encoder).quantised(batch.x, model.context(batch.condition))
                 counts += code_counts(found.indices, space, codebooks)
-        protocol = {**stamp(self.spec, split, split, seed), "codebooks": codebooks, "size": space.size}
+        protocol = stamp(self.spec, split, seed, data=len(split), codebooks=codebooks, size=space.size)
         note = f"mean over {codebooks} codebooks" if codebooks > 1 else ""
         return [
             MetricResult("perplexity", float(perplexity(counts)), f"of {space.size} codes", protocol, note=note),
@@ -90,21 +62,19 @@ class CodeLengthMetric(Metric):
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
         """Return ``code_length``, and its parts ``prior_code_length`` and ``decoder_code_length``."""
-        limit = self.spec.limit
-        condition = split.condition[:limit] if split.condition is not None else None
-        used = replace(split, stored=split.stored[:limit], condition=condition)
+        used = split.subset(slice(self.spec.limit))
         with evaluating(model):
-            parts = [self._nats(model, batch) for batch in batches(used, seed, model.device)]
+            parts = [self._nats(model, batch) for batch in blocks(used, seed, model.device)]
         indices, data = (torch.cat(part).double() for part in zip(*parts, strict=True))
-        protocol = {**stamp(self.spec, split, used, seed), "code": "two parts: indices, then data given them"}
+        protocol = stamp(self.spec, split, seed, data=len(used), code="two parts: indices, then data given them")
         composition = model.composition
         bin_bits = LogProb(torch.zeros(1), "lower bound", composition.data, composition.mass, "two-part code").bits_per_dim
         bits_a_nat = 1 / (composition.data.dims * math.log(2))
         of_indices, of_data = indices * bits_a_nat, data * bits_a_nat + bin_bits
         return [
-            _result("code_length", of_indices + of_data, protocol, "two-part code, an upper bound of -log2 p(x)"),
-            _result("prior_code_length", of_indices, protocol, "of the indices"),
-            _result("decoder_code_length", of_data, protocol, "of data given the indices"),
+            average("code_length", of_indices + of_data, "bits/dim", protocol, "two-part code, an upper bound of -log2 p(x)"),
+            average("prior_code_length", of_indices, "bits/dim", protocol, "of the indices"),
+            average("decoder_code_length", of_data, "bits/dim", protocol, "of data given the indices"),
         ]
 
     @staticmethod
@@ -115,8 +85,3 @@ class CodeLengthMetric(Metric):
         latent = cast(Encoder, model.encoder).latent(found.indices)
         prior, decoder = cast(Density, model.prior), cast(Likelihood, model.decoder)
         return -prior.log_prob(found.indices, context), -decoder.likelihood(latent, context).log_prob(batch.x)
-
-
-def _result(name: str, bits: Tensor, protocol: dict[str, Any], note: str) -> MetricResult:
-    error = float(bits.std() / math.sqrt(len(bits))) if len(bits) > 1 else None
-    return MetricResult(name, float(bits.mean()), "bits/dim", protocol, error, note)
