@@ -15,6 +15,7 @@ from .checks import CHECKS, Check
 from .drawing import draw
 from .example import Example
 from .finding import ConformanceError, Finding
+from .resuming import checkpoint_tensors, train_interrupted
 from .suite import PluginConformance, check_component, check_plugin, require_conformance
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "PluginConformance",
     "check_component",
     "check_plugin",
+    "checkpoint_tensors",
     "draw",
     "require_conformance",
+    "train_interrupted",
 ]

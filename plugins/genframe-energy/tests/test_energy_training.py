@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +11,10 @@ from torch import Tensor, nn
 
 from genframe import Encoder, EncoderSpec, ExperimentSpec, ModelSpec, Real, Space, compose, evaluate, resume, train
 from genframe.core import ModelPrior
-from genframe.experiment import checkpoint as storage
 from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import Interrupted, StopRequest
+from genframe.experiment.signals import StopRequest
 from genframe.experiment.trainer import Trainer
+from genframe.testing import checkpoint_tensors, train_interrupted
 from genframe_nets import MLPDecoder
 from genframe_vae import Reconstruction
 
@@ -48,36 +46,14 @@ def experiment(parts: dict[str, Any], **settings: Any) -> dict[str, Any]:
     return {"name": "energy", **parts, "train": {**train_spec, "validate_every": 8, "threads": 1, **settings}}
 
 
-class StopAt(Silent):
-    """Sends this process SIGTERM at a step, as somebody outside would."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def advance(self, step: int) -> None:
-        """Stop after the step."""
-        if step == self.step:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def outcome(folder: Path) -> dict[str, torch.Tensor]:
-    """Return every tensor of the last checkpoint."""
-    found = storage.latest(folder / "checkpoints")
-    assert found is not None
-    return storage.read(found.path).tensors
-
-
 @pytest.mark.parametrize(("parts", "kept"), [(MACHINE, "chains"), (NETWORK, "replay")])
 def test_interrupted_run_goes_on_bit_for_bit(parts: dict[str, Any], kept: str, tmp_path: Path) -> None:
     """Weights, averages, momentum and the chains that persist are equal to the last bit, and so are the samples."""
     whole = train(experiment(parts), folder=tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        train(experiment(parts), folder=tmp_path / "parts", reporter=StopAt(4))
-    with pytest.raises(Interrupted):
-        resume(tmp_path / "parts", reporter=StopAt(11))
-    stopped = outcome(tmp_path / "parts")[f"model/loss.{kept}"]
+    train_interrupted(experiment(parts), tmp_path / "parts", (4, 11))
+    stopped = checkpoint_tensors(tmp_path / "parts")[f"model/loss.{kept}"]
     again = resume(tmp_path / "parts")
-    expected, found = outcome(tmp_path / "whole"), outcome(tmp_path / "parts")
+    expected, found = checkpoint_tensors(tmp_path / "whole"), checkpoint_tensors(tmp_path / "parts")
     assert found.keys() == expected.keys()
     assert [name for name, tensor in expected.items() if not torch.equal(tensor, found[name])] == []
     assert not torch.equal(stopped, found[f"model/loss.{kept}"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +9,7 @@ import pytest
 import torch
 
 from genframe import resume, train
-from genframe.experiment import checkpoint as storage
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import Interrupted
+from genframe.testing import checkpoint_tensors, train_interrupted
 
 CRITIC = {"type": "gan/spectral", "network": {"type": "nets/mlp", "hidden": [8]}}
 
@@ -30,36 +26,13 @@ def experiment(**settings: Any) -> dict[str, Any]:
     return {"name": "gan", "data": {"type": "data/toy", "name": "ring8", "n": 200}, "model": model, "train": settings}
 
 
-class StopAt(Silent):
-    """Sends this process SIGTERM at a step, as somebody outside would."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def advance(self, step: int) -> None:
-        """Stop after the step."""
-        if step == self.step:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def outcome(folder: Path) -> dict[str, torch.Tensor]:
-    """Return every tensor of the last checkpoint."""
-    found = storage.latest(folder / "checkpoints")
-    assert found is not None
-    return storage.read(found.path).tensors
-
-
 @pytest.mark.parametrize("stops", [(7,), (4, 11)])
 def test_interrupted_run_goes_on_bit_for_bit(stops: tuple[int, ...], tmp_path: Path) -> None:
     """R5: weights, averages, both optimizers, the count of lazy steps and the power iteration are equal to the last bit."""
     whole = train(experiment(), folder=tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        train(experiment(), folder=tmp_path / "parts", reporter=StopAt(stops[0]))
-    for stop in stops[1:]:
-        with pytest.raises(Interrupted):
-            resume(tmp_path / "parts", reporter=StopAt(stop))
+    train_interrupted(experiment(), tmp_path / "parts", stops)
     parts = resume(tmp_path / "parts")
-    expected, found = outcome(tmp_path / "whole"), outcome(tmp_path / "parts")
+    expected, found = checkpoint_tensors(tmp_path / "whole"), checkpoint_tensors(tmp_path / "parts")
     assert found.keys() == expected.keys()
     assert [name for name, tensor in expected.items() if not torch.equal(tensor, found[name])] == []
     assert {"model/loss.steps.batches", "model/loss.critic.head.parametrizations.weight.0._u"} <= expected.keys()
@@ -72,7 +45,7 @@ def test_interrupted_run_goes_on_bit_for_bit(stops: tuple[int, ...], tmp_path: P
 def test_critic_steps_as_often_as_it_is_named(tmp_path: Path) -> None:
     """With n_critic 2 its optimizer has made twice the generator's steps."""
     train(experiment(steps=3), folder=tmp_path / "run")
-    tensors = outcome(tmp_path / "run")
+    tensors = checkpoint_tensors(tmp_path / "run")
     steps = {
         player: {
             float(value) for name, value in tensors.items() if name.startswith(f"optimizer/{player}/") and name[-4:] == "step"

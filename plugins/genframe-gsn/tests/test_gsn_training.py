@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 from genframe import evaluate, resume, train
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import Interrupted
+from genframe.testing import train_interrupted
 
 MODEL = {
     "encoder": {"type": "gsn/stochastic", "dim": 32, "network": {"type": "nets/mlp", "hidden": [32]}, "amount": 0.2},
@@ -28,23 +24,10 @@ def experiment(steps: int = 12, **settings: Any) -> dict[str, Any]:
     return {"name": "gsn", "data": {"type": "data/digits", "binarise": "dynamic"}, "model": MODEL, "train": train_spec}
 
 
-class StopAt(Silent):
-    """Sends this process SIGTERM at a step, as somebody outside would."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def advance(self, step: int) -> None:
-        """Stop after the step."""
-        if step == self.step:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
 def test_interrupted_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
     """Weights, figures and samples of a run in two pieces are those of a run in one."""
     whole = train(experiment(), folder=tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        train(experiment(), folder=tmp_path / "parts", reporter=StopAt(5))
+    train_interrupted(experiment(), tmp_path / "parts", (5,))
     again = resume(tmp_path / "parts")
     expected, found = whole.model.state_dict(), again.model.state_dict()
     assert [name for name, tensor in expected.items() if not torch.equal(tensor, found[name])] == []
