@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
 import torch
 from torch import Generator, Tensor
 
-from genframe import Batch, Encoder, Loss, LossOutput, Model, Real, Sampler, Space, State, normal_like
+from genframe import Batch, Encoder, Loss, LossOutput, Model, Real, Sampler, Space, State
 
 from .denoiser import Coefficients, PreconditionedDecoder, coefficients, spread
-from .points import Point, points
+from .points import points
 from .processes import NoisingProcess
 from .specs.few_steps import ConsistencyFunction, ConsistencySteps, ConsistencyTraining
+from .steps import noised
 from .teacher import Teacher
 from .times import evenly_drawn
 
@@ -130,10 +130,4 @@ class ConsistencySampler(Sampler):
             clean = decoder.denoise(noisy, noisy.new_full((n,), point.time), context)
             yield State(process.restore(clean), number, len(path))
             if number < len(path):
-                noisy = _noised(process.standardise(process.restore(clean)), path[number], least, generator)
-
-
-def _noised(clean: Tensor, point: Point, least: Point, generator: Generator | None) -> Tensor:
-    """Return data of the least noise with the rest that they have at a point: (n, ...) -> (n, ...)."""
-    added = math.sqrt(max(0.0, point.sigma**2 - (point.alpha * least.ratio) ** 2))
-    return (point.alpha * clean).add_(normal_like(clean, generator), alpha=added)
+                noisy = noised(least.alpha * process.standardise(process.restore(clean)), least, path[number], generator)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .specs.samplers import Churned
     from .walking import Predictor
 
-__all__ = ["AdaptiveStep", "MultistepStep", "PredictorCorrectorStep", "RungeKuttaStep", "Step", "UniPCStep"]
+__all__ = ["AdaptiveStep", "MultistepStep", "PredictorCorrectorStep", "RungeKuttaStep", "Step", "UniPCStep", "noised"]
 
 MOST_CHURN: Final = math.sqrt(2) - 1
 FIRST_SHARE: Final = 0.1  # of a leg, for the first of its adaptive steps
@@ -38,6 +38,13 @@ def carried(x: Tensor, clean: Tensor, here: Point, there: Point, sigma: float) -
     """Return alpha · clean + sigma · noise at ``there``, with the noise that ``x`` has at ``here``: (n, ...) -> (n, ...)."""
     share = sigma / here.sigma
     return (share * x).add_(clean, alpha=there.alpha - share * here.alpha)
+
+
+def noised(x: Tensor, here: Point, there: Point, generator: Generator | None) -> Tensor:
+    """Return data with the noise that the process adds between two points: (n, ...) -> (n, ...)."""
+    share = there.alpha / here.alpha
+    added = math.sqrt(max(0.0, there.sigma**2 - (share * here.sigma) ** 2))
+    return (share * x).add_(normal_like(x, generator), alpha=added)
 
 
 class MultistepStep(Step):

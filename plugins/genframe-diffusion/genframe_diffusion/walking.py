@@ -17,6 +17,7 @@ from .denoiser import spread
 from .points import Point, points
 from .processes import NoisingProcess
 from .specs.samplers import Walk
+from .steps import noised
 
 __all__ = ["Predictor", "WalkSampler"]
 
@@ -153,12 +154,5 @@ class WalkSampler(Sampler):
                 step = self.spec.step() if rounds > 1 else step
                 noisy = here.alpha * clean + here.sigma * normal_like(clean, generator)
                 reached = step(torch.where(known, noisy, y), here, there, predict, generator)
-                y = _noised(reached, there, here, generator) if left else reached
+                y = noised(reached, there, here, generator) if left else reached
         return torch.where(known, x, process.restore(y))
-
-
-def _noised(x: Tensor, here: Point, there: Point, generator: Generator | None) -> Tensor:
-    """Return data with the noise that the process adds between two points: (n, ...) -> (n, ...)."""
-    share = there.alpha / here.alpha
-    added = math.sqrt(max(0.0, there.sigma**2 - (share * here.sigma) ** 2))
-    return (share * x).add_(normal_like(x, generator), alpha=added)
