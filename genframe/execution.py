@@ -1,20 +1,21 @@
-"""How parts run: what autocast and the compiler are to leave alone."""
+"""How parts run: in which precision, and what autocast and the compiler are to leave alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 from torch._compile import _disable_dynamo  # torch.compiler.disable, without importing the compiler until it is called
 
-__all__ = ["eager", "full_precision"]
+__all__ = ["Precision", "eager", "full_precision", "run_in"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 
 def eager(function: Callable[P, R]) -> Callable[P, R]:
@@ -28,6 +29,11 @@ def eager(function: Callable[P, R]) -> Callable[P, R]:
         return function(*arguments, **named)
 
     return run
+
+
+def run_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which networks run in a precision: autocast for bfloat16, none for float32."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
 def full_precision(x: Tensor) -> AbstractContextManager[object]:

@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 
 from .composition import Composition, ModelSpec, check
 from .errors import Unsupported
+from .execution import Precision, run_in
 from .likelihood import LogProb
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, generator_for
 from .spaces import Space
@@ -165,18 +166,27 @@ class Model(nn.Module):
         latent = cast(Posterior, self.encoder).posterior(x, self.context(condition)).rsample()
         return cast(Encoder, self.encoder).code(latent)
 
-    def sample(self, n: int, condition: Tensor | None = None, *, seed: int = 0, compile: bool = False) -> Samples:
+    def sample(
+        self,
+        n: int,
+        condition: Tensor | None = None,
+        *,
+        seed: int = 0,
+        compile: bool = False,
+        precision: Precision = "float32",
+    ) -> Samples:
         """Draw ``n`` data; the i-th depends on the seed and its condition only, not on ``n``.
 
         With ``compile`` decoders are compiled, which takes a minute or two once and then less time a sample: for
-        thousands of them. They are the same up to rounding.
+        thousands of them. With ``precision`` bfloat16 networks run under autocast, as in training. Samples are the same
+        up to rounding.
 
         :raises ValueError: if ``condition`` does not have ``n`` rows.
         """
-        with _compiled(self) if compile else nullcontext():
+        with _compiled(self) if compile else nullcontext(), run_in(precision, self.device):
             chunks = list(self._chunks(n, condition, seed))
         x = torch.cat(chunks)[:n] if n else torch.empty(0, *self.composition.data.shape)
-        return Samples(x, self.composition.data, seed)
+        return Samples(x.float() if x.dtype == torch.bfloat16 else x, self.composition.data, seed)
 
     def _chunks(self, n: int, condition: Tensor | None, seed: int) -> Iterator[Tensor]:
         """Yield whole chunks of samples, each with a generator of its own."""

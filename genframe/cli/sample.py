@@ -14,10 +14,12 @@ from .values import LARGEST, count, natural, samples_file
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..execution import Precision
     from ..experiment.run import Run
     from ..model import Samples
 
 LARGEST_PICTURE = 2**20
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--like", type=Path, metavar="PICTURE", help="draw a sample picture again, from what it carries")
     parser.add_argument("--compile", action="store_true", help="compile first: slow to begin, faster for thousands of samples")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="bfloat16 runs networks under autocast")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
 
@@ -41,10 +44,12 @@ def run(options: argparse.Namespace) -> None:
     if options.like:
         trained, wanted = _like(options)
     elif options.run:
-        trained, wanted = opened(options.run, options.device), _Wanted(options.n, options.seed, options.condition)
+        trained = opened(options.run, options.device)
+        wanted = _Wanted(options.n, options.seed, options.condition, options.precision)
     else:
         raise SpecError("name a run, or a picture with --like")
-    samples = trained.sample(wanted.n, _condition(trained, wanted), seed=wanted.seed, compile=options.compile)
+    condition = _condition(trained, wanted)
+    samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=options.compile, precision=wanted.precision)
     path = options.out or _default_path(trained, wanted)
     _save(path, trained, samples, wanted)
     if options.json:
@@ -55,11 +60,12 @@ def run(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which samples: how many, by which seed, and of which class, if of one."""
+    """Which samples: how many, by which seed, of which class, if of one, and in which precision networks run."""
 
     n: int
     seed: int
     of_class: int | None
+    precision: Precision
 
 
 def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:
@@ -71,7 +77,12 @@ def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:
     from ..picture import read_info
 
     info, picture = read_info(options.like), options.like
-    wanted = _Wanted(_carried(info, "n", picture, 1), _carried(info, "seed", picture), _carried_class(info, picture))
+    wanted = _Wanted(
+        _carried(info, "n", picture, 1),
+        _carried(info, "seed", picture),
+        _carried_class(info, picture),
+        _carried_precision(info, picture),
+    )
     if wanted.n > LARGEST_PICTURE:
         raise DataError(f"{picture} says it is of {wanted.n} samples, more than any picture shows")
     folder = options.run or Path(str(info.get("run")))
@@ -96,6 +107,13 @@ def _carried(info: dict[str, Any], name: str, picture: Path, low: int = 0) -> in
 
 def _carried_class(info: dict[str, Any], picture: Path) -> int | None:
     return None if info.get("class") is None else _carried(info, "class", picture)
+
+
+def _carried_precision(info: dict[str, Any], picture: Path) -> Precision:
+    precision = info.get("precision", "float32")
+    if precision not in PRECISIONS:
+        raise DataError(f"{picture} is of samples in {precision!r}, of which this version knows nothing")
+    return PRECISIONS[PRECISIONS.index(precision)]
 
 
 def _condition(trained: Run, wanted: _Wanted) -> Tensor | None:
@@ -135,4 +153,4 @@ def _save(path: Path, trained: Run, samples: Samples, wanted: _Wanted) -> None:
             np.savez_compressed(path, x=samples.x.cpu().numpy())
         return
     of_class = {} if wanted.of_class is None else {"class": wanted.of_class}
-    picture.save(path, samples.x, samples.space, trained.picture_info(samples) | of_class)
+    picture.save(path, samples.x, samples.space, trained.picture_info(samples) | of_class | {"precision": wanted.precision})

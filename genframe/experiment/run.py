@@ -13,6 +13,7 @@ import torch
 from .. import __version__
 from ..data import Dataset
 from ..errors import RunError
+from ..execution import Precision
 from ..model import Model, Samples, build
 from ..roles import MetricResult
 from ..spaces import Categorical
@@ -40,9 +41,17 @@ class Run:
     metrics: list[Row] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
-    def sample(self, n: int, condition: torch.Tensor | None = None, *, seed: int = 0, compile: bool = False) -> Samples:
+    def sample(
+        self,
+        n: int,
+        condition: torch.Tensor | None = None,
+        *,
+        seed: int = 0,
+        compile: bool = False,
+        precision: Precision = "float32",
+    ) -> Samples:
         """Draw ``n`` data from the model; see :meth:`genframe.Model.sample`."""
-        return self.model.sample(n, condition, seed=seed, compile=compile)
+        return self.model.sample(n, condition, seed=seed, compile=compile, precision=precision)
 
     def picture_info(self, samples: Samples) -> dict[str, Any]:
         """Return what a picture of ``samples`` carries, so that it can be drawn again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..data import Dataset
 from ..errors import CheckpointError, NonFiniteError, Problem, SpecError
+from ..execution import run_in
 from ..model import Model
 from ..roles import Loss, LossOutput, generator_for
 from ..specs import Role
@@ -78,8 +79,7 @@ class Trainer:
         self._check_stages()
         self._window = MetricWindow()
         self._started = time.perf_counter()
-        bfloat16 = torch.autocast(self.device.type, torch.bfloat16) if spec.precision == "bfloat16" else nullcontext()
-        self._autocast: AbstractContextManager[Any] = bfloat16
+        self._autocast = run_in(spec.precision, self.device)
         self._begin_stage()
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from . import autoregressive, diffusion, diffusion_sampling, flows, gan, loop, memory, rbm, startup, toys, vae
+from . import autoregressive, diffusion, diffusion_sampling, diffusion_steps, flows, gan, loop, memory, rbm, startup, toys, vae
 
 BENCHMARKS = {
     "startup": startup.measure,
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "rbm": rbm.measure,
     "diffusion": diffusion.measure,
     "diffusion sampling": diffusion_sampling.measure,
+    "diffusion steps": diffusion_steps.measure,
     "memory": memory.measure,
     "toys": toys.measure,
 }

@@ -207,6 +207,7 @@ def _sampling(plain: Model, hand: ByHand, peer: Diffusers | None) -> dict[str, C
     ways: dict[str, Callable[[], object]] = {
         "genframe": lambda: plain.sample(DRAWN),
         "genframe, compiled": lambda: plain.sample(DRAWN, compile=True),
+        "genframe, compiled, bfloat16": lambda: plain.sample(DRAWN, compile=True, precision="bfloat16"),
         "by hand": lambda: hand.sample(DRAWN),
     }
     if peer is not None:

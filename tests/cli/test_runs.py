@@ -211,13 +211,16 @@ def test_an_unconditional_model_has_no_classes(capsys: pytest.CaptureFixture[str
 
 
 def test_a_picture_is_drawn_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Pixel for pixel, from what it carries: run, checkpoint, seed, number and class."""
-    words = ("-n", "7", "--seed", "5", "--condition", "3")
+    """Pixel for pixel, from what it carries: run, checkpoint, seed, number, class and precision."""
+    words = ("-n", "7", "--seed", "5", "--condition", "3", "--precision", "bfloat16")
     drawn = genframe(capsys, "sample", run, *words).strip()
     assert drawn == "run/samples/step-00000006-seed-5-class-3-n-7.png"
     assert genframe(capsys, "sample", "--like", drawn, "--out", "again/again.png") == "again/again.png\n"
     assert Path("again/again.png").read_bytes() == Path(drawn).read_bytes()
-    assert {key: picture.read_info(drawn)[key] for key in ("seed", "n", "class")} == {"seed": 5, "n": 7, "class": 3}
+    carried = {"seed": 5, "n": 7, "class": 3, "precision": "bfloat16"}
+    assert {key: picture.read_info(drawn)[key] for key in carried} == carried
+    genframe(capsys, "sample", run, *words[:-1], "float32", "--out", "full.png")
+    assert pixels("full.png") != pixels(drawn)
     outcome = genframe(capsys, "sample", "--like", drawn, "--out", "again.npz", "--json")
     assert (outcome["n"], outcome["seed"]) == (7, 5)
     with np.load("again.npz") as archive:
@@ -281,6 +284,7 @@ FOREIGN = {
     "too many": {"run": "run", "checkpoint": "x", "n": 10**12, "seed": 0},
     "none at all": {"run": "run", "checkpoint": "x", "n": 0, "seed": 0},
     "a class that is none": {"run": "run", "checkpoint": "x", "n": 4, "seed": 0, "class": -1},
+    "a precision that is none": {"run": "run", "checkpoint": "x", "n": 4, "seed": 0, "precision": ["float8"]},
 }
 
 

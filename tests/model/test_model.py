@@ -443,6 +443,16 @@ def test_compiled_samples_are_the_eager_ones(parts: dict[str, Any]) -> None:
     torch.testing.assert_close(drawn.sample(150, seed=3, compile=True).x, drawn.sample(150, seed=3).x)
 
 
+def test_samples_in_bfloat16_are_the_same_up_to_rounding() -> None:
+    """Networks run under autocast for the call alone, and what comes out is as precise as data are."""
+    drawn = model(BITS, {**VAE, "sampler": "core/ancestral"})
+    full, rounded = drawn.sample(50, seed=3).x, drawn.sample(50, seed=3, precision="bfloat16").x
+    assert rounded.dtype == full.dtype
+    assert not torch.equal(rounded, full)
+    torch.testing.assert_close(rounded, full, rtol=0, atol=0.02)
+    assert not torch.is_autocast_enabled("cpu")
+
+
 def test_compiling_lasts_as_long_as_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """What samplers ask of decoders is compiled, a nested model's too; then all is as before."""
     names: list[str] = []

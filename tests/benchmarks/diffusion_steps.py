@@ -1,0 +1,75 @@
+"""How few steps each sampler of genframe-diffusion needs: Fréchet distance of samples of digits from the training data.
+
+Features are those of `digits-classifier`. The network is a perceptron, so that there can be so many samples that their noise is
+below the differences. Both runs are taken from runs/, and trained there when missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import genframe
+from genframe import Model, Run
+from genframe.experiment.loading import read_experiment
+from genframe_diffusion import DDPM, GridWalk
+from genframe_metrics.features import extractor
+from genframe_metrics.frechet import frechet_distance, jackknife_error, moments
+
+from .diffusion_sampling import SAMPLERS
+
+STEPS, SAMPLES = (5, 10, 20, 50, 250), 16384
+LONG_STEPS, MANY_SAMPLES, CONTENDERS = 1000, 131072, 3
+NETWORK = "model.decoder.network={type: nets/mlp, hidden: [512, 512, 512], time: true}"
+PERCEPTRON = (NETWORK, "train.batch_size=256", "train.steps=3000", "train.lr=1e-3")
+
+
+def measure() -> dict[str, Any]:
+    """Return the table of all samplers, then with more samples the best of 20 steps beside 1000 ancestral ones."""
+    digits = _run("diffusion-digits", Path("runs/diffusion-digits-perceptron"), PERCEPTRON)
+    classifier = Path("runs/digits-classifier")
+    _run("digits-classifier", classifier)
+    train = digits.experiment.data.load().split("train")
+    features = extractor(classifier, digits.model.composition.data, torch.device("cpu")).extract
+    data = features(train.batch(slice(None)).x)
+
+    def row(sampler: GridWalk, count: int) -> dict[str, float]:
+        with _sampling_by(digits.model, sampler):
+            samples = features(digits.model.sample(count).x)
+        # the data are the same in every row, so the error is that of the samples alone
+        error = jackknife_error(lambda _, y: _distance(data, y), data, samples)
+        found = {"fd": _distance(data, samples), "error": error}
+        figures = f"{found['fd']:.4f} ± {found['error']:.4f}"
+        print(f"{sampler.type:<28} {sampler.steps:>5} steps {count:>6} samples   {figures}", flush=True)
+        return found
+
+    table = {kind().type: {steps: row(kind(steps=steps), SAMPLES) for steps in STEPS} for kind in SAMPLERS}
+    best = sorted(SAMPLERS, key=lambda kind: table[kind().type][20]["fd"])[:CONTENDERS]
+    contest = {f"{kind().type} 20": row(kind(steps=20), MANY_SAMPLES) for kind in best}
+    contest[f"{DDPM().type} {LONG_STEPS}"] = row(DDPM(steps=LONG_STEPS), MANY_SAMPLES)
+    return {"samples": SAMPLES, "table": table, "more samples": MANY_SAMPLES, "contest": contest}
+
+
+def _distance(x: Tensor, y: Tensor) -> float:
+    return frechet_distance(moments(x), moments(y))
+
+
+def _run(recipe: str, folder: Path, assignments: Sequence[str] = ()) -> Run:
+    if not (folder / "experiment.yaml").is_file():
+        genframe.train(read_experiment(recipe, assignments).spec, folder=folder)
+    return genframe.load(folder)
+
+
+@contextmanager
+def _sampling_by(model: Model, sampler: GridWalk) -> Iterator[None]:
+    usual = model.sampler
+    model.sampler = sampler.build()
+    try:
+        yield
+    finally:
+        model.sampler = usual
