@@ -25,7 +25,7 @@ from .diffusion_sampling import SAMPLERS
 
 STEPS, SAMPLES = (5, 10, 20, 50, 250), 8192
 LONG_STEPS, MANY_SAMPLES, CONTENDERS = 1000, 65536, 3
-NETWORK = "model.decoder.network={type: nets/mlp, hidden: [512, 512, 512], time: true}"
+NETWORK = "model.decoder.network={type: nets/mlp, hidden: [256, 256, 256], time: true}"
 PERCEPTRON = (NETWORK, "train.batch_size=256", "train.steps=3000", "train.lr=1e-3")
 
 
