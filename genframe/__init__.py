@@ -44,6 +44,7 @@ from .traits import traits
 
 if TYPE_CHECKING:
     from .data import Dataset, Prepare, Split, data_digest
+    from .experiment.report import Report, report
     from .experiment.run import Evaluation, Run, evaluate, load
     from .experiment.spec import ExperimentSpec, StageSpec, TrainSpec
     from .experiment.training import resume, train
@@ -102,6 +103,7 @@ __all__ = [
     "Problem",
     "Real",
     "Recipe",
+    "Report",
     "Run",
     "RunError",
     "Sampler",
@@ -133,6 +135,7 @@ __all__ = [
     "normal_like",
     "projected",
     "projection",
+    "report",
     "require_real",
     "resume",
     "train",
@@ -142,6 +145,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
+    "experiment.report": ("Report", "report"),
     "experiment.run": ("Evaluation", "Run", "evaluate", "load"),
     "experiment.spec": ("ExperimentSpec", "StageSpec", "TrainSpec"),
     "experiment.training": ("resume", "train"),

@@ -20,7 +20,7 @@ from .execution import Precision, run_in
 from .likelihood import LogProb
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, generator_for
 from .spaces import Space
-from .specs import Role
+from .specs import ComponentSpec, Role
 from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior
 
 __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
@@ -86,6 +86,17 @@ class Model(nn.Module):
             count = sum(parameter.numel() for parameter in part.parameters())
             lines.append(f"  {role:<9} {getattr(spec, role).type:<28} {count:>12,} parameters")
         return "\n".join([*lines, f"  {'sampler':<9} {spec.sampler.type}"])
+
+    def _repr_html_(self) -> str:
+        from .markup import table
+
+        spec, composition = self.composition.spec, self.composition
+        modules = {**self.parts(), "loss": self.loss}
+        counts = {role: f"{sum(parameter.numel() for parameter in part.parameters()):,}" for role, part in modules.items()}
+        specs = {role: getattr(spec, role) for role in [*modules, "sampler"]}
+        rows = [(role, part.type, _trait_names(part), counts.get(role, "")) for role, part in specs.items()]
+        caption = f"A model of {composition.data}: {composition.density} density, {composition.sampling} sampling"
+        return table(("part", "component", "traits", "parameters"), rows, caption)
 
     @property
     def device(self) -> torch.device:
@@ -255,6 +266,10 @@ class Model(nn.Module):
     def _result(self, nats: Tensor, estimator: str, samples: int) -> LogProb:
         composition = self.composition
         return LogProb(nats, composition.density, composition.data, composition.mass, estimator, samples)
+
+
+def _trait_names(part: ComponentSpec) -> str:
+    return ", ".join(sorted(trait.__name__ for trait in part.provided_traits()))
 
 
 @contextmanager

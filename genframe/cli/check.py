@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..composition import Composition
-    from ..experiment.documents import Keys
     from ..experiment.loading import Experiment
 
 
@@ -29,9 +28,11 @@ def run(options: argparse.Namespace) -> None:
     composition = check_placed(experiment)
     outcome = _outcome(experiment, composition)
     if options.explain:
+        from ..experiment.origins import values
         from .sizes import sizes
 
-        outcome |= sizes(experiment.spec.train, composition) | {"values": list(_origins(experiment))}
+        rows = [{"path": value.path, "value": value.value, "from": value.origin} for value in values(experiment)]
+        outcome |= sizes(experiment.spec.train, composition) | {"values": rows}
     if options.json:
         print_json(outcome)
     else:
@@ -62,33 +63,6 @@ def _outcome(experiment: Experiment, composition: Composition) -> dict[str, Any]
         "players": list(composition.players),
         "not_measured": {name: reason for name, reason in refused.items() if reason},
     }
-
-
-def _origins(experiment: Experiment) -> Iterator[dict[str, Any]]:
-    """Yield each value of the resolved experiment and where it was written, or that it is a default."""
-    for path, value in _leaves(experiment.spec.model_dump(mode="json"), ()):
-        yield {"path": ".".join(map(str, path)), "value": value, "from": _origin(experiment, path)}
-
-
-def _origin(experiment: Experiment, path: Keys) -> str:
-    places = experiment.document.places
-    place = places.get(path)
-    if place is None and path[-1] == "type":  # a component that was written as its bare name
-        place = places.get(path[:-1])
-    if place is None:
-        return "default"
-    return place.source + (f":{place.line}" if place.line is not None else "")
-
-
-def _leaves(value: Any, path: Keys) -> Iterator[tuple[Keys, Any]]:
-    if isinstance(value, Mapping) and value:
-        for key, entry in value.items():
-            yield from _leaves(entry, (*path, key))
-    elif isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value):
-        for index, entry in enumerate(value):
-            yield from _leaves(entry, (*path, index))
-    else:
-        yield path, value
 
 
 def _print(outcome: Mapping[str, Any]) -> None:

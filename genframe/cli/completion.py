@@ -56,14 +56,18 @@ def _names(command: str) -> list[str]:
         return sorted({spec.type_name() for spec in installed().components()})
     if command == "list":
         return list(KINDS)
-    if command in {"resume", "sample", "reconstruct", "evaluate"}:
-        return sorted(str(path.parent) for path in Path("runs").glob("*/experiment.yaml"))
+    if command in {"resume", "sample", "reconstruct", "evaluate", "report"}:
+        return _runs()
     if command == "init":
         return sorted(installed().recipes)
     if command in {"check", "train", "fit"}:
         files = sorted(str(path) for suffix in ("yaml", "yml", "json") for path in Path().glob(f"*.{suffix}"))
         return [*sorted(installed().recipes), *files, *_assignments(command)]
-    return []
+    return [*sorted(installed().recipes), *_runs()] if command == "taxonomy" else []
+
+
+def _runs() -> list[str]:
+    return sorted(str(path.parent) for path in Path("runs").glob("*/experiment.yaml"))
 
 
 def _assignments(command: str) -> list[str]:

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
     folder = options.run or free_folder(Path("runs"), experiment.spec.name)
     try:
         with reporter(options.json) as listener:
-            trained = train(experiment.spec, folder=folder, reporter=listener)
+            trained = train(experiment, folder=folder, reporter=listener)
     except Interrupted:
         say(f"go on with: genframe resume {folder}")
         raise
@@ -99,19 +99,12 @@ def picture(trained: Run) -> Path | None:
 
 def next_commands(trained: Run) -> list[str]:
     """Return three commands that go on from the run: samples, what else it can do, and more of it."""
+    from ..experiment.reconstruction import reconstructs
+
     folder = trained.folder
     look = f"reconstruct {folder}" if reconstructs(trained) else f"evaluate {folder}"
     staged = bool(trained.experiment.train.stages)
     return [f"sample {folder} -n 100 --seed 1", look, f"evaluate {folder} --split validation" if staged else longer(trained)]
-
-
-def reconstructs(trained: Run) -> bool:
-    """Return whether the model has a latent from which a datum's reconstruction says something of the model."""
-    from ..traits import Identity, NoiseProcess
-
-    composition = trained.model.composition
-    plain = composition.has("encoder", Identity) or composition.has("encoder", NoiseProcess)
-    return composition.spec.encoder is not None and not plain
 
 
 def longer(trained: Run) -> str:

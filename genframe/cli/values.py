@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from pathlib import Path
 
-__all__ = ["LARGEST", "count", "natural", "picture", "samples_file"]
+__all__ = ["LARGEST", "count", "natural", "page", "picture", "samples_file"]
 
 LARGEST = 2**63 - 1
 
@@ -28,6 +28,11 @@ def _within(text: str, low: int) -> int:
     if not low <= number <= LARGEST:
         raise ArgumentTypeError(f"expected a whole number of at least {low}, found {text!r}")
     return number
+
+
+def page(text: str) -> Path:
+    """Return the path of a page to write."""
+    return _ending(text, ".html")
 
 
 def picture(text: str) -> Path:

@@ -1,6 +1,6 @@
 """A run's folder on disk, and what its files hold.
 
-run/  experiment.yaml  spaces.json  environment.json  metrics.jsonl  results.json  samples/  checkpoints/
+run/  experiment.yaml  origins.json  spaces.json  environment.json  metrics.jsonl  results.json  samples/  checkpoints/
 """
 
 from __future__ import annotations
@@ -104,6 +104,26 @@ class RunFolder:
         self.write("metrics.jsonl", "".join(map(_line, rows)))
         return rows
 
+    def origins(self) -> dict[str, str] | None:
+        """Return where the experiment's values were written, by their paths; ``None`` where the folder does not say."""
+        found = self.read_json("origins.json")
+        if not isinstance(found, dict):
+            return None
+        return {path: origin for path, origin in found.items() if isinstance(origin, str)}
+
+    def add_origins(self, origins: Mapping[str, str]) -> None:
+        """Put where values were changed later into origins.json, if there is one."""
+        before = self.origins()
+        if before is not None:
+            self.write_json("origins.json", {**before, **origins})
+
+    def read_json(self, name: str) -> Any:
+        """Return what a small JSON file of the run says; ``None`` where it is absent or no JSON."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+
     def write_json(self, name: str, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """Write a small JSON file whole or not at all."""
         self.write(name, json.dumps(value, indent=1, default=str) + "\n")
@@ -119,10 +139,14 @@ def _line(row: Row) -> str:
 
 
 def _row(line: str) -> Row | None:
+    """Return what a line of metrics.jsonl says in numbers; ``None`` for one that is damaged or has no step."""
     try:
         row = json.loads(line)
-    except json.JSONDecodeError:
+        figures = {name: _figure(value) for name, value in row.items() if value is None or isinstance(value, (int, float))}
+    except (ValueError, OverflowError, AttributeError, RecursionError):
         return None
-    if not isinstance(row, dict) or "step" not in row:
-        return None
-    return {name: math.nan if value is None else value for name, value in row.items()}
+    return figures if math.isfinite(figures.get("step", math.nan)) else None
+
+
+def _figure(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -72,8 +72,10 @@ class Run:
         loss = f", loss {last['loss']:.4g}" if last else ""
         return f"Run({self.experiment.name!r}{where}, step {self.step}{loss}, {self.model.composition.density} density)"
 
-    def _repr_png_(self) -> bytes | None:
-        return self.sample(PICTURE_COUNT, default_condition(self.model, PICTURE_COUNT))._repr_png_()
+    def _repr_html_(self) -> str:
+        from .report.notebook import run_html
+
+        return run_html(self)
 
 
 def default_condition(model: Model, n: int) -> torch.Tensor | None:

@@ -14,9 +14,11 @@ from ..errors import CheckpointError, NonFiniteError
 from ..model import Model, build
 from . import checkpoint as storage
 from . import environment
+from .documents import Document
 from .folder import Row, RunFolder
-from .loading import experiment_from, read_experiment
+from .loading import Experiment, experiment_from, read_experiment
 from .lock import RunLock
+from .origins import override, written
 from .randomness import fork_rng
 from .reporting import Reporter, Silent
 from .run import PICTURE_COUNT, Run, default_condition, load, specs
@@ -65,7 +67,7 @@ class Recorder:
 
 
 def train(
-    experiment: ExperimentSpec | Mapping[str, Any] | str,
+    experiment: Experiment | ExperimentSpec | Mapping[str, Any] | str,
     *,
     folder: Path | str | None = None,
     data: Dataset | None = None,
@@ -81,7 +83,8 @@ def train(
     :raises NonFiniteError: on NaN or infinity; checkpoints stay as they were.
     :raises Interrupted: on SIGINT or SIGTERM, after a checkpoint at the next step boundary.
     """
-    spec = _as_spec(experiment)
+    experiment = _read(experiment)
+    spec = experiment.spec
     composition = check_experiment(spec)
     run = Run(spec, build(composition, seed=spec.train.seed), Path(folder) if folder is not None else None)
     if spec.train.start is not None:
@@ -95,6 +98,7 @@ def train(
     files.make()
     with RunLock(files.path):
         files.begin(spec, composition)
+        files.write_json("origins.json", written(experiment))
         return _continue(run, dataset, reporter or Silent(), None, thread_count)
 
 
@@ -133,6 +137,7 @@ def resume(
             environment.compare(described, thread_count, reporter, require_exact=require_exact)
         if assignments:  # so that an interruption of the longer run goes on to its end
             files.write_experiment(spec)
+            files.add_origins({path: origin for text in assignments for path, origin in override(spec, text).items()})
         return _continue(run, dataset, reporter, saved, thread_count)
 
 
@@ -189,10 +194,12 @@ def _besides(model: Model) -> dict[str, storage.TensorSpec]:
     return besides
 
 
-def _as_spec(experiment: ExperimentSpec | Mapping[str, Any] | str) -> ExperimentSpec:
-    if isinstance(experiment, ExperimentSpec):
+def _read(experiment: Experiment | ExperimentSpec | Mapping[str, Any] | str) -> Experiment:
+    if isinstance(experiment, Experiment):
         return experiment
-    return (read_experiment(experiment) if isinstance(experiment, str) else experiment_from(experiment)).spec
+    if isinstance(experiment, ExperimentSpec):
+        return Experiment(experiment, Document(experiment.model_dump(mode="json", exclude_unset=True), "<data>", {}))
+    return read_experiment(experiment) if isinstance(experiment, str) else experiment_from(experiment)
 
 
 def _continue(run: Run, data: Dataset, reporter: Reporter, saved: storage.Checkpoint | None, thread_count: int) -> Run:

@@ -107,6 +107,7 @@ JSON_COMMANDS = [
     ["check", "vae-digits", "--json"],
     ["check", "cvae-digits", "--json", "--explain"],
     ["fit", "model.prior", "vae-digits", "--json"],
+    ["taxonomy", "--json"],
     ["doctor", "--json"],
     ["schema"],
 ]
@@ -149,7 +150,8 @@ def test_explain_says_where_each_value_came_from(tmp_path: Path, capsys: pytest.
         "name: mine\ndata: data/digits\nmodel:\n  encoder: {type: nets/mlp, hidden: [], dim: 2}\n"
         "  decoder: {type: nets/mlp, hidden: []}\n  loss: vae/reconstruction\n"
     )
-    main(["check", str(path), "train.ema=0.9", "model.prior=core/normal", "--explain", "--json"])
+    metrics = "evaluate.metrics=[metrics/elbo]"
+    main(["check", str(path), "train.ema=0.9", "model.prior=core/normal", metrics, "--explain", "--json"])
     explained = json.loads(capsys.readouterr().out)
     came = {value["path"]: value["from"] for value in explained["values"]}
     assert came["name"] == f"{path}:1"
@@ -157,6 +159,7 @@ def test_explain_says_where_each_value_came_from(tmp_path: Path, capsys: pytest.
     assert came["model.encoder.dim"] == f"{path}:4"
     assert came["model.prior.type"] == "<override 'model.prior=core/normal'>"
     assert came["train.ema"] == "<override 'train.ema=0.9'>"
+    assert came["evaluate.metrics.0.type"] == f"<override '{metrics}'>"
     assert came["train.lr"] == came["model.encoder.activation"] == "default"
     assert explained["parameters"] == {"encoder": 64 * 2 + 2, "decoder": 2 * 64 + 64}
     copies = 5  # weight, gradient, two moments, average
@@ -216,7 +219,7 @@ while IFS= read -r line; do complete_line "$line"; done
 def test_bash_completes_commands_components_and_overrides(tmp_path: Path) -> None:
     """The script that ``genframe completion bash`` prints works in bash, which takes ``=`` as the end of a word."""
     lines = {
-        "genframe re": "recipes resume reconstruct",
+        "genframe re": "recipes resume reconstruct report",
         "genframe show vae/ga": "vae/gaussian",
         "genframe list pr": "prior",
         "genframe train vae-dig": "vae-digits",

@@ -129,6 +129,19 @@ def test_samples_say_what_they_are() -> None:
     assert (samples._repr_png_() or b"").startswith(b"\x89PNG")
 
 
+def test_a_model_shows_its_parts() -> None:
+    """In a notebook: each part with its component and its number of parameters, and the kinds of density and sampling."""
+    shown = model(BITS, VAE)
+    html = shown._repr_html_()
+    encoder, decoder = (sum(weight.numel() for weight in part.parameters()) for part in (shown.encoder, shown.decoder))
+    assert "lower bound density, direct sampling</caption>" in html
+    assert f'<th scope="row">encoder</th><td>vae/gaussian</td><td>Conditional, Posterior</td><td>{encoder:,}</td>' in html
+    assert '<th scope="row">decoder</th><td>vae/bernoulli</td>' in html
+    assert f"<td>{decoder:,}</td>" in html
+    assert '<th scope="row">sampler</th><td>core/ancestral</td>' in html
+    assert "style" not in html, "its colours are the notebook's, light or dark"
+
+
 CONDITIONAL = {**VAE, "condition": "core/one_hot"}
 
 

@@ -26,7 +26,7 @@ TYPING = {
     "suggestions",
     "composition",
 }
-MODEL = {"roles", "data", "execution", "likelihood", "heads", "measuring", "picture", "model"}
+MODEL = {"roles", "data", "execution", "likelihood", "heads", "markup", "measuring", "picture", "model"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_NAMES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
 FORBIDDEN_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("yaml", "load"), ("yaml", "unsafe_load"), ("yaml", "full_load")}

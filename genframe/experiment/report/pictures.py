@@ -1,0 +1,220 @@
+"""The pictures of a report: samples through training, fresh ones, reconstructions; each with the command that draws it."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import shlex
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ... import picture
+from ...data import Dataset
+from ...errors import DataError, GenframeError
+from ..reconstruction import reconstruct, reconstructs
+from ..run import PICTURE_COUNT, Run, default_condition
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["PICTURES", "Drawn", "Group", "Picture", "last_picture"]
+
+MOST_STEPS: Final = 6  # pictures through training
+MOST_BYTES: Final = 150_000  # of a picture, so that a page of nine stays far below 3 MB
+SHOWN_PIXELS: Final = 2**21
+MOST_PIXELS: Final = 2**26
+MOST_FILE: Final = 2**26
+SAVED: Final = re.compile(r"step-(\d{8,18})\.png")
+RECONSTRUCTED: Final = 20
+POINTS: Final = 1024  # in a plane, where 64 would show no shape
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as the content of a PNG file, what it shows in words, and how it is drawn again."""
+
+    png: bytes
+    width: int
+    height: int
+    alt: str
+    caption: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A section of pictures; ``absent`` says why there is none, or which one is missing.
+
+    ``again`` is the command that draws those pictures which have none of their own.
+    """
+
+    name: str
+    about: str
+    pictures: tuple[Picture, ...] = ()
+    absent: tuple[str, ...] = ()
+    again: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What pictures are drawn of: a run, the seed of fresh samples, and the data where they were given."""
+
+    run: Run
+    seed: int
+    data: Dataset | None = None
+
+    def command(self, name: str, *words: object) -> str:
+        """Return a command on the run as a shell takes it, or nothing for a run without a folder."""
+        if self.run.folder is None:
+            return ""
+        return shlex.join(["genframe", name, *map(str, (self.run.folder, *words))])
+
+
+def through_training(of: Drawn) -> Group:
+    """Return up to six of the pictures that training has left, the first and the last among them."""
+    about = "What training drew as it went, by one seed: from picture to picture only the weights differ."
+    saved = _saved(of.run.folder)
+    if not saved:
+        return Group("Samples through training", about, absent=("the run has drawn none",))
+    shown, absent = [], []
+    for path in _spread(saved, MOST_STEPS):
+        try:
+            shown.append(_of_training(path, of))
+        except DataError as error:
+            absent.append(str(error))
+    earlier = of.run.folder is not None and any(not drawn.command for drawn in shown)
+    again = shlex.join(["genframe", "train", f"{of.run.folder}/experiment.yaml", "--run", "again"]) if earlier else ""
+    return Group("Samples through training", about, tuple(shown), tuple(absent), again)
+
+
+def _of_training(path: Path, of: Drawn) -> Picture:
+    """Return a saved picture; where the run still has its weights, with the command that draws it again."""
+    now = bool(of.run.checkpoint) and picture.read_info(path).get("checkpoint") == of.run.checkpoint
+    command = of.command("sample", "--like", path) if now else ""
+    return _picture(_opened(path), f"Samples at step {_step(path):,}", f"Step {_step(path):,}", command)
+
+
+def fresh(of: Drawn) -> Group:
+    """Return samples that no picture of training shows."""
+    about = "Drawn for this report by a seed of their own, none of them chosen."
+    n = POINTS if of.run.model.composition.data.shape == (2,) else PICTURE_COUNT
+    samples = of.run.sample(n, default_condition(of.run.model, n), seed=of.seed)
+    what = f"{len(samples)} samples at step {of.run.step:,}, seed {of.seed}"
+    in_turn = ", the classes in turn" if of.run.model.composition.condition is not None else ""
+    command = of.command("sample", "-n", n, "--seed", of.seed)
+    image = picture.grid(samples.x, samples.space)
+    return Group("Fresh samples", about, (_picture(image, what, f"{_capital(what)}{in_turn}", command),))
+
+
+def reconstructions(of: Drawn) -> Group:
+    """Return the first held-out data, each above what is left of it when it is encoded and decoded."""
+    about = "The first held-out data, each with its reconstruction below it."
+    if not reconstructs(of.run):
+        return Group("Reconstructions", about, absent=("the model has no latent of its own from which to reconstruct",))
+    try:
+        found = reconstruct(of.run, RECONSTRUCTED, data=of.data)
+    except GenframeError as error:
+        return Group("Reconstructions", about, absent=(str(error),))
+    what = f"{len(found.x)} data of the {found.split} split, each above its reconstruction"
+    image = picture.pairs(found.x, found.y, of.run.model.composition.data)
+    caption = f"{_capital(what)}; {found.error_name} {found.error:.4g} on average"
+    return Group("Reconstructions", about, (_picture(image, what, caption, of.command("reconstruct")),))
+
+
+PICTURES: Final[tuple[Callable[[Drawn], Group], ...]] = (through_training, fresh, reconstructions)
+"""The sections of pictures in their order on the page; what else is drawn of a run, such as interpolations, joins them here."""
+
+
+def last_picture(run: Run) -> bytes:
+    """Return the picture that training drew of the run as it is, or of samples that are drawn now, as a small PNG."""
+    now = [path for path in _saved(run.folder) if _step(path) == run.step]
+    if now:
+        try:
+            return _small(_opened(now[-1]))[0]
+        except DataError:
+            pass
+    samples = run.sample(PICTURE_COUNT, default_condition(run.model, PICTURE_COUNT))
+    return _small(picture.grid(samples.x, samples.space))[0]
+
+
+def _saved(folder: Path | None) -> list[Path]:
+    """Return the pictures that training drew, in the order of their steps."""
+    found = (folder / "samples").glob("step-*.png") if folder is not None else ()
+    return sorted((path for path in found if SAVED.fullmatch(path.name)), key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.partition("-")[2])
+
+
+def _spread(paths: list[Path], most: int) -> list[Path]:
+    """Return ``most`` of the paths at even distances, the first and the last among them."""
+    if len(paths) <= most:
+        return paths
+    return [paths[round(number * (len(paths) - 1) / (most - 1))] for number in range(most)]
+
+
+def _opened(path: Path) -> Image:
+    """Return the pixels of a picture.
+
+    :raises DataError: if it is none, or so large that nothing of genframe drew it.
+    """
+    from PIL import Image
+
+    try:
+        if path.stat().st_size > MOST_FILE:
+            raise DataError(f"{path} is too large for a picture of samples")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its bound is above ours
+            with Image.open(path, formats=("PNG",)) as image:
+                if math.prod(image.size) > MOST_PIXELS:
+                    raise DataError(f"{path} is too large for a picture of samples")
+                return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be shown: {error}") from None
+
+
+def _picture(image: Image, alt: str, caption: str, command: str) -> Picture:
+    png, size = _small(image)
+    note = "" if size == image.size else f" (shown at {size[0]} of {image.width} pixels across)"
+    return Picture(png, *size, alt, caption + note, command)
+
+
+def _small(image: Image) -> tuple[bytes, tuple[int, int]]:
+    """Return the picture as a PNG of bounded size, without what it carried, halved until it fits; and its size in pixels."""
+    while math.prod(image.size) > SHOWN_PIXELS:
+        image = _halved(image)
+    while len(png := _png(_plain(image))) > MOST_BYTES:
+        image = _halved(image)
+    return png, image.size
+
+
+def _halved(image: Image) -> Image:
+    from PIL import Image
+
+    return image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.BOX)
+
+
+def _png(image: Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _plain(image: Image) -> Image:
+    """Return a picture of few colours with a palette, where that is the same picture, in a third of the bytes."""
+    from PIL import Image, ImageChops
+
+    colours = image.getcolors(256)
+    if colours is None:
+        return image
+    small = image.quantize(len(colours), dither=Image.Dither.NONE)
+    return image if ImageChops.difference(small.convert("RGB"), image).getbbox() else small
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
