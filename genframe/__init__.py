@@ -44,6 +44,7 @@ from .traits import traits
 
 if TYPE_CHECKING:
     from .data import Dataset, Prepare, Split, data_digest
+    from .experiment.folder import describe
     from .experiment.report import Report, report
     from .experiment.run import Evaluation, Run, evaluate, load
     from .experiment.spec import ExperimentSpec, StageSpec, TrainSpec
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         Prior,
         Sampler,
         State,
+        drawn_latent,
         generator_for,
         normal_like,
     )
@@ -125,6 +127,8 @@ __all__ = [
     "compose",
     "conditional_if",
     "data_digest",
+    "describe",
+    "drawn_latent",
     "evaluate",
     "evaluating",
     "generator_for",
@@ -145,6 +149,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
+    "experiment.folder": ("describe",),
     "experiment.report": ("Report", "report"),
     "experiment.run": ("Evaluation", "Run", "evaluate", "load"),
     "experiment.spec": ("ExperimentSpec", "StageSpec", "TrainSpec"),
@@ -164,6 +169,7 @@ _LOADED_WHEN_USED = {
         "Prior",
         "Sampler",
         "State",
+        "drawn_latent",
         "generator_for",
         "normal_like",
     ),

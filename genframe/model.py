@@ -18,7 +18,7 @@ from .composition import Composition, ModelSpec, check
 from .errors import Unsupported
 from .execution import Precision, run_in
 from .likelihood import LogProb
-from .roles import Decoder, Encoder, Loss, Prior, Sampler, generator_for
+from .roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, generator_for
 from .spaces import Space
 from .specs import ComponentSpec, Role
 from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior
@@ -174,8 +174,8 @@ class Model(nn.Module):
     def _drawn_codes(self, x: Tensor, condition: Tensor | None) -> Tensor:
         if not self.composition.has("encoder", Posterior):
             return self.codes(x, condition)
-        latent = cast(Posterior, self.encoder).posterior(x, self.context(condition)).rsample()
-        return cast(Encoder, self.encoder).code(latent)
+        encoder = cast(Encoder, self.encoder)
+        return encoder.code(drawn_latent(encoder, x, self.context(condition)))
 
     def sample(
         self,

@@ -10,13 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
 
 from .errors import Unsupported
-from .traits import Density
+from .traits import Density, Posterior
 
 if TYPE_CHECKING:
     from .data import Split
@@ -180,6 +180,13 @@ class Metric(ABC):
 def normal_like(x: Tensor, generator: Generator | None = None) -> Tensor:
     """Return standard normal noise of the shape, type and device of ``x``."""
     return torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+
+
+def drawn_latent(encoder: Encoder, x: Tensor, context: Tensor | None = None) -> Tensor:
+    """Return the latent of each datum, drawn from its posterior where the encoder has one: (B, data) -> (B, latent)."""
+    if hasattr(encoder, "posterior"):  # Posterior, whose isinstance costs 20 µs a step in Python 3.11
+        return cast(Posterior, encoder).posterior(x, context).rsample()
+    return encoder.encode(x, context)
 
 
 def generator_for(device: torch.device | str, *seeds: int) -> Generator:

@@ -29,6 +29,7 @@ __all__ = [
     "Fittable",
     "GaussianExpectation",
     "Identity",
+    "Layered",
     "Likelihood",
     "MarkovKernel",
     "NoiseProcess",
@@ -124,6 +125,14 @@ class Identity(Protocol):
 @runtime_checkable
 class EncoderInverse(Protocol):
     """Decodes by the inverse of the model's encoder, so that density and samples are of one model."""
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """Tells what its layers make of data, from the first to the last."""
+
+    def activations(self, x: Tensor, context: Tensor | None = None) -> list[Tensor]:
+        """Data (B, ...) to the activations of each layer, channels first: (B, C, grid) each."""
 
 
 @runtime_checkable

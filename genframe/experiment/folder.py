@@ -20,9 +20,20 @@ from .documents import dump, parse
 from .loading import read_experiment
 from .spec import ExperimentSpec
 
-__all__ = ["Row", "RunFolder"]
+__all__ = ["Row", "RunFolder", "describe"]
 
 Row = dict[str, float]
+
+
+def describe(folder: Path | str) -> tuple[ExperimentSpec, Composition]:
+    """Return the experiment of the run in ``folder`` and its model, typed: from its small files, without weights and torch.
+
+    :raises RunError: if there is no run.
+    :raises SpecError: if what is installed cannot read it.
+    """
+    files = RunFolder(folder)
+    spec = files.experiment()
+    return spec, files.composition(spec)
 
 
 class RunFolder:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from genframe import ComponentSpec, evaluate, installed, train
-from genframe.core import ModelPrior
+from genframe.core import ModelPrior, Sum
 from genframe.experiment.loading import read_experiment
 from genframe.experiment.spec import check_experiment
 from genframe_data import Labels
+from genframe_metrics import Perceptual
 
 RECIPES = sorted(installed().recipes)
 
@@ -117,19 +118,21 @@ def assignments(name: str, paths: dict[str, Path]) -> list[str]:
 
 
 def beginning(name: str, paths: dict[str, Path], folder: Path) -> list[str]:
-    """Train the recipe with whose parts this one begins, if any, and return the override that names its run."""
-    start = read_experiment(name).spec.train.start
-    if start is None:
-        return []
-    first = start.run.name
-    train(read_experiment(first, assignments(first, paths)).spec, folder=folder)
-    return [f"train.start.run={folder}"]
+    """Train the recipes of which this one needs runs, and return the overrides that name these."""
+    model, start = read_experiment(name).spec.model, read_experiment(name).spec.train.start
+    needed = {"train.start.run": start.run.name} if start is not None else {}
+    for number, term in enumerate(model.loss.terms if isinstance(model.loss, Sum) else ()):
+        if isinstance(term, Perceptual):
+            needed[f"model.loss.terms.{number}.features"] = term.features.name
+    for first in needed.values():
+        train(read_experiment(first, assignments(first, paths)).spec, folder=folder / first)
+    return [f"{place}={folder / first}" for place, first in needed.items()]
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_trains_and_evaluates(name: str, paths: dict[str, Path], tmp_path: Path) -> None:
     """The recipe trains for two steps a stage, draws, and every metric that it names is measured, none refused."""
-    words = assignments(name, paths) + beginning(name, paths, tmp_path / "start")
+    words = assignments(name, paths) + beginning(name, paths, tmp_path)
     spec = read_experiment(name, words).spec
     assert spec.name == name
     check_experiment(spec)

@@ -16,6 +16,7 @@ from .specs import (
     Nll,
     Parzen,
     Pca,
+    Perceptual,
     PrecisionRecall,
     Reconstruction,
     ShapesRead,
@@ -35,6 +36,7 @@ __all__ = [
     "Nll",
     "Parzen",
     "Pca",
+    "Perceptual",
     "PrecisionRecall",
     "Reconstruction",
     "ShapesRead",
@@ -45,7 +47,7 @@ __all__ = [
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
-    """Return the metrics."""
+    """Return the metrics, and the loss over features."""
     return [
         Accuracy,
         Elbo,
@@ -56,6 +58,7 @@ def genframe_specs() -> list[type[ComponentSpec]]:
         Nll,
         Parzen,
         Pca,
+        Perceptual,
         PrecisionRecall,
         Reconstruction,
         ShapesRead,

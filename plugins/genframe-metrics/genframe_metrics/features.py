@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from genframe import (
     Categorical,
     GenframeError,
+    Mismatch,
     Model,
     Real,
     Run,
@@ -25,7 +26,9 @@ from genframe import (
     load,
 )
 
-__all__ = ["Extractor", "applied", "extractor", "into", "reader", "reads", "unusable", "vectors", "weights_digest"]
+from .runs import condition_encoder, readable
+
+__all__ = ["Extractor", "applied", "extractor", "into", "reader", "unusable", "vectors", "weights_digest"]
 
 ROWS: Final = 500  # read at once; bounds memory
 
@@ -73,23 +76,12 @@ def reader(run: Path, space: Space, device: torch.device) -> Run:
     :raises RunError: if it is missing or does not.
     :raises CheckpointError: if it has no valid checkpoint.
     """
-    folder = run.expanduser()
-    if not (folder / "experiment.yaml").is_file():
-        raise RunError(f"{run} is not a run; train a classifier, such as genframe train digits-classifier, and name its folder")
-    found = load(folder, device=str(device))
-    condition = found.model.composition.condition
-    if condition is None:
-        raise RunError(f"{run} has no condition encoder to give features; name a classifier, such as digits-classifier trains")
-    if not reads(condition, space):
-        raise RunError(f"{run} reads {condition}, found {space}; train it on data that are prepared as these are")
-    return found
-
-
-def reads(target: Space, space: Space) -> bool:
-    """Return whether data of ``space`` are those of ``target``, up to the values of the lowest and the highest level."""
-    if isinstance(space, Real) and isinstance(target, Real) and space.bounded and target.bounded:
-        return replace(space, low=target.low, high=target.high) == target
-    return space == target
+    try:
+        readable(run, condition_encoder(run)[1], space)
+    except Mismatch as mismatch:
+        problem = mismatch.problem
+        raise RunError(f"{problem.message}; {problem.mend}") from None
+    return load(run.expanduser(), device=str(device))
 
 
 def into(target: Space, x: Tensor, space: Space) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from genframe import Categorical, ModelSpec, Real, train
 from genframe.experiment.loading import read_experiment
 from genframe.testing import Example, PluginConformance
-from genframe_metrics import Accuracy, Frechet, KernelDistance, Parzen, PrecisionRecall, ShapesRead, StackedModes
+from genframe_metrics import Accuracy, Frechet, KernelDistance, Parzen, Perceptual, PrecisionRecall, ShapesRead, StackedModes
 from genframe_metrics.specs import FeatureMetric
 
 FOLDER = TemporaryDirectory(prefix="genframe-conforms-")  # examples are made when tests are collected, before any fixture
@@ -23,6 +23,9 @@ POINTS = ModelSpec.model_validate({**DIRECT, "prior": "core/normal"})
 LABELS = ModelSpec.model_validate({**DIRECT, "prior": "core/categorical"})
 GENERATOR = ModelSpec.model_validate(
     {"decoder": "nets/mlp", "prior": {"type": "core/normal", "shape": [4]}, "loss": "gan/adversarial"}
+)
+AUTOENCODER = ModelSpec.model_validate(
+    {"encoder": "nets/conv", "decoder": "nets/conv", "prior": "core/normal", "loss": "vae/reconstruction"}
 )
 
 
@@ -40,6 +43,7 @@ class TestMetrics(PluginConformance):
         "metrics/frechet": over_features(Frechet),
         "metrics/kernel_distance": over_features(KernelDistance),
         "metrics/parzen": [Parzen(n=50)],
+        "metrics/perceptual": [Example(Perceptual(features=RUN), data=DIGITS, model=AUTOENCODER)],
         "metrics/precision_recall": over_features(PrecisionRecall),
         "metrics/shapes": [Example(ShapesRead(n=20), data=Real((3, 32, 32), 0, 1, 256), model=GENERATOR)],
         "metrics/stacked_modes": [Example(StackedModes(classifier=RUN, n=100), data=STACKS, model=GENERATOR)],

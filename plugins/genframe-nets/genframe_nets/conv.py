@@ -36,11 +36,16 @@ class ConvolutionalEncoder(Encoder):
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return features: (B, data) -> (B, dim) or (B, C, ...)."""
-        x = checked(x, self.data)
+        encoded: Tensor = self.exit(self.activations(x, context)[-1])
+        return encoded
+
+    def activations(self, x: Tensor, context: Tensor | None = None) -> list[Tensor]:
+        """Return what each stage gives: (B, data) -> (B, C, grid) each."""
+        x, found = checked(x, self.data), []
         for stage in self.stages:
             x = stage(x, context)
-        encoded: Tensor = self.exit(x)
-        return encoded
+            found.append(x)
+        return found
 
 
 class ConvolutionalDecoder(Decoder):

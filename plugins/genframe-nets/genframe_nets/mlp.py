@@ -34,6 +34,15 @@ class PerceptronEncoder(Encoder):
         encoded: Tensor = self.layers(with_context(flat(x, self.data), context, self.context_dims))
         return encoded
 
+    def activations(self, x: Tensor, context: Tensor | None = None) -> list[Tensor]:
+        """Return what each linear layer gives, activated where it is hidden: (B, data) -> (B, units) each."""
+        x, found = with_context(flat(x, self.data), context, self.context_dims), []
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                found.append(x)
+            x = layer(x)
+        return [*found[1:], x]
+
     def weights(self) -> list[Tensor]:
         """Return the linear layers' weights, (out, in) each, the first without the context's columns."""
         first, *others = [layer.weight for layer in self.layers if isinstance(layer, nn.Linear)]

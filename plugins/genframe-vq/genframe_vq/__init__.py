@@ -31,6 +31,8 @@ def genframe_recipes() -> list[Recipe]:
     """Return the experiments on digits, and on Fashion-MNIST where that is at hand."""
     summaries = {
         "vqvae-digits": "8x8 digits as 2x2 codes of 256, in bits per dimension by a two-part code; a minute",
+        "vqgan-digits": "8x8 digits as 2x2 codes of 256, with a critic and a classifier's features; needs digits-classifier",
         "vqvae-fashion": "Fashion-MNIST as 7x7 codes of 512",
+        "vq-transformer-fashion": "Fashion-MNIST as 7x7 codes of 512, then a transformer over them; by class",
     }
     return [Recipe(name, "genframe_vq", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]

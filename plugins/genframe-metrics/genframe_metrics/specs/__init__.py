@@ -7,6 +7,7 @@ from .distances import FeatureMetric, Frechet, KernelDistance, Mmd, PrecisionRec
 from .likelihoods import Elbo, Nll
 from .modes import Modes
 from .parzen import Parzen
+from .perceptual import Perceptual
 from .reconstruction import Pca, Reconstruction
 from .shapes import ShapesRead
 
@@ -21,6 +22,7 @@ __all__ = [
     "Nll",
     "Parzen",
     "Pca",
+    "Perceptual",
     "PrecisionRecall",
     "Reconstruction",
     "ShapesRead",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from genframe import Space, require_real
+from genframe import Space, require_real, traits
+from genframe.traits import Conditional, Layered, TraitSet
 
 from ..grids import spatial
 from .spatial import SpatialDecoder, SpatialEncoder
@@ -27,6 +28,7 @@ class Conv(SpatialEncoder):
     """
 
     type: Literal["nets/conv"] = "nets/conv"
+    provides: ClassVar[TraitSet] = traits(Conditional, Layered)
 
     norm: Literal["none", "group", "batch"] = Field(default="none", description="normalisation before each activation")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from genframe import DecoderSpec, EncoderSpec, Real, Space, require_real, traits
-from genframe.traits import Conditional, TimeConditioned, TraitSet
+from genframe.traits import Conditional, Layered, TimeConditioned, TraitSet
 
 from ..activations import Activation
 from ..traits import Transposable
@@ -27,7 +27,7 @@ class MLP(EncoderSpec):
     """
 
     type: Literal["nets/mlp"] = "nets/mlp"
-    provides: ClassVar[TraitSet] = traits(Conditional, Transposable)
+    provides: ClassVar[TraitSet] = traits(Conditional, Layered, Transposable)
 
     hidden: tuple[PositiveInt, ...] = Field(default=(256, 256), description="units of each hidden layer, from data to latent")
     activation: Activation = Field(default="silu", description="what follows each hidden layer")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from genframe import Space, require_real
+from genframe import Space, require_real, traits
+from genframe.traits import Conditional, Layered, TraitSet
 
 from ..grids import spatial
 from .spatial import SpatialDecoder, SpatialEncoder
@@ -26,6 +27,7 @@ class ResNet(SpatialEncoder):
     """
 
     type: Literal["nets/resnet"] = "nets/resnet"
+    provides: ClassVar[TraitSet] = traits(Conditional, Layered)
 
     blocks: PositiveInt = Field(default=2, description="residual blocks of each stage")
 
