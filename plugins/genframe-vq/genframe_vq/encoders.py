@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 import torch
 from torch import Tensor
 
-from genframe import Encoder, Real, Space, projection
+from genframe import Categorical, DataError, Encoder, Real, Space, projection
 from genframe.execution import full_precision
 
 from .quantisers import Quantiser
@@ -21,18 +21,21 @@ __all__ = ["QuantisedEncoder"]
 
 DATA_AT_ONCE: Final = 256
 ENOUGH_ROWS: Final = 200_000
+OUTSIDE: Final = 1e-3  # of a unit, by which rounding may leave the bounds
 
 
 class QuantisedEncoder(Encoder):
     """Latents are the quantiser's vectors (B, dim, grid), codes its indices (B, grid) or (B, codebooks, grid).
 
     Encoding is a function; what learns by averages moves in :meth:`quantised` only, in training mode. Distances are
-    computed in single precision, under autocast as well.
+    computed in single precision, under autocast as well. Data beyond their bounds and indices beyond the codebook are refused
+    on the CPU; on a GPU a look at values would stop it at each step.
     """
 
     def __init__(self, spec: QuantiserSpec, quantiser: Quantiser, data: Space, context: Space | None) -> None:
         super().__init__()
         features = cast(Real, spec.network.latent_space(data))
+        self.data, self.code_space = data, cast(Categorical, spec.code_space(data))
         self.network = spec.network.build(data, context)
         self.head = projection(features, spec.channels)
         self.quantiser = quantiser
@@ -65,7 +68,11 @@ class QuantisedEncoder(Encoder):
         return self._on_grid(self.quantiser.search(rows_of(latent)), latent)
 
     def latent(self, code: Tensor) -> Tensor:
-        """Return the vectors of indices: (B, code) -> (B, latent)."""
+        """Return the vectors of indices: (B, code) -> (B, latent).
+
+        :raises DataError: on the CPU, where an index is not of the codebook.
+        """
+        refuse_outside(code, 0, self.code_space.size - 1, self.code_space, "draw codes from a prior that was trained with it")
         vectors = self.quantiser.vectors(self._columns(code))
         grid = code.shape[2:] if self.several else code.shape[1:]
         return grid_of(vectors, (len(code), *grid))
@@ -80,7 +87,12 @@ class QuantisedEncoder(Encoder):
         self.quantiser.initialise(torch.cat(rows))
 
     def _features(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """Return the projected features: (B, data) -> (B, latent)."""
+        """Return the projected features: (B, data) -> (B, latent).
+
+        :raises DataError: on the CPU, where a value is beyond the data's bounds.
+        """
+        if isinstance(self.data, Real) and self.data.low is not None and self.data.high is not None:
+            refuse_outside(x, self.data.low, self.data.high, self.data, "prepare them as the model's data were")
         return cast(Tensor, self.head(self.network.encode(x, context)))
 
     def _quantised(self, features: Tensor) -> Quantisation:
@@ -97,6 +109,18 @@ class QuantisedEncoder(Encoder):
     def _columns(self, code: Tensor) -> Tensor:
         """Return codes as indices: (B, code) -> (N, codebooks)."""
         return rows_of(code if self.several else code.unsqueeze(1))
+
+
+def refuse_outside(values: Tensor, low: float, high: float, space: Space, mend: str) -> None:
+    """Refuse values that are not between ``low`` and ``high``, on the CPU.
+
+    :raises DataError: if there are any.
+    """
+    if values.device.type != "cpu" or torch.compiler.is_compiling() or not values.numel():
+        return
+    least, most = values.detach().aminmax()
+    if not bool((least >= low - OUTSIDE) & (most <= high + OUTSIDE)):
+        raise DataError(f"expected values of {space}, found {values.dtype} from {least.item():g} to {most.item():g}; {mend}")
 
 
 def rows_of(grid: Tensor) -> Tensor:

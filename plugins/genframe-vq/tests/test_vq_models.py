@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 from genframe import (
     Categorical,
     Composition,
+    DataError,
     Dataset,
     ExperimentSpec,
     Model,
@@ -39,15 +41,15 @@ BITS = Real((1, 8, 8), 0, 1, levels=2)
 VqModel = Callable[..., ModelSpec]
 
 
-def trained(model: ModelSpec, data: Dataset, stages: list[dict[str, Any]], **settings: Any) -> Run:
-    """Train a model, in memory."""
+def trained(model: ModelSpec, data: Dataset, stages: list[dict[str, Any]], folder: Path | None = None, **settings: Any) -> Run:
+    """Train a model, in memory or in a folder."""
     spec = {
         "name": "test",
         "data": {"type": "data/digits"},
         "model": model,
         "train": {"stages": stages, "batch_size": 50, "lr": 3e-3, "threads": 1, **settings},
     }
-    return train(ExperimentSpec.model_validate(spec), data=data)
+    return train(ExperimentSpec.model_validate(spec), data=data, folder=folder)
 
 
 def books(model: Model) -> list[Tensor]:
@@ -299,6 +301,33 @@ def test_models_that_do_not_fit(vqvae: VqModel, parts: dict[str, Any], path: str
         check(vqvae(**parts), SPACE)
     problems = [problem for problem in caught.value.problems if problem.path == path]
     assert any(message in str(problem) for problem in problems)
+
+
+@pytest.mark.parametrize("wrong", [torch.full((2, 1, 8, 8), 255.0), torch.full((2, 1, 8, 8), -1.0)])
+def test_data_beyond_their_bounds_are_refused(vqvae: VqModel, wrong: Tensor) -> None:
+    """Pictures of bytes, and pictures from -1, are not read as pictures from 0 to 1; NaN is not between bounds either."""
+    model = compose(vqvae(), SPACE)
+    for x in (wrong, torch.full((2, 1, 8, 8), math.nan)):
+        for ask in (model.encode, model.codes, model.encoder.quantised):
+            with pytest.raises(DataError, match=r"expected values of Real\(1×8×8, 0 to 1\), found .*prepare them as"):
+                ask(x)
+
+
+@pytest.mark.parametrize("index", [8, -1])
+def test_indices_beyond_the_codebook_are_refused(vqvae: VqModel, index: int) -> None:
+    """A code of another vocabulary has no vectors."""
+    for fields, shape in (({}, (3, 2, 2)), ({"layers": 2}, (3, 2, 2, 2))):
+        with pytest.raises(DataError, match=r"8 values\), found .*draw codes from a prior that was trained with it"):
+            compose(vqvae(fields), SPACE).latents(torch.full(shape, index))
+
+
+def test_a_prior_of_another_codebook_is_refused(vqvae: VqModel, stripes: Dataset, tmp_path: Path) -> None:
+    """A prior takes its vocabulary from the codebook; one that was trained over another is not taken from its run."""
+    stages = [{"parts": ["encoder", "decoder"], "steps": 1}, {"parts": ["prior"], "steps": 1}]
+    trained(vqvae(), stripes, stages, folder=tmp_path / "small")
+    with pytest.raises(SpecError, match=r"logits is .*give it, and the parts whose spaces it lives on, the specs") as caught:
+        trained(vqvae({"size": 16}), stripes, stages, start={"run": str(tmp_path / "small"), "parts": ["prior"]})
+    assert caught.value.problems[0].path == "model.prior"
 
 
 @pytest.mark.parametrize("space", [Categorical((4,), 5), Real(()), Real((2, 3, 4, 5, 6))])
