@@ -11,7 +11,7 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["grid", "pairs", "png_bytes", "read_info", "save", "write"]
+__all__ = ["animate", "grid", "pairs", "png_bytes", "read_info", "save", "write"]
 
 KEY: Final = b"genframe"
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -92,6 +92,21 @@ def write(path: Path | str, image: Image, info: Mapping[str, Any]) -> None:
     :raises StorageError: if the volume refuses; a file that was there is as it was.
     """
     write_whole(Path(path), _encoded(image, json.dumps(dict(info), allow_nan=False).encode()))
+
+
+def animate(
+    path: Path | str, frames: Sequence[Tensor], space: Space, info: Mapping[str, Any], *, milliseconds: int = 150
+) -> None:
+    """Write a GIF that shows the grid of each frame (N, data) and goes back the way it came; it carries ``info`` as comment.
+
+    :raises StorageError: if the volume refuses; a file that was there is as it was.
+    """
+    images = [grid(frame, space) for frame in frames]
+    images += images[-2:0:-1]
+    buffer = io.BytesIO()
+    comment = json.dumps(dict(info), allow_nan=False).encode()
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0, comment=comment)
+    write_whole(Path(path), buffer.getvalue())
 
 
 def read_info(path: Path | str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
-from .spaces import Space, Spaces
+from .spaces import Categorical, Space, Spaces
 from .traits import Conditional, SamplingKind, Trait, TraitSet, traits
 
 if TYPE_CHECKING:
@@ -292,6 +292,25 @@ class DatasetSpec(ComponentSpec):
     def condition_space(self) -> Space | None:
         """Return the space of the condition (labels), or ``None`` where the data has none."""
         return None
+
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the labels that the data have, by name, each with the names of its classes in their order.
+
+        They need not be given as the condition; :meth:`labelled` gives them. Unless a data set says more, it has its condition,
+        under the name ``label``.
+
+        :raises DataError: where the files are missing or not what the spec says.
+        """
+        space = self.condition_space()
+        return {"label": tuple(map(str, range(space.size)))} if isinstance(space, Categorical) and not space.shape else {}
+
+    def label_name(self) -> str | None:
+        """Return which of :meth:`attributes` is given as the condition, or ``None``."""
+        return "label" if self.condition_space() is not None else None
+
+    def labelled(self, attribute: str) -> DatasetSpec:
+        """Return the same data, in the same splits and order, with one of :meth:`attributes` as the condition."""
+        return self
 
     def load(self) -> Dataset:
         """Read the data.

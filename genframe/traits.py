@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Generator, Tensor
 
 __all__ = [
@@ -29,10 +31,12 @@ __all__ = [
     "Fittable",
     "GaussianExpectation",
     "Identity",
+    "Invertible",
     "Layered",
     "Likelihood",
     "MarkovKernel",
     "NoiseProcess",
+    "NormalBase",
     "Posterior",
     "PosteriorDistribution",
     "ProbabilityMass",
@@ -281,6 +285,30 @@ class MarkovKernel(Protocol):
 @runtime_checkable
 class ProbabilityMass(Protocol):
     """Gives log-probabilities of discrete values, not log-densities of continuous ones."""
+
+
+@runtime_checkable
+class NormalBase(Protocol):
+    """Maps its codes one to one to those of a standard normal distribution, its base."""
+
+    def to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Codes in the base, where the prior is N(0, I): (B, code) -> (B, ...)."""
+
+    def from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+        """The codes of points of the base: (B, ...) -> (B, code)."""
+
+
+@runtime_checkable
+class Invertible(Protocol):
+    """Walks from latents to data without drawing noise, and back."""
+
+    def invert(self, model: Any, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """The latents that the walk would lead to the data: (B, data) -> (B, latent)."""
+
+    def trajectory_from(
+        self, model: Any, latent: Tensor, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Iterator[Any]:
+        """The states of the walk from given latents; the last one holds the data."""
 
 
 @runtime_checkable

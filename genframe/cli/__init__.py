@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Final, NoReturn
 
 from ..errors import GenframeError, StorageError
+from .values import joined_ranges
 
 __all__ = ["COMMANDS", "main", "options_of", "parser"]
 
@@ -32,6 +33,11 @@ COMMANDS: Final = {
     "resume": "go on with an interrupted run",
     "sample": "draw samples from a run",
     "reconstruct": "encode and decode held-out data",
+    "encode": "write the latents of data to a file",
+    "interpolate": "go from one datum to another by their latents",
+    "traverse": "move latents along one dimension or direction",
+    "arithmetic": "add and subtract latents, such as a - b + c",
+    "edit": "move data along an attribute, such as sunglasses",
     "evaluate": "measure a run on held-out data",
     "report": "a run as one page that shows all of it",
     "schema": "the JSON Schema of experiments, for editors",
@@ -104,7 +110,7 @@ def _parse(grammar: argparse.ArgumentParser, words: list[str]) -> argparse.Names
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    words = [*(sys.argv[1:] if argv is None else argv)]
+    words = joined_ranges([*(sys.argv[1:] if argv is None else argv)])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show × is no reason to fail

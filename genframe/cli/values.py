@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import re
 from argparse import ArgumentTypeError
 from pathlib import Path
 
-__all__ = ["LARGEST", "count", "natural", "page", "picture", "samples_file"]
+__all__ = [
+    "LARGEST",
+    "count",
+    "joined_ranges",
+    "natural",
+    "page",
+    "picture",
+    "range_of",
+    "samples_file",
+    "shown_file",
+    "tensors_file",
+]
 
 LARGEST = 2**63 - 1
+_NEGATIVE_RANGE = re.compile(r"-[0-9.eE+-]+\.\.[0-9.eE+-]+")
 
 
 def count(text: str) -> int:
@@ -43,6 +57,39 @@ def picture(text: str) -> Path:
 def samples_file(text: str) -> Path:
     """Return the path of a picture or an archive to write."""
     return _ending(text, ".png", ".npz")
+
+
+def shown_file(text: str) -> Path:
+    """Return the path of a picture or an animation to write."""
+    return _ending(text, ".png", ".gif")
+
+
+def tensors_file(text: str) -> Path:
+    """Return the path of a file of tensors."""
+    return _ending(text, ".safetensors")
+
+
+def range_of(text: str) -> tuple[float, float]:
+    """Return the ends of a range such as -2..2."""
+    low, dots, high = text.partition("..")
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        ends = math.nan, math.nan
+    if not dots or not all(map(math.isfinite, ends)) or ends[0] > ends[1]:
+        raise ArgumentTypeError(f"expected a range from low to high such as -2..2, found {text!r}")
+    return ends
+
+
+def joined_ranges(words: list[str]) -> list[str]:
+    """Return the words with each range that begins with a minus put behind its option, which argparse would take for one."""
+    joined: list[str] = []
+    for word in words:
+        if joined and _NEGATIVE_RANGE.fullmatch(word) and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _ending(text: str, *suffixes: str) -> Path:

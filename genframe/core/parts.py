@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ..composition import Composition
 from ..errors import Unsupported
+from ..latents import from_base, latents_of, to_base
 from ..model import Model
 from ..roles import Batch, Decoder, Encoder, Loss, LossOutput, Prior, Sampler, State
 from ..spaces import Categorical, Space
@@ -102,6 +103,14 @@ class StandardNormal(Prior):
         """Return the log-density in nats."""
         return -0.5 * (code.square() + LOG_2PI).flatten(1).sum(1)
 
+    def to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the codes: the prior is its own base."""
+        return code
+
+    def from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the points of the base."""
+        return base
+
     def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
         """Return E_q[log p] of any q with these moments: only the first two matter."""
         return -0.5 * (mean.square() + variance + LOG_2PI).flatten(1).sum(1)
@@ -140,11 +149,13 @@ class IndependentClasses(Prior):
 class NestedModel(Prior):
     """A model of the codes. Its own loss is the prior's objective, its own sampler draws."""
 
-    def __init__(self, composition: Composition) -> None:
+    def __init__(self, composition: Composition, *, normal_base: bool = False) -> None:
         super().__init__()
         self.model = Model(composition)
         if composition.density == "exact":
             self.log_prob = self._log_prob
+        if normal_base:
+            self.to_base, self.from_base = self._to_base, self._from_base
 
     def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` data of the nested model."""
@@ -157,6 +168,16 @@ class NestedModel(Prior):
     def _log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the nested model's exact log-density in nats."""
         return self.model.log_prob(code, context).nats
+
+    def _to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the base codes of the nested model's latents."""
+        latent = code if isinstance(self.model.encoder, Identity) else latents_of(self.model).encode(code, context)
+        return to_base(self.model, latent, context)
+
+    def _from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the nested model's data for points of its base."""
+        latent = from_base(self.model, base, context)
+        return latent if isinstance(self.model.encoder, Identity) else latents_of(self.model).decode(latent, context)
 
     @property
     def players(self) -> tuple[str, ...]:

@@ -27,6 +27,9 @@ from ..traits import (
     EncoderInverse,
     GaussianExpectation,
     Identity,
+    Invertible,
+    NoiseProcess,
+    NormalBase,
     ProbabilityMass,
     SamplingKind,
     Tempered,
@@ -115,7 +118,7 @@ class Normal(PriorSpec):
     """The standard normal distribution N(0, I)."""
 
     type: Literal["core/normal"] = "core/normal"
-    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, Tempered, Truncatable)
+    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, NormalBase, Tempered, Truncatable)
 
     shape: tuple[PositiveInt, ...] | None = Field(
         default=None, description="shape of the code, needed only where no encoder gives one"
@@ -172,12 +175,23 @@ class ModelPrior(PriorSpec):
     model: ModelSpec = Field(description="the model of the codes")
 
     def provided_traits(self) -> TraitSet:
-        """Provide Density where the nested model's density is exact, and what its parts take from data or context."""
+        """Provide Density where the nested density is exact, NormalBase where its latents are, and what its parts take."""
         model = self.model
+        base: TraitSet = traits(NormalBase) if self._has_normal_base() else traits()
         density: TraitSet = traits(Density) if density_kind(model) == "exact" else traits()
         learnt = (part for part in (model.encoder, model.prior) if model.encoder is not None and part is not None)
         dependent = traits(DataDependent) if any(DataDependent in part.provided_traits() for part in learnt) else traits()
-        return density | dependent | conditional_if(model.encoder, model.decoder, model.prior)
+        return base | density | dependent | conditional_if(model.encoder, model.decoder, model.prior)
+
+    def _has_normal_base(self) -> bool:
+        """Return whether data of the nested model go one to one to a normal base, by its encoder or its sampler."""
+        model = self.model
+        if model.encoder is None or NormalBase not in model.prior.provided_traits():
+            return False
+        encoder, decoder = model.encoder.provided_traits(), model.decoder.provided_traits()
+        if NoiseProcess in encoder:
+            return Invertible in model.sampler.provided_traits()
+        return Bijective in encoder and EncoderInverse in decoder
 
     def sampling_kind(self) -> SamplingKind:
         """Return the nested model's kind."""
@@ -195,7 +209,7 @@ class ModelPrior(PriorSpec):
         """Make the nested model."""
         from .parts import NestedModel
 
-        return NestedModel(check(self.model, code, context=context))
+        return NestedModel(check(self.model, code, context=context), normal_base=self._has_normal_base())
 
 
 class NegativeLogLikelihood(LossSpec):

@@ -26,7 +26,22 @@ TYPING = {
     "suggestions",
     "composition",
 }
-MODEL = {"roles", "data", "execution", "likelihood", "heads", "markup", "measuring", "picture", "model"}
+MODEL = {
+    "classifying",
+    "data",
+    "directions",
+    "editing",
+    "execution",
+    "heads",
+    "interpolation",
+    "latents",
+    "likelihood",
+    "markup",
+    "measuring",
+    "model",
+    "picture",
+    "roles",
+}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_NAMES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
 FORBIDDEN_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("yaml", "load"), ("yaml", "unsafe_load"), ("yaml", "full_load")}

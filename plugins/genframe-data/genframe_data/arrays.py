@@ -15,7 +15,7 @@ from . import idx, npz
 from .files import existing_file, full_path
 from .images import class_names, list_images, read_images
 from .specs import Idx, Images, Npz
-from .splits import Part, divided, image_dataset, plain_dataset
+from .splits import Part, divided, divided_by_groups, image_dataset, plain_dataset
 
 __all__ = ["load_idx", "load_images", "load_npz"]
 
@@ -57,15 +57,8 @@ def load_npz(spec: Npz) -> Dataset:
     """
     path, space = existing_file(spec.path, "give an npz file as 'path'"), npz.space(spec)
     labels, classes = npz.labels(spec) if spec.labels else ({}, 0)
-    own = {split: _npz_part(path, array, spec.layout, labels.get(split)) for split, (array, _) in spec.arrays().items()}
-    parts = divided(
-        own["train"],
-        own.get("validation", spec.validation),  # type: ignore[arg-type]
-        own.get("test", spec.test),  # type: ignore[arg-type]
-        by=spec.split,
-        seed=spec.seed,
-        limit=spec.limit,
-    )
+    own = {split: _npz_part(path, array, spec, labels.get(split)) for split, (array, _) in spec.arrays().items()}
+    parts = _npz_splits(spec, own)
     raw = tuple(part.x for part in own.values())
     condition = Categorical((), classes) if spec.labels else None
     if raw[0].is_floating_point():
@@ -75,8 +68,18 @@ def load_npz(spec: Npz) -> Dataset:
     return image_dataset(spec, parts, levels, condition, raw)
 
 
-def _npz_part(path: Path, name: str, layout: str, labels: NDArray[np.int64] | None) -> Part:
-    x = torch.from_numpy(npz.arranged(npz.read(path, name), layout))
+def _npz_splits(spec: Npz, own: dict[str, Part]) -> dict[str, Part]:
+    validation, test = own.get("validation", spec.validation), own.get("test", spec.test)
+    if spec.group_array is None:
+        return divided(own["train"], validation, test, by=spec.split, seed=spec.seed, limit=spec.limit)  # type: ignore[arg-type]
+    groups, data = torch.from_numpy(npz.groups(spec)), own["train"]
+    if len(groups) != len(data):
+        raise DataError(f"{spec.path}: expected {len(data)} groups, one for each datum of {spec.array!r}, found {len(groups)}")
+    return divided_by_groups(data, groups, validation, test, by=spec.split, seed=spec.seed, limit=spec.limit)  # type: ignore[arg-type]
+
+
+def _npz_part(path: Path, name: str, spec: Npz, labels: NDArray[np.int64] | None) -> Part:
+    x = torch.from_numpy(npz.arranged(npz.read(path, name), spec.layout, spec.downscale))
     if x.is_floating_point() and not bool(x.isfinite().all()):
         raise DataError(f"{path}: {name}: expected finite numbers, found NaN or infinity")
     if labels is not None and len(labels) != len(x):

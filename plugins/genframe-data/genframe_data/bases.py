@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -37,6 +38,15 @@ class DataSpec(DatasetSpec):
         default=0, ge=0, lt=2**32, description="seed of random splits and of what is drawn once; not the seed of training"
     )
     limit: PositiveInt | None = Field(default=None, description="keep only the first so many data of each split")
+
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the classes, where the data have any, whether or not ``labels`` gives them."""
+        given = self.labelled("label")
+        return {} if given.condition_space() is None else super(DataSpec, given).attributes()
+
+    def labelled(self, attribute: str) -> DataSpec:
+        """Return the data with their labels."""
+        return self.model_copy(update={"labels": True}) if "labels" in type(self).model_fields else self
 
 
 class ImageSpec(DataSpec):

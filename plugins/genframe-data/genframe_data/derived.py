@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -35,6 +36,18 @@ class Labels(DatasetSpec):
     def condition_space(self) -> Space | None:
         """Return the space of what is labelled."""
         return self.of.data_space()
+
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """Return those of what is labelled."""
+        return self.of.attributes()
+
+    def label_name(self) -> str | None:
+        """Return which labels are the data."""
+        return self.of.label_name()
+
+    def labelled(self, attribute: str) -> Labels:
+        """Return other labels of the same data."""
+        return self.model_copy(update={"of": self.of.labelled(attribute)})
 
     def load(self) -> Dataset:
         """Read the data set."""

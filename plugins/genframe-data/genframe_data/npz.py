@@ -21,7 +21,7 @@ from .files import existing_file
 if TYPE_CHECKING:
     from .specs import Npz
 
-__all__ = ["Header", "arranged", "header", "labels", "read", "space"]
+__all__ = ["Header", "arranged", "attributes", "groups", "header", "labels", "read", "space"]
 
 METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DEFLATE_LIMIT: Final = 1032
@@ -97,10 +97,10 @@ def _header(stream: IO[bytes], info: zipfile.ZipInfo, path: Path, name: str) -> 
     return Header(shape, dtype)
 
 
-def _arranged_shape(found: Header, layout: str, path: Path, name: str) -> tuple[int, ...]:
+def _arranged_shape(found: Header, layout: str, downscale: int, path: Path, name: str) -> tuple[int, ...]:
     """Return the shape of one datum with its channels first, or as a vector.
 
-    :raises DataError: if the array has another number of axes than the layout, or is empty.
+    :raises DataError: if the array has another number of axes than the layout, is empty, or cannot be downscaled.
     """
     axes = len(found.shape)
     if (layout == "vector" and axes < 2) or (layout != "vector" and axes != len(layout)) or min(found.shape) < 1:
@@ -110,18 +110,33 @@ def _arranged_shape(found: Header, layout: str, path: Path, name: str) -> tuple[
     if layout == "vector":
         return (math.prod(found.shape[1:]),)
     sizes = dict(zip(layout, found.shape, strict=True))
-    return (sizes.pop("C", 1), *(size for axis, size in sizes.items() if axis != "N"))
+    shape = (sizes.pop("C", 1), *(size for axis, size in sizes.items() if axis != "N"))
+    if downscale == 1:
+        return shape
+    channels, *sides = shape
+    if any(side % downscale for side in sides):
+        raise DataError(f"{path}: {name}: expected sides that {downscale} divides, found {sides}; change 'downscale'")
+    return (channels, *(side // downscale for side in sides))
 
 
-def arranged(array: NDArray[Any], layout: str) -> NDArray[Any]:
-    """Return the array with its channels in second place, or as vectors; floats as float32, bools as 0 and 1."""
+def arranged(array: NDArray[Any], layout: str, downscale: int = 1) -> NDArray[Any]:
+    """Return the array with its channels in second place, or as vectors; floats as float32, bools as 0 and 1.
+
+    Images are averaged over squares of ``downscale`` pixels a side, rounded to their levels.
+    """
     if layout == "vector":
         array = array.reshape(len(array), -1)
     elif "C" not in layout:
         array = array[:, None]
     else:
         array = np.moveaxis(array, layout.index("C"), 1)
-    return np.ascontiguousarray(array, dtype=np.float32 if array.dtype.kind == "f" else np.uint8)
+    kind = np.float32 if array.dtype.kind == "f" else np.uint8
+    if downscale > 1:
+        n, channels, height, width = array.shape
+        squares = array.reshape(n, channels, height // downscale, downscale, width // downscale, downscale)
+        means = squares.mean((3, 5), dtype=np.float64)
+        array = means if kind is np.float32 else np.rint(means)
+    return np.ascontiguousarray(array, dtype=kind)
 
 
 def _class_numbers(arrays: Sequence[NDArray[Any]], path: Path) -> tuple[list[NDArray[np.int64]], int]:
@@ -151,7 +166,7 @@ def space(spec: Npz) -> Space:
     """
     path = existing_file(spec.path, "give an npz file as 'path'")
     found = {name: header(path, name) for name, _ in spec.arrays().values()}
-    shapes = {name: _arranged_shape(entry, spec.layout, path, name) for name, entry in found.items()}
+    shapes = {name: _arranged_shape(entry, spec.layout, spec.downscale, path, name) for name, entry in found.items()}
     shape, dtype = shapes[spec.array], found[spec.array].dtype
     for name in found:
         if (shapes[name], found[name].dtype) != (shape, dtype):
@@ -165,6 +180,18 @@ def space(spec: Npz) -> Space:
     return Real(shape)
 
 
+def groups(spec: Npz) -> NDArray[np.int64]:
+    """Return the number of each datum's group.
+
+    :raises DataError: if the array is missing, or is not of names or whole numbers.
+    """
+    path = existing_file(spec.path, "give an npz file as 'path'")
+    array = read(path, str(spec.group_array))
+    if array.ndim != 1 or array.dtype.kind not in "iuUS":
+        raise DataError(f"{path}: {spec.group_array}: expected names or whole numbers (N,), found {array.dtype} {array.shape}")
+    return np.unique(array, return_inverse=True)[1].astype(np.int64)
+
+
 def labels(spec: Npz) -> tuple[dict[str, NDArray[np.int64]], int]:
     """Return the labels of each split that has its own arrays, and the number of classes.
 
@@ -174,3 +201,44 @@ def labels(spec: Npz) -> tuple[dict[str, NDArray[np.int64]], int]:
     names = {split: name for split, (_, name) in spec.arrays().items() if name is not None}
     numbers, classes = _class_numbers([read(path, name) for name in names.values()], path)
     return dict(zip(names, numbers, strict=True)), classes
+
+
+def attributes(spec: Npz) -> dict[str, tuple[str, ...]]:
+    """Return the arrays that could be labels, each with the names of its classes in their order.
+
+    :raises DataError: if an array cannot be read.
+    """
+    path = existing_file(spec.path, "give an npz file as 'path'")
+    count = header(path, spec.array).shape[0]
+    own = len(spec.arrays()) > 1
+    return {
+        name: classes for name in _names(path) if not own or name == spec.label_array for classes in _classes(path, name, count)
+    }
+
+
+def _names(path: Path) -> list[str]:
+    """Return the names of the archive's arrays.
+
+    :raises DataError: if it is none.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy")]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path}: expected an npz archive, found none that can be read ({error})") from None
+
+
+def _classes(path: Path, name: str, count: int) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the classes of an array, if it is of at least two classes, one for each datum."""
+    found = header(path, name)
+    if found.shape != (count,) or found.dtype.kind not in "iuUS":
+        return
+    array = read(path, name)
+    if found.dtype.kind in "iu":
+        low, high = int(array.min()), int(array.max())
+        if low >= 0 and 0 < high < count:
+            yield tuple(map(str, range(high + 1)))
+        return
+    known = np.unique(array)
+    if len(known) > 1:
+        yield tuple(text.decode(errors="replace") if isinstance(text, bytes) else text for text in known.tolist())

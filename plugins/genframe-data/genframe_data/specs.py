@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
@@ -142,6 +143,25 @@ class Npz(ImageSpec):
     )
     test_labels: str | None = Field(default=None, description="name of the test array's labels")
     split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
+    group_array: str | None = Field(
+        default=None,
+        description="name of an array of names or numbers, such as persons: data alike in it stay in one split, and shares and "
+        "counts of what is held out are of groups",
+    )
+    downscale: PositiveInt = Field(default=1, description="average images over squares of so many pixels a side")
+
+    @model_validator(mode="after")
+    def _images_where_downscaled(self) -> Npz:
+        if self.downscale > 1 and self.layout not in ("NHW", "NCHW", "NHWC"):
+            raise ValueError(f"downscale is of images, found layout: {self.layout}; say NHW, NCHW or NHWC, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_where_shares(self) -> Npz:
+        named = [split for split in ("validation", "test") if isinstance(getattr(self, split), str)]
+        if self.group_array is not None and named:
+            raise ValueError(f"group_array divides one array, and {named[0]} has its own; leave one of them out")
+        return self
 
     @model_validator(mode="after")
     def _images_where_moved(self) -> Npz:
@@ -179,6 +199,20 @@ class Npz(ImageSpec):
 
         return Categorical((), labels(self)[1]) if self.labels else None
 
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the arrays of names or whole numbers, one a datum; ``label_array`` alone where splits have their own."""
+        from .npz import attributes
+
+        return attributes(self)
+
+    def label_name(self) -> str | None:
+        """Return ``label_array``, where labels are given."""
+        return self.label_array if self.labels else None
+
+    def labelled(self, attribute: str) -> Npz:
+        """Return the data with the array of this name as their labels."""
+        return self.model_copy(update={"labels": True, "label_array": attribute})
+
     def load(self) -> Dataset:
         """Read the arrays."""
         from .arrays import load_npz
@@ -212,6 +246,12 @@ class Images(ImageSpec):
         from .images import class_names
 
         return Categorical((), len(class_names(self.path))) if self.labels else None
+
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the classes by the names of their folders."""
+        from .images import class_names
+
+        return {"label": tuple(class_names(self.path))}
 
     def load(self) -> Dataset:
         """Read the pictures."""

@@ -20,7 +20,7 @@ from .affine import Augmented
 from .bases import ImageSpec, SplitBy
 from .prepare import Binarised, Dequantised, Scaled
 
-__all__ = ["Part", "Protocol", "cut", "divided", "image_dataset", "plain_dataset", "shuffled"]
+__all__ = ["Part", "Protocol", "cut", "divided", "divided_by_groups", "image_dataset", "plain_dataset", "shuffled"]
 
 ROWS_AT_ONCE: Final = 4096
 STREAMS: Final = {"train": 1, "validation": 2, "test": 3}
@@ -47,14 +47,14 @@ def shuffled(part: Part, seed: int) -> Part:
     return part.at(torch.from_numpy(np.random.RandomState(seed).permutation(len(part))))
 
 
-def cut(part: Part, share: float, what: str) -> tuple[Part, Part]:
+def cut(part: Part, share: float, what: str, of: str = "data") -> tuple[Part, Part]:
     """Return the data without their last ``share`` (below 1) or count, and those.
 
-    :raises DataError: if nothing would be left; ``what`` names the split that asks.
+    :raises DataError: if nothing would be left; ``what`` names the split that asks, ``of`` what is cut.
     """
     count = int(share) if share >= 1 else max(round(share * len(part)), int(share > 0))
     if count >= len(part):
-        raise DataError(f"{what}: {share:g} asks for {count} of {len(part)} data and leaves none for training; ask for fewer")
+        raise DataError(f"{what}: {share:g} asks for {count} of {len(part)} {of} and leaves none for training; ask for fewer")
     edge = len(part) - count
     return part.at(slice(0, edge)), part.at(slice(edge, len(part)))
 
@@ -67,6 +67,7 @@ def divided(
     by: SplitBy,
     seed: int,
     limit: int | None,
+    of: str = "data",
 ) -> dict[str, Part]:
     """Return the splits by name, in the order train, validation, test; a share is cut from the end of ``train``.
 
@@ -75,11 +76,25 @@ def divided(
     if by == "random" and not (isinstance(validation, Part) and isinstance(test, Part)):
         train = shuffled(train, seed)
     if not isinstance(test, Part):
-        train, test = cut(train, test, "test")
+        train, test = cut(train, test, "test", of)
     if not isinstance(validation, Part):
-        train, validation = cut(train, validation, "validation")
+        train, validation = cut(train, validation, "validation", of)
     parts = {"train": train, "validation": validation, "test": test}
     return {name: part.at(slice(0, limit)) for name, part in parts.items() if len(part)}
+
+
+def divided_by_groups(
+    data: Part, groups: Tensor, validation: float, test: float, *, by: SplitBy, seed: int, limit: int | None
+) -> dict[str, Part]:
+    """Return the splits by name, no group in two of them: (N,) numbers of groups. Shares and counts are of groups.
+
+    Where ``by`` is ``random``, groups are held out at random and the data of each split are shuffled.
+    """
+    chosen = divided(Part(groups.unique()), validation, test, by=by, seed=seed, limit=None, of="groups")
+    parts = {name: data.at(torch.isin(groups, part.x)) for name, part in chosen.items()}
+    if by == "random":
+        parts = {name: shuffled(part, seed) for name, part in parts.items()}
+    return {name: part.at(slice(0, limit)) for name, part in parts.items()}
 
 
 def plain_dataset(

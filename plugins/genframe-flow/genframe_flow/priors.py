@@ -67,6 +67,17 @@ class LogisticPrior(Prior):
         """Return ``n`` draws of the logistic whose scale is the temperature."""
         return temperature * self.sample(n, context, generator)
 
+    def to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return normal values of the same quantiles, by the smaller tail of each and in double precision."""
+        tail = torch.special.ndtri(torch.sigmoid(-code.double().abs()))
+        return torch.where(code < 0, tail, -tail).to(code.dtype)
+
+    def from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return logistic values of the same quantiles."""
+        log_tail = torch.special.log_ndtr(-base.double().abs())
+        tail = log_tail - torch.log1p(-log_tail.exp())
+        return torch.where(base < 0, tail, -tail).to(base.dtype)
+
     def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the log-density in nats, the sum of z - 2 log(1 + exp(z))."""
         return log_logistic(code).flatten(1).sum(1)
@@ -104,6 +115,16 @@ class GaussianPrior(Prior):
         """Return the log-density in nats."""
         mean, log_scale = self._of_dimensions()
         return _log_normal(((code - mean) * log_scale.neg().exp()).square(), log_scale)
+
+    def to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return codes less the means, in units of the scales."""
+        mean, log_scale = self._of_dimensions()
+        return (code - mean) * log_scale.neg().exp()
+
+    def from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the mean and the scale times the base."""
+        mean, log_scale = self._of_dimensions()
+        return torch.addcmul(mean, base, log_scale.exp())
 
     def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
         """Return E_q[log p] of any q with these moments: only the first two matter."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from genframe import Mismatch, ModelSpec, Needs, SamplerSpec, Spaces, at
-from genframe.traits import Conditional, Denoiser, NoiseProcess, SamplingKind
+from genframe import Mismatch, ModelSpec, Needs, SamplerSpec, Spaces, at, traits
+from genframe.traits import Conditional, Denoiser, Invertible, NoiseProcess, SamplingKind, TraitSet
 
 from .denoiser import DenoiserDecoder
 from .losses import Denoising
@@ -68,6 +68,10 @@ class Walk(SamplerSpec):
     def random(self) -> bool:
         """Whether noise is drawn on the way; else the walk follows the probability flow, and can be inverted."""
         return False
+
+    def provided_traits(self) -> TraitSet:
+        """Provide Invertible where no noise is drawn on the way."""
+        return traits() if self.random else traits(Invertible)
 
     def accepts(self, model: ModelSpec, spaces: Spaces) -> None:
         """Accept a denoiser that says something of data at every time, and guidance where a condition can be left out."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from genframe import PriorSpec, Space, traits
-from genframe.traits import Density, GaussianExpectation, Tempered, TraitSet
+from genframe.traits import Density, GaussianExpectation, NormalBase, Tempered, TraitSet
 
 from .base import continuous
 
@@ -21,7 +21,7 @@ class Logistic(PriorSpec):
     """Independent standard logistic values, log p = -log(1 + exp(z)) - log(1 + exp(-z)). Dinh et al. 2014, eq. 15."""
 
     type: Literal["flow/logistic"] = "flow/logistic"
-    provides: ClassVar[TraitSet] = traits(Density, Tempered)
+    provides: ClassVar[TraitSet] = traits(Density, NormalBase, Tempered)
 
     def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept continuous codes."""
@@ -38,7 +38,7 @@ class LearnedGaussian(PriorSpec):
     """Independent normals of learned means and scales. Dinh et al. 2017, sec. 3.6, for the levels of a multi-scale flow."""
 
     type: Literal["flow/gaussian"] = "flow/gaussian"
-    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, Tempered)
+    provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, NormalBase, Tempered)
 
     per: Literal["dimension", "level"] = Field(
         default="dimension",

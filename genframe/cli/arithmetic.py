@@ -1,0 +1,94 @@
+"""``genframe arithmetic``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING
+
+from ..errors import SpecError
+from .latent_space import Subject, add_latent_arguments, open_subject
+from .values import count
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..data import Split
+
+TERM = re.compile(r"\s*([+-])?\s*([^\s+-]+)")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_latent_arguments(parser, shown=1)
+    parser.add_argument(
+        "sum",
+        metavar="SUM",
+        help="such as '4 - eyes=eyes + eyes=sunglasses': numbers of data of the split, and classes, which are the mean "
+        "latents of training data",
+    )
+    parser.add_argument("--codes", type=count, metavar="N", help="average the first so many training data; all if left out")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Add and subtract latents, and show the terms and what they make."""
+    import torch
+
+    from .output import print_json
+
+    terms = _terms(options.sum)
+    subject = open_subject(options)
+    split = subject.split(subject.dataset(), options.split)
+    found = [_latent(subject, options, split, name) for _, name in terms]
+    total = torch.stack([sign * latent for (sign, _), latent in zip(terms, found, strict=True)]).sum(0)
+    shown = subject.latents.decode(torch.stack([*found, total]), _condition_of(subject, split, terms, len(found) + 1))
+    out = subject.show(options.out, "arithmetic", [each[None] for each in shown], {"sum": options.sum})
+    lengths = {name: float(latent.norm()) for (_, name), latent in zip(terms, found, strict=True)}
+    if options.json:
+        print_json({"out": str(out), "sum": options.sum, "lengths": lengths, "length": float(total.norm())})
+    else:
+        print(f"{out}\n{options.sum}: the terms, then what they make, of length {float(total.norm()):.4g}")
+
+
+def _terms(text: str) -> list[tuple[int, str]]:
+    """Return the signs and the names of a sum.
+
+    :raises SpecError: if it is none.
+    """
+    terms: list[tuple[int, str]] = []
+    at = 0
+    while at < len(text.rstrip()):
+        found = TERM.match(text, at)
+        if found is None or (terms and found[1] is None):
+            raise SpecError(f"expected a sum such as '1 - 2 + 3', found {text!r}")
+        terms.append((-1 if found[1] == "-" else 1, found[2]))
+        at = found.end()
+    if not terms:
+        raise SpecError(f"expected a sum such as '1 - 2 + 3', found {text!r}")
+    return terms
+
+
+def _latent(subject: Subject, options: argparse.Namespace, split: Split, name: str) -> Tensor:
+    """Return the latent of a datum, or the mean latent of a class."""
+    from ..experiment.attributes import find_attribute, labels_of
+
+    if name.isdecimal():
+        if int(name) >= len(split):
+            raise SpecError(f"there is no datum {name}: the {split.name} split has 0 to {len(split) - 1}")
+        return subject.latents.encode(*subject.data(split.subset(slice(int(name), int(name) + 1))))[0]
+    data = subject.run.experiment.data
+    attribute = find_attribute(data, name)
+    train = subject.split(subject.dataset(), "train")
+    labels = labels_of(data, attribute.name, train)[: options.codes]
+    codes = subject.latents.encode(*subject.data(train.subset(attribute.positives(labels).nonzero().flatten())))
+    return codes.mean(0)
+
+
+def _condition_of(subject: Subject, split: Split, terms: list[tuple[int, str]], n: int) -> Tensor | None:
+    """Return the condition of the first datum that the sum names, for all; ``None`` for an unconditional model."""
+    if subject.run.model.composition.condition is None:
+        return None
+    first = next((int(name) for _, name in terms if name.isdecimal()), 0)
+    condition = subject.data(split.subset(slice(first, first + 1)))[1]
+    assert condition is not None
+    return condition.expand(n, *condition.shape[1:])

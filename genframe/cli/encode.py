@@ -1,0 +1,53 @@
+"""``genframe encode``."""
+
+from __future__ import annotations
+
+import argparse
+
+from .latent_space import add_latent_arguments, open_subject
+from .runs import make_room
+from .values import count, tensors_file
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_latent_arguments(parser, shown=None)
+    parser.add_argument("--to", type=tensors_file, required=True, metavar="FILE", help="a .safetensors file")
+    parser.add_argument("--limit", type=count, metavar="N", help="encode only the first so many data")
+    parser.add_argument("--labels", metavar="NAME", help="write these labels of the data too, such as eyes")
+    parser.add_argument(
+        "--whiten", choices=("pca", "zca"), help="write codes of covariance I, by the components of these codes"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Encode a split and write the codes, with what they are of."""
+    from ..directions import Components, write_tensors
+    from ..experiment.attributes import labels_of
+    from .output import print_json
+
+    subject = open_subject(options)
+    split = subject.split(subject.dataset(), options.split, options.limit)
+    codes = subject.latents.encode(*subject.data(split))
+    tensors = {"codes": codes}
+    if options.labels:
+        whole = subject.split(subject.dataset(), options.split)
+        tensors["labels"] = labels_of(subject.run.experiment.data, options.labels, whole)[: len(codes)]
+    if options.whiten:
+        components = Components.of(codes)
+        tensors["codes"] = components.whiten(codes, zca=options.whiten == "zca").float()
+        tensors |= {"mean": components.mean, "axes": components.axes, "deviations": components.deviations}
+    stamp = subject.stamp() | {
+        "split": split.name,
+        "n": len(codes),
+        "protocol": dict(split.protocol),
+        "whitened": options.whiten,
+    }
+    make_room(options.to)
+    write_tensors(options.to, tensors, {"kind": "codes", **stamp, "labels": options.labels})
+    if options.json:
+        print_json({"out": str(options.to), **stamp})
+    else:
+        print(
+            f"{options.to}\n{len(codes)} latents of {subject.latents.space} ({subject.latents.way}) of the {split.name} split"
+        )

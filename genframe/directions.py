@@ -1,0 +1,156 @@
+"""Directions in a model's latent space, from labelled codes or by principal components; as files that say whose they are."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from .errors import DataError
+from .files import write_whole
+
+__all__ = ["Components", "Direction", "attribute_direction", "read_tensors", "write_tensors"]
+
+KEY: Final = "genframe"
+LARGEST: Final = 1 << 30
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A way to move latents: ``vector`` (latent), and a stamp that says of which model and from what it was made."""
+
+    vector: Tensor
+    stamp: Mapping[str, Any]
+
+    def moved(self, latent: Tensor, strengths: Tensor) -> Tensor:
+        """Return each latent moved by each multiple: (N, latent), (S,) -> (N, S, latent)."""
+        shape = (1, -1, *(1,) * self.vector.ndim)
+        return latent.unsqueeze(1) + strengths.to(latent).view(shape) * self.vector.to(latent)
+
+    def save(self, path: Path | str) -> None:
+        """Write a safetensors file with the stamp as its metadata.
+
+        :raises StorageError: if the volume refuses.
+        """
+        write_tensors(path, {"direction": self.vector}, {"kind": "direction", **self.stamp})
+
+    @classmethod
+    def load(cls, path: Path | str, stamp: Mapping[str, Any]) -> Direction:
+        """Read a direction of the model that ``stamp`` describes, as the commands stamp it.
+
+        :raises DataError: if the file is none, or is of another model or another kind of latent.
+        """
+        tensors, found = read_tensors(path)
+        if found.get("kind") != "direction" or set(tensors) != {"direction"}:
+            raise DataError(f"{path} is not a direction; make one with genframe edit RUN --attribute NAME --save FILE")
+        for name, what in (("weights", "model"), ("latent", "kind of latent"), ("sampler", "sampler")):
+            if found.get(name) != stamp.get(name):
+                raise DataError(
+                    f"{path} is of another {what}: its {name} are {found.get(name)!r}, here {stamp.get(name)!r}; "
+                    "make one of this run with genframe edit RUN --attribute NAME --save FILE"
+                )
+        vector = tensors["direction"]
+        if list(vector.shape) != found.get("shape") or not vector.is_floating_point() or not bool(vector.isfinite().all()):
+            raise DataError(
+                f"{path} is damaged: expected finite floats of the shape {found.get('shape')}, found {vector.shape}"
+            )
+        return cls(vector, {name: value for name, value in found.items() if name != "kind"})
+
+
+def attribute_direction(codes: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Return the mean code of the positives less that of the negatives: (N, latent), (N,) and (N,) of bool -> (latent).
+
+    White 2016, sec. 3.2; Larsen et al. 2016, sec. 4.1.
+
+    :raises DataError: if there are none of either.
+    """
+    for rows, what in ((positive, "positives"), (negative, "negatives")):
+        if not bool(rows.any()):
+            raise DataError(f"expected {what} to average, found none among {len(codes)} labels; choose another class or split")
+    return (codes[positive].double().mean(0) - codes[negative].double().mean(0)).to(codes.dtype)
+
+
+@dataclass(frozen=True)
+class Components:
+    """Principal components of codes: ``mean`` (D,), ``axes`` (K, D) of length 1, and ``deviations`` (K,), the largest first.
+
+    Each axis has its largest entry positive, so that it does not depend on the solver.
+    """
+
+    mean: Tensor
+    axes: Tensor
+    deviations: Tensor
+
+    @classmethod
+    def of(cls, codes: Tensor) -> Components:
+        """Return the components along which codes (N, latent) vary: at most N - 1, in double precision.
+
+        :raises DataError: if there are fewer than two codes, or they are all alike.
+        """
+        flat = codes.detach().flatten(1).double()
+        if len(flat) < 2:
+            raise DataError(f"expected at least 2 codes to find directions, found {len(flat)}")
+        mean = flat.mean(0)
+        _, values, axes = torch.linalg.svd(flat - mean, full_matrices=False)
+        deviations = values / math.sqrt(len(flat) - 1)
+        kept = int((deviations > 1e-7 * deviations[0]).sum())
+        if not float(deviations[0]) > 0:
+            raise DataError("expected codes that vary, found them all alike")
+        axes, deviations = axes[:kept], deviations[:kept]
+        largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
+        return cls(mean, axes * largest.sign(), deviations)
+
+    def whiten(self, codes: Tensor, *, zca: bool = False) -> Tensor:
+        """Return codes of covariance I: (N, latent) -> (N, K), or (N, D) nearest to what they were with ``zca``.
+
+        Bell & Sejnowski 1997. With fewer components than dimensions, ``zca`` leaves the others at zero.
+        """
+        white = (codes.flatten(1).double() - self.mean) @ self.axes.T / self.deviations
+        return white @ self.axes if zca else white
+
+    def colour(self, white: Tensor, *, zca: bool = False) -> Tensor:
+        """Return the codes that :meth:`whiten` made ``white``, but for what the components leave out: -> (N, D)."""
+        values = white @ self.axes.T if zca else white
+        return (values * self.deviations) @ self.axes + self.mean
+
+
+def write_tensors(path: Path | str, tensors: Mapping[str, Tensor], stamp: Mapping[str, Any]) -> None:
+    """Write tensors and their stamp as a safetensors file, whole or not at all.
+
+    :raises StorageError: if the volume refuses.
+    """
+    from safetensors.torch import save
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_whole(Path(path), save(plain, {KEY: json.dumps(dict(stamp), allow_nan=False)}))
+
+
+def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the stamp of a file that :func:`write_tensors` wrote.
+
+    :raises DataError: if it is none, is damaged, or is larger than 1 GiB.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise DataError(f"{path} is not a file")
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{path} is larger than {LARGEST} bytes")
+        with safe_open(path, "pt") as file:
+            stamp = json.loads((file.metadata() or {}).get(KEY, "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not a safetensors file that can be read: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    if not isinstance(stamp, dict):
+        raise DataError(f"{path} was not written by genframe: it has no stamp")
+    return tensors, stamp

@@ -1,0 +1,65 @@
+"""Paths between latents: straight, along a great circle, or along the geometry of the prior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias, get_args
+
+import torch
+from torch import Tensor
+
+from .latents import from_base, to_base
+from .model import Model, evaluating
+
+__all__ = ["ALONG", "Along", "interpolated", "linear", "spherical"]
+
+Along: TypeAlias = Literal["linear", "spherical", "prior"]
+ALONG: Final[tuple[Along, ...]] = get_args(Along)
+Path: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+SMALL: Final = 1e-4  # an angle's sine below which a great circle is a line, or which one is undecided
+
+
+def linear(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
+    """Return points of the segments from ``a`` to ``b``: (N, latent), (N, latent), (T,) -> (N, T, latent)."""
+    share = shares.to(a).view(1, -1, *(1,) * (a.ndim - 1))
+    return torch.lerp(a.unsqueeze(1), b.unsqueeze(1), share)
+
+
+def spherical(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
+    """Return points between ``a`` and ``b`` whose directions follow a great circle and whose lengths change evenly.
+
+    Shoemake 1985; White 2016, sec. 2. Under N(0, I) in many dimensions lengths hardly vary, and such points are as likely as
+    their ends, where those of a segment are too short. Parallel and opposite ends, and an end at zero, are joined by a line.
+    Shapes: (N, latent), (N, latent), (T,) -> (N, T, latent).
+    """
+    flat_a, flat_b, share = a.flatten(1).double(), b.flatten(1).double(), shares.double()[None, :, None]
+    length_a, length_b = (flat.norm(dim=1, keepdim=True) for flat in (flat_a, flat_b))
+    unit_a, unit_b = flat_a / length_a.clamp_min(1e-30), flat_b / length_b.clamp_min(1e-30)
+    angle = (unit_a * unit_b).sum(1).clamp(-1, 1).acos()[:, None, None]  # (N, 1, 1)
+    sine = angle.sin()
+    weight_a, weight_b = ((part * angle).sin() / sine.clamp_min(1e-30) for part in (1 - share, share))
+    direction = weight_a * unit_a[:, None] + weight_b * unit_b[:, None]
+    arc = torch.lerp(length_a[:, None], length_b[:, None], share) * direction
+    line = torch.lerp(flat_a[:, None], flat_b[:, None], share)
+    turned = (sine > SMALL) & (length_a > 0)[:, None] & (length_b > 0)[:, None]
+    points = torch.where(turned, arc, line)
+    return points.to(a.dtype).reshape(len(a), len(shares), *a.shape[1:])
+
+
+def interpolated(
+    model: Model, a: Tensor, b: Tensor, shares: Tensor, along: Along = "linear", condition: Tensor | None = None
+) -> Tensor:
+    """Return latents between ``a`` and ``b``: (N, latent), (N, latent), (T,) -> (N, T, latent).
+
+    Along the prior, ends go to its normal base, a great circle joins them there, and its points come back: for N(0, I) that is
+    ``spherical``, for a flow or a diffusion model as prior it follows where that has put its mass.
+
+    :raises Unsupported: along a prior without a normal base.
+    """
+    if along != "prior":
+        return (linear if along == "linear" else spherical)(a, b, shares)
+    with evaluating(model):
+        context = model.context(condition)
+        path = spherical(to_base(model, a, context), to_base(model, b, context), shares)
+        repeated = None if context is None else context.repeat_interleave(len(shares), 0)
+        return from_base(model, path.flatten(0, 1), repeated).reshape(len(a), len(shares), *a.shape[1:])

@@ -1,0 +1,292 @@
+"""The latent of data and the way back, in one vocabulary for every family.
+
+Which way there is, the parts' traits say, never the name of a family: the mean of a posterior, the vectors of a codebook, a
+bijection, the probability flow of a noise process, the output of a plain encoder, and without an encoder a search for the code
+whose datum is nearest. Of a model of two stages it is the first stage's latent; :func:`to_base` goes on to its prior's base.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias, cast
+
+import torch
+from torch import Tensor
+
+from .composition import Composition, check
+from .data import data_digest
+from .errors import SpecError, Unsupported
+from .model import Model, evaluating
+from .roles import generator_for
+from .spaces import Real
+from .suggestions import as_it_comes, fitting, has
+from .traits import Bijective, Identity, Invertible, NoiseProcess, NormalBase, Posterior, Quantized
+
+__all__ = [
+    "Latents",
+    "Search",
+    "Way",
+    "base_of",
+    "from_base",
+    "latents_of",
+    "to_base",
+    "way_of",
+    "weights_digest",
+]
+
+Way: TypeAlias = Literal["posterior mean", "codebook vectors", "bijection", "probability flow", "encoder", "search"]
+Rows: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
+ROWS: Final = 250  # encoded or decoded at once; bounds memory
+
+
+def way_of(composition: Composition) -> Way:
+    """Return how data of a model become latents, by its parts' traits.
+
+    :raises Unsupported: if they do not, with what would.
+    """
+    _require_real(composition)
+    if composition.spec.encoder is None:
+        return "search"
+    if composition.has("encoder", Identity):
+        prior = composition.spec.prior.type
+        raise Unsupported(
+            f"this model has no latent: its encoder leaves data as they are, and {prior} models them directly; "
+            "train one with an encoder, such as vae-digits, or name a run of one"
+        )
+    if composition.has("encoder", NoiseProcess):
+        _require_invertible(composition)
+        return "probability flow"
+    if composition.has("encoder", Bijective):
+        return "bijection"
+    if composition.has("encoder", Quantized):
+        return "codebook vectors"
+    return "posterior mean" if composition.has("encoder", Posterior) else "encoder"
+
+
+def _require_real(composition: Composition) -> None:
+    if not isinstance(composition.latent, Real):
+        raise Unsupported(
+            f"the latent of this model is {composition.latent}, and classes cannot be averaged or moved; "
+            "train one with real latents, such as vae/gaussian or vq/quantizer gives"
+        )
+
+
+def _require_invertible(composition: Composition) -> None:
+    spec = composition.spec
+    if Invertible not in spec.sampler.provided_traits():
+        others = _invertible_samplers(composition)
+        mend = f"name one that does not, such as --sampler {others[0]}; these fit: {', '.join(others)}" if others else ""
+        raise Unsupported(f"{spec.sampler.type} draws noise on its way, so data have no latent by it; {mend}".rstrip("; "))
+
+
+def _invertible_samplers(composition: Composition) -> list[str]:
+    """Return the installed samplers with Invertible that can draw from the model, the most exact first."""
+    names = []
+    for component in fitting("sampler"):
+        sampler = as_it_comes(component) if has(component, Invertible) else None
+        if sampler is not None:
+            try:
+                check(
+                    composition.spec.model_copy(update={"sampler": sampler}),
+                    composition.data,
+                    composition.condition,
+                    None if composition.condition else composition.context,
+                )
+            except SpecError:
+                continue
+            names.append(sampler.type)
+    return sorted(names, key=lambda name: (not name.endswith("/ode"), name))
+
+
+class Latents(ABC):
+    """The latents of a model's data, and the data of latents, without gradients. Made by :func:`latents_of`."""
+
+    def __init__(self, model: Model, seed: int = 0) -> None:
+        self.model, self.seed = model, seed
+        self.way = way_of(model.composition)
+
+    @property
+    def space(self) -> Real:
+        """The space of a latent."""
+        return cast(Real, self.model.composition.latent)
+
+    def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the latent of each datum, a function of the data and the seed: (N, data) -> (N, latent)."""
+        return self._by_rows(self._encoded, x, condition)
+
+    def decode(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the datum of each latent, its mean where it is uncertain: (N, latent) -> (N, data)."""
+        return self._by_rows(self._decoded, latent, condition)
+
+    def _by_rows(self, call: Rows, rows: Tensor, condition: Tensor | None) -> Tensor:
+        done = []
+        with evaluating(self.model):
+            for start in range(0, max(1, len(rows)), ROWS):
+                torch.manual_seed(self.seed)  # for encoders that draw; the generators are as before afterwards
+                part = slice(start, start + ROWS)
+                context = self.model.context(None if condition is None else condition[part])
+                done.append(call(rows[part], context))
+        return torch.cat(done)
+
+    @abstractmethod
+    def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor: ...
+
+    def _decoded(self, latent: Tensor, context: Tensor | None) -> Tensor:
+        return self.model.decoder.decode(latent, context)
+
+
+class _Encoded(Latents):
+    """Latents by the model's own encoder."""
+
+    def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor:
+        if self.way == "posterior mean":
+            return cast(Posterior, self.model.encoder).posterior(x, context).mean
+        assert self.model.encoder is not None
+        return self.model.encoder.encode(x, context)
+
+
+class _Flowing(Latents):
+    """Latents by the sampler's walk, taken backwards: the noise to which the probability flow leads."""
+
+    def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor:
+        return cast(Invertible, self.model.sampler).invert(self.model, x, context)
+
+    def _decoded(self, latent: Tensor, context: Tensor | None) -> Tensor:
+        state = None
+        for state in cast(Invertible, self.model.sampler).trajectory_from(self.model, latent, context):  # noqa: B007
+            pass
+        assert state is not None
+        return cast(Tensor, state.x)
+
+
+class Search(Latents):
+    """Latents by a search, where there is no encoder: the code whose datum is nearest, by Adam. Zhu et al. 2016, eq. 5.
+
+    Minimises |x - G(z)|² / 2 σ² + |z|² / 2 in the prior's base (without the second term where the prior has none), σ being
+    ``deviation`` of the data's range: the most likely code of data that are the generator's and noise. Starts from the best
+    ``restarts`` of ``draws`` draws of the prior, the same for every datum, so that a datum's latent does not depend on others.
+    It costs ``draws`` + 3 · ``restarts`` · ``steps`` decodings a datum, counting a gradient as two.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        seed: int = 0,
+        *,
+        restarts: int = 4,
+        steps: int = 200,
+        draws: int = 256,
+        lr: float = 0.05,
+        deviation: float = 0.1,
+    ) -> None:
+        super().__init__(model, seed)
+        self.restarts, self.steps, self.draws, self.lr, self.deviation = restarts, steps, draws, lr, deviation
+
+    def cost(self) -> str:
+        """Return what the search costs, for a person to read."""
+        return f"{self.draws + 3 * self.restarts * self.steps:,} decodings a datum"
+
+    def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor:
+        starts = self._starts(x, context)
+        repeated = None if context is None else context.repeat_interleave(self.restarts, 0)
+        z, error = self._descended(starts.flatten(0, 1), x.repeat_interleave(self.restarts, 0), repeated)
+        best = error.view(len(x), -1).argmin(1)
+        return z.view(starts.shape)[torch.arange(len(x), device=x.device), best]
+
+    def _starts(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """Return the draws whose data are nearest: (n, data) -> (n, restarts, latent)."""
+        generator = generator_for(x.device, self.seed)
+        if context is not None:  # a draw depends on the context, and so does its datum
+            rows = [self._starts_of(row, self._drawn(one, generator), one) for row, one in zip(x, context, strict=True)]
+            return torch.stack(rows)
+        drawn = self._drawn(None, generator)
+        data = self.model.decoder.decode(self.model.latents(drawn), None).flatten(1)
+        nearest = torch.cdist(x.flatten(1), data).topk(self.restarts, largest=False).indices
+        return drawn[nearest]
+
+    def _starts_of(self, x: Tensor, drawn: Tensor, context: Tensor) -> Tensor:
+        data = self.model.decoder.decode(self.model.latents(drawn), context.expand(len(drawn), *context.shape))
+        return drawn[(data - x).flatten(1).square().sum(1).topk(self.restarts, largest=False).indices]
+
+    def _drawn(self, context: Tensor | None, generator: torch.Generator) -> Tensor:
+        repeated = None if context is None else context.expand(self.draws, *context.shape)
+        return self.model.prior.sample(self.draws, repeated, generator.manual_seed(generator.initial_seed()))
+
+    def _descended(self, z: Tensor, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return what the search reaches, and the objective there: (M, latent), (M, data) -> (M, latent), (M,)."""
+        scale = 2 * (self.deviation * _range(self.model.composition, x)) ** 2
+        with torch.enable_grad():
+            z = z.clone().requires_grad_()
+            adam = torch.optim.Adam([z], lr=self.lr)
+            for _ in range(self.steps):
+                z.grad = torch.autograd.grad(self._objective(z, x, context, scale).sum(), z)[0]
+                adam.step()
+        z = z.detach()
+        return z, self._objective(z, x, context, scale)
+
+    def _objective(self, z: Tensor, x: Tensor, context: Tensor | None, scale: float) -> Tensor:
+        error = (self.model.decoder.decode(z, context) - x).flatten(1).square().sum(1) / scale
+        if not self.model.composition.has("prior", NormalBase):
+            return error
+        return error + 0.5 * to_base(self.model, z, context).flatten(1).square().sum(1)
+
+
+def _range(composition: Composition, x: Tensor) -> float:
+    """Return the range of the data: that of their space, else four standard deviations of the data at hand."""
+    data = composition.data
+    if isinstance(data, Real) and data.low is not None and data.high is not None:
+        return data.high - data.low
+    return 4 * float(x.std()) or 1.0
+
+
+def latents_of(model: Model, seed: int = 0) -> Latents:
+    """Return the latents of a model's data.
+
+    :raises Unsupported: if the model has none, saying why and what has.
+    """
+    way = way_of(model.composition)
+    makes: dict[Way, type[Latents]] = {"probability flow": _Flowing, "search": Search}
+    if way == "search" and not isinstance(model.composition.data, Real):
+        raise Unsupported(
+            f"without an encoder a latent is searched for by gradients, which {model.composition.data} has none of"
+        )
+    return makes.get(way, _Encoded)(model, seed)
+
+
+def base_of(model: Model) -> NormalBase | None:
+    """Return the model's prior if it maps to a normal base."""
+    return cast(NormalBase, model.prior) if model.composition.has("prior", NormalBase) else None
+
+
+def to_base(model: Model, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    """Return latents in the base of the prior, where it is N(0, I): (N, latent) -> (N, ...).
+
+    :raises Unsupported: if the prior has no such base.
+    """
+    code = model.encoder.code(latent) if model.encoder is not None else latent
+    return _required_base(model).to_base(code, context)
+
+
+def from_base(model: Model, base: Tensor, context: Tensor | None = None) -> Tensor:
+    """Return the latents of points of the prior's base: (N, ...) -> (N, latent).
+
+    :raises Unsupported: if the prior has no such base.
+    """
+    return model.latents(_required_base(model).from_base(base, context))
+
+
+def _required_base(model: Model) -> NormalBase:
+    prior = base_of(model)
+    if prior is None:
+        having = ", ".join(component.type_name() for component in fitting("prior") if has(component, NormalBase))
+        raise Unsupported(
+            f"{model.composition.spec.prior.type} has no map to a normal base, so it gives no geometry to follow; "
+            f"say linear or spherical (priors with a base: {having}, or a flow as core/model)"
+        )
+    return prior
+
+
+def weights_digest(model: Model) -> str:
+    """Return the digest of all weights, by their names' order."""
+    return data_digest(*(tensor.detach().cpu() for _, tensor in sorted(model.state_dict().items())))
