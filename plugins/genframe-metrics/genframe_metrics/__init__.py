@@ -8,9 +8,11 @@ from genframe import ComponentSpec, Recipe, hookimpl
 
 from .specs import (
     Accuracy,
+    CodeLength,
     Elbo,
     Frechet,
     KernelDistance,
+    LinearProbe,
     Mmd,
     Modes,
     Nll,
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accuracy",
+    "CodeLength",
     "Elbo",
     "Frechet",
     "KernelDistance",
+    "LinearProbe",
     "Mmd",
     "Modes",
     "Nll",
@@ -50,9 +54,11 @@ def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the metrics, and the loss over features."""
     return [
         Accuracy,
+        CodeLength,
         Elbo,
         Frechet,
         KernelDistance,
+        LinearProbe,
         Mmd,
         Modes,
         Nll,

@@ -10,7 +10,18 @@ from typing import Any, ClassVar
 from genframe import Categorical, ModelSpec, Real, train
 from genframe.experiment.loading import read_experiment
 from genframe.testing import Example, PluginConformance
-from genframe_metrics import Accuracy, Frechet, KernelDistance, Parzen, Perceptual, PrecisionRecall, ShapesRead, StackedModes
+from genframe_data import Digits
+from genframe_metrics import (
+    Accuracy,
+    Frechet,
+    KernelDistance,
+    LinearProbe,
+    Parzen,
+    Perceptual,
+    PrecisionRecall,
+    ShapesRead,
+    StackedModes,
+)
 from genframe_metrics.specs import FeatureMetric
 
 FOLDER = TemporaryDirectory(prefix="genframe-conforms-")  # examples are made when tests are collected, before any fixture
@@ -21,6 +32,7 @@ STACKS = Real((3, 8, 8), 0, 1, 17)
 DIRECT = {"encoder": "core/identity", "decoder": "core/identity", "loss": "core/nll"}
 POINTS = ModelSpec.model_validate({**DIRECT, "prior": "core/normal"})
 LABELS = ModelSpec.model_validate({**DIRECT, "prior": "core/categorical"})
+AUTOENCODER = ModelSpec.model_validate({"encoder": "nets/mlp", "decoder": "nets/mlp", "loss": "vae/reconstruction"})
 GENERATOR = ModelSpec.model_validate(
     {"decoder": "nets/mlp", "prior": {"type": "core/normal", "shape": [4]}, "loss": "gan/adversarial"}
 )
@@ -40,6 +52,7 @@ class TestMetrics(PluginConformance):
     plugin = "metrics"
     examples: ClassVar[dict[str, Sequence[Any]]] = {
         "metrics/accuracy": [Example(Accuracy(), data=Categorical((), 10), model=LABELS)],
+        "metrics/linear_probe": [Example(LinearProbe(of=Digits(labels=True, limit=60)), data=DIGITS, model=AUTOENCODER)],
         "metrics/frechet": over_features(Frechet),
         "metrics/kernel_distance": over_features(KernelDistance),
         "metrics/parzen": [Parzen(n=50)],

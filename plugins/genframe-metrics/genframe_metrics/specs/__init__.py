@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .classifiers import Accuracy, StackedModes
+from .codes import CodeLength, LinearProbe
 from .distances import FeatureMetric, Frechet, KernelDistance, Mmd, PrecisionRecall
 from .likelihoods import Elbo, Nll
 from .modes import Modes
@@ -13,10 +14,12 @@ from .shapes import ShapesRead
 
 __all__ = [
     "Accuracy",
+    "CodeLength",
     "Elbo",
     "FeatureMetric",
     "Frechet",
     "KernelDistance",
+    "LinearProbe",
     "Mmd",
     "Modes",
     "Nll",

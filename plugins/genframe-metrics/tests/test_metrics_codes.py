@@ -1,0 +1,83 @@
+"""Latents as features: the linear probe against scikit-learn's, and code lengths against what they must be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from genframe import ModelSpec, Real, check, compose
+from genframe_data import Digits
+from genframe_metrics import CodeLength, LinearProbe
+from genframe_metrics.codes import logistic_regression
+
+DIGITS = Real((1, 8, 8), 0.0, 1.0, 17)
+IDENTICAL = {"encoder": "core/identity", "decoder": "core/identity", "loss": "core/nll", "prior": "core/normal"}
+AUTOENCODER = {"encoder": "nets/mlp", "decoder": "nets/mlp", "loss": "vae/reconstruction"}
+
+
+def test_the_probe_is_scikit_learn_s() -> None:
+    """Weights are those of sklearn's LogisticRegression with C = 1 / (l2 N), on the digits themselves."""
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    batch = Digits(labels=True).load().split("train").batch(slice(0, 400))
+    x, labels = batch.x.flatten(1).double(), batch.condition
+    assert labels is not None
+    weights, biases = logistic_regression(x, labels, 10, 1e-2)
+    theirs = linear_model.LogisticRegression(C=1 / (1e-2 * 400), solver="newton-cg", tol=1e-10, max_iter=500).fit(
+        x.numpy(), labels.numpy()
+    )
+    torch.testing.assert_close(weights.T, torch.from_numpy(theirs.coef_), atol=1e-4, rtol=1e-3)
+    shift = biases - torch.from_numpy(theirs.intercept_)  # a constant in all of them changes nothing
+    torch.testing.assert_close(shift - shift.mean(), torch.zeros(10).double(), atol=1e-4, rtol=0)
+
+
+def test_a_probe_of_an_untrained_encoder() -> None:
+    """Random features of digits tell the classes far better than chance; the stamp says what was fitted to what."""
+    model = compose(ModelSpec.model_validate(AUTOENCODER), DIGITS)
+    data = Digits().load()
+    (result,) = LinearProbe(of=Digits(labels=True)).build().measure(model, data.split("test"), train=data.split("train"))
+    assert 0.85 < result.value < 1
+    assert (result.stamp["latent"], result.stamp["fitted_to"], result.stamp["data"]) == ("encoder", 1294, 359)
+
+
+@pytest.mark.parametrize(
+    ("metric", "model", "reason"),
+    [
+        (LinearProbe(of=Digits(labels=True)), IDENTICAL, "this model has no latent"),
+        (LinearProbe(of=Digits()), AUTOENCODER, "set labels: true"),
+        (LinearProbe(of=Digits(labels=True, dequantise=True)), AUTOENCODER, "prepare them alike"),
+        (CodeLength(), IDENTICAL, "this model has no latent"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(metric: Any, model: dict[str, Any], reason: str) -> None:
+    """Models without latents, data without labels and data prepared otherwise."""
+    space = Real((1, 8, 8), 0.0, 1.0, 17, dequantised=model is IDENTICAL)
+    if model is IDENTICAL and isinstance(metric, LinearProbe):
+        metric = LinearProbe(of=Digits(labels=True, dequantise=True))
+    assert reason in metric.refusal(check(ModelSpec.model_validate(model), space))
+
+
+def test_codes_of_normal_data_take_the_bits_that_theory_says(toy: Any) -> None:
+    """At fine steps a component of deviation s takes log2(s sqrt(2 pi e) / step) bits: Cover & Thomas 2006, theorem 8.3.1."""
+    train, test = toy.split(40_000, seed=1), toy.split(4_000, seed=2)
+    model = toy.model()
+    bits, _ = CodeLength(step=0.1).build().measure(model, test, train=train)
+    codes = model.encode(train.stored)
+    deviations = torch.linalg.svdvals(codes - codes.mean(0)) / math.sqrt(len(codes) - 1)
+    step = 0.1 * float(deviations.square().mean().sqrt())
+    expected = sum(math.log2(float(s) * math.sqrt(2 * math.pi * math.e) / step) for s in deviations)
+    assert bits.value == pytest.approx(expected, abs=0.05)
+
+
+def test_finer_steps_take_more_bits_and_err_less(toy: Any) -> None:
+    """Rate rises and distortion falls to that of the reconstructions."""
+    train, test = toy.split(2_000, seed=1), toy.split(500, seed=2)
+    model = toy.model()
+    results = [CodeLength(step=step).build().measure(model, test, train=train) for step in (2.0, 0.5, 0.01)]
+    bits, errors = zip(*((bits.value, error.value) for bits, error in results), strict=True)
+    assert list(bits) == sorted(bits)
+    assert list(errors) == sorted(errors, reverse=True)
+    reconstructed = (model.reconstruct(test.stored) - test.stored).square().mean(1).sqrt().mean()
+    assert errors[-1] == pytest.approx(float(reconstructed), rel=1e-3)

@@ -1,0 +1,329 @@
+"""Commands on latents: encode, interpolate, traverse, arithmetic, edit; what they print, write and refuse."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genframe import load, picture
+from genframe.cli import main
+from genframe.cli.values import joined_ranges, range_of
+from genframe.directions import Direction, read_tensors
+from genframe.latents import latents_of
+
+SMALL = ["train.threads=1", "train.batch_size=16", "evaluate.metrics=[]"]
+NET = "{type: nets/mlp, hidden: [16]}"
+VAE = ["model.encoder.dim=3", f"model.encoder.network={NET}", f"model.decoder.network={NET}", "train.steps=30", *SMALL]
+
+
+def faces(folder: Path) -> Path:
+    """Write an archive of 4x4 pictures of six persons, bright on top where they smile; with names and a useless array."""
+    stream = np.random.RandomState(0)
+    smiles = stream.randint(0, 2, 120)
+    images = stream.randint(0, 60, (120, 4, 4)).astype(np.uint8)
+    images[:, :2] += (120 * smiles).astype(np.uint8)[:, None, None]
+    person = np.array([f"p{number % 6}" for number in range(120)])
+    mood = np.array(["grim", "smiling"])[smiles]
+    path = folder / "faces.npz"
+    np.savez(path, x=images, person=person, mood=mood, weight=stream.rand(120))
+    return path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a VAE of the faces, a classifier of their mood and one of the person, and a conditional VAE."""
+    folder = tmp_path_factory.mktemp("runs")
+    data = ["data.type=data/npz", f"data.path={faces(folder)}", "data.layout=NHW", "data.group_array=person"]
+    labels = [*(word.replace("data.", "data.of.", 1) for word in data), "data.of.augment=null", "data.of.labels=true"]
+    classifier = ["model.condition={type: nets/mlp, hidden: [16]}", "train.steps=60", "train.lr=1e-2", *SMALL]
+    trained: dict[str, list[str]] = {
+        "vae": ["vae-digits", "data=data/digits", *data, *VAE, "model.decoder.type=vae/normal", "model.decoder.sigma=0.1", "train.steps=200"],
+        "mood": ["digits-classifier", *labels, "data.of.label_array=mood", *classifier],
+        "person": ["digits-classifier", *labels, "data.of.label_array=person", "data.of.group_array=null", *classifier],
+        "cvae": ["cvae-digits", "data.limit=80", *VAE],
+    }
+    for name, words in trained.items():
+        assert main(["train", *words, "--run", str(folder / name), "--json"]) == 0, name
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+
+def genframe(capsys: pytest.CaptureFixture[str], *words: str | Path, code: int = 0) -> Any:
+    """Run a command that gives ``code``; return what it printed, or said on standard error where it failed."""
+    capsys.readouterr()
+    try:
+        found = main([str(word) for word in words])
+    except SystemExit as stop:
+        found = int(stop.code or 0)
+    printed = capsys.readouterr()
+    assert found == code, printed.err
+    if code:
+        assert printed.err.count("\n") == 1, "an error is one line"
+        return printed.err.rstrip("\n")
+    return json.loads(printed.out) if "--json" in words else printed.out
+
+
+def test_codes_are_a_file_that_says_whose_they_are(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Codes are the model's latents of the split, in its order, with the labels asked for beside them."""
+    out = genframe(capsys, "encode", runs / "vae", "--to", "a/codes.safetensors", "--labels", "mood", "--json")
+    assert (out["latent"], out["split"], out["shape"]) == ("posterior mean", "test", [3])
+    tensors, stamp = read_tensors("a/codes.safetensors")
+    trained = load(runs / "vae")
+    split = trained.experiment.data.load().split("test")
+    expected = latents_of(trained.model).encode(split.batch(slice(None)).x)
+    torch.testing.assert_close(tensors["codes"], expected)
+    assert tensors["labels"].shape == (out["n"],)
+    assert stamp["weights"] == out["weights"]
+    assert stamp["protocol"]["data"].startswith("data/npz@")
+
+
+@pytest.mark.parametrize("kind", ["pca", "zca"])
+def test_whitened_codes_have_covariance_one(runs: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """Their mean is zero and their covariance the identity; ZCA's are the nearest such to what they were."""
+    words = ("encode", runs / "vae", "--to", "codes.safetensors", "--split", "train", "--whiten", kind)
+    assert "posterior mean" in genframe(capsys, *words)
+    codes = read_tensors("codes.safetensors")[0]["codes"]
+    torch.testing.assert_close(codes.T.cov(), torch.eye(3), atol=1e-4, rtol=0)
+    assert float(codes.mean(0).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize("along", ["linear", "spherical", "prior"])
+def test_interpolation_is_a_picture_with_figures(runs: Path, capsys: pytest.CaptureFixture[str], along: str) -> None:
+    """A row a pair, with its ends outside; distances of the paths, of pixels and of data, with standard errors."""
+    words = ("--along", along, "--steps", "5", "-n", "3", "--pairs", "8", "--classifier", runs / "mood", "--out", "i.png")
+    out = genframe(capsys, "interpolate", runs / "vae", *words, "--json")
+    assert set(out["distance"]) == {"latents", "pixels", "pixels less latents", "data"}
+    assert all(row["mean"] is not None and row["standard_error"] > 0 for row in out["distance"].values())
+    difference = out["distance"]["pixels"]["mean"] - out["distance"]["latents"]["mean"]
+    assert out["distance"]["pixels less latents"]["mean"] == pytest.approx(difference, abs=1e-9)
+    with Image.open("i.png") as image:
+        assert image.width / image.height == pytest.approx(7 / 3, rel=0.05)
+    assert picture.read_info("i.png")["along"] == along
+
+
+def test_an_animation_goes_there_and_back(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of five frames a GIF shows five and the inner three backwards; its comment says how it was made."""
+    words = ("traverse", runs / "vae", "--component", "0", "--range", "-2..2", "--steps", "5", "-n", "4", "--out", "t.gif")
+    assert "component 0" in genframe(capsys, *words)
+    with Image.open("t.gif") as image:
+        assert image.n_frames == 8  # type: ignore[attr-defined]
+        assert json.loads(image.info["comment"])["direction"]["attribute"] == "component 0"
+
+
+def test_a_dimension_moves_by_its_deviations(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The direction of a dimension is zero but there, where it is the deviation of training codes."""
+    words = (
+        "traverse",
+        runs / "vae",
+        "--dimension",
+        "1",
+        "--range",
+        "0..2",
+        "--steps",
+        "3",
+        "--save",
+        "d.safetensors",
+        "--json",
+    )
+    out = genframe(capsys, *words)
+    assert [row["strength"] for row in out["rows"]] == [0, 1, 2]
+    vector = read_tensors("d.safetensors")[0]["direction"]
+    trained = load(runs / "vae")
+    codes = latents_of(trained.model).encode(trained.experiment.data.load().split("train").batch(slice(None)).x)
+    torch.testing.assert_close(vector, torch.tensor([0.0, 1.0, 0.0]) * codes.std(0))
+
+
+def test_arithmetic_adds_data_and_classes(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """a - a + b is b, whatever a; classes are mean latents."""
+    same = genframe(capsys, "arithmetic", runs / "vae", "2 - 2 + 5", "--json")
+    alone = genframe(capsys, "arithmetic", runs / "vae", "5", "--json")
+    assert same["length"] == pytest.approx(alone["length"], rel=1e-5)
+    out = genframe(capsys, "arithmetic", runs / "vae", "4 - grim + mood=smiling")
+    assert "4 - grim + mood=smiling" in out
+    genframe(capsys, "arithmetic", runs / "cvae", "4 - 3 + label=7", "--json")
+
+
+def test_the_edit_changes_the_classifier_s_verdict(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Four steps: held-out persons begin and cease to smile, nearer to themselves than to others; the direction is a file."""
+    words = ("edit", runs / "vae", "--attribute", "smiling", "--strength", "-2..2", "--steps", "3")
+    more = ("--classifier", runs / "mood", "--keep", "person", "--save", "smile.safetensors")
+    out = genframe(capsys, *words, *more, "--json")
+    low, middle, high = out["rows"]
+    assert low["flipped"]["value"] > 0.8 < high["flipped"]["value"]
+    assert middle["flipped"]["value"] < 0.2
+    assert middle["distance"]["value"] < low["distance"]["value"]
+    assert low["flipped"]["n"] + high["flipped"]["n"] == middle["flipped"]["n"] == out["n"]
+    assert set(out["direction"]["counts"]) == {"positives", "negatives"}
+    assert out["direction"]["attribute"] == "mood=smiling"
+    again = genframe(capsys, *words, "--direction", "smile.safetensors", "--classifier", runs / "mood", "--json")
+    assert [row["flipped"] for row in again["rows"]] == [row["flipped"] for row in out["rows"]]
+    assert "verdict changed" in genframe(capsys, *words, *more)
+
+
+def test_the_residual_keeps_what_latents_leave_out(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Moved by nothing, data are themselves, where their reconstructions are not."""
+    words = ("edit", runs / "vae", "--attribute", "smiling", "--strength", "0..1", "--steps", "2", "--json")
+    plain, residual = genframe(capsys, *words), genframe(capsys, *words, "--residual")
+    assert residual["rows"][0]["distance"]["value"] < 1e-6 < plain["rows"][0]["distance"]["value"]
+
+
+def test_an_edit_against_one_class(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The negatives are those of the class named alone."""
+    out = genframe(capsys, "edit", runs / "cvae", "--attribute", "8", "--against", "3", "--labelled", "70", "--json")
+    assert out["direction"]["attribute"] == "label=8 against 3"
+    assert 0 < sum(out["direction"]["counts"].values()) < 40
+
+
+def mistakes(runs: Path) -> list[tuple[list[str | Path], int, str]]:
+    """Return words, the exit code, and a part of the message."""
+    edit: list[str | Path] = ["edit", runs / "vae", "--attribute"]
+    return [
+        ([*edit, "frowning"], 4, "attribute 'frowning': there is none of that name; these are: person=p0|"),
+        ([*edit, "smilin"], 4, "did you mean 'smiling'?"),
+        ([*edit, "mood=p1"], 4, "there is none of that name"),
+        ([*edit, "smiling", "--against", "p1"], 4, "stands against another class of mood, found 'p1'; these are: grim"),
+        ([*edit, "smiling", "--classifier", runs / "person"], 4, "tells person apart"),
+        ([*edit, "smiling", "--classifier", runs / "vae"], 9, "this is no classifier"),
+        ([*edit, "smiling", "--classifier", runs / "none"], 5, "is not a run"),
+        ([*edit, "smiling", "--keep", "weight"], 4, "the data have no labels 'weight'; they have person, mood"),
+        ([*edit, "smiling", "--strength", "2..1"], 2, "expected a range from low to high"),
+        ([*edit, "smiling", "--sampler", "diffusion/oda"], 2, "model.sampler: "),
+        ([*edit, "smiling", "--direction", "none.safetensors"], 4, "none.safetensors is not a file"),
+        (["edit", runs / "cvae", "--attribute", "8", "--classifier", runs / "mood"], 9, "the classifier reads"),
+        (["traverse", runs / "vae", "--dimension", "3"], 2, "there is no dimension 3: the latent Real(3) has 0 to 2"),
+        (["traverse", runs / "vae", "--component", "3"], 2, "there is no component 3"),
+        (["traverse", runs / "vae"], 2, "one of the arguments --dimension --component --direction is required"),
+        (["arithmetic", runs / "vae", "1 2"], 2, "expected a sum such as '1 - 2 + 3', found '1 2'"),
+        (["arithmetic", runs / "vae", "1 - 999"], 2, "there is no datum 999"),
+        (["arithmetic", runs / "vae", "1 - frowning"], 4, "attribute 'frowning'"),
+        (["encode", runs / "vae", "--to", "codes.npz"], 2, "expected a file that ends in .safetensors"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(19))
+def test_mistakes_are_one_line(runs: Path, capsys: pytest.CaptureFixture[str], number: int) -> None:
+    """Each says what was found and what would do."""
+    words, code, message = mistakes(runs)[number]
+    assert message in genframe(capsys, *words, code=code)
+
+
+def test_every_mistake_is_tried(runs: Path) -> None:
+    """The test above counts them."""
+    assert len(mistakes(runs)) == 19
+
+
+def test_a_direction_of_another_model_is_refused(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the digest of the weights; so are files that hold something else."""
+    genframe(capsys, "traverse", runs / "cvae", "--component", "0", "--save", "other.safetensors")
+    words = ("traverse", runs / "vae", "--direction", "other.safetensors")
+    assert "other.safetensors is of another model: its weights are" in genframe(capsys, *words, code=4)
+    genframe(capsys, "encode", runs / "vae", "--to", "other.safetensors")
+    assert "is not a direction" in genframe(capsys, *words, code=4)
+    Path("other.safetensors").write_bytes(b"\x00" * 100)
+    assert "not a safetensors file" in genframe(capsys, *words, code=4)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_damaged_direction_is_refused(tmp_path: Path, bad: float) -> None:
+    """Values that are not finite, and shapes other than the stamp's, are no direction."""
+    from genframe import DataError
+
+    stamp = {"weights": "w", "latent": "encoder", "sampler": None, "shape": [2]}
+    for vector in (torch.tensor([bad, 0.0]), torch.zeros(3)):
+        Direction(vector, stamp).save(tmp_path / "d.safetensors")
+        with pytest.raises(DataError, match="is damaged"):
+            Direction.load(tmp_path / "d.safetensors", stamp)
+
+
+NO_LATENT = {
+    "rbm": ["rbm-digits", "data.limit=60", "train.steps=2"],
+    "autoregressive": ["pixelcnn-digits", "data.limit=60", "train.steps=2"],
+}
+
+
+@pytest.mark.parametrize("name", NO_LATENT)
+@pytest.mark.parametrize("command", [["edit", "--attribute", "3"], ["interpolate"], ["encode", "--to", "c.safetensors"]])
+def test_families_without_a_latent_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory, name: str, command: list[str]
+) -> None:
+    """With exit code 9, before any data are read, saying what would do."""
+    run = Path("run")
+    genframe(capsys, "train", *NO_LATENT[name], *SMALL, "--run", run, "--json")
+    word, *rest = command
+    message = genframe(capsys, word, run, *rest, code=9)
+    assert "no latent" in message or "classes cannot be averaged" in message
+    assert "train one" in message
+
+
+def test_a_random_walk_is_told_which_sampler_would_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """diffusion/ddpm cannot be inverted; the run is edited by the ODE, and its directions are of that sampler."""
+    network = "model.decoder.network={type: nets/unet, channels: [8], blocks: 1}"
+    words = ["diffusion-digits", "data.limit=60", "train.steps=2", network, *SMALL, "model.sampler=diffusion/ddpm"]
+    genframe(capsys, "train", *words, "--run", "run", "--json")
+    assert "--sampler diffusion/ode" in genframe(capsys, "interpolate", "run", code=9)
+    ode = ("--sampler", "{type: diffusion/ode, tolerance: 1e-2}")
+    genframe(
+        capsys,
+        "traverse",
+        "run",
+        "--component",
+        "0",
+        "--codes",
+        "8",
+        "-n",
+        "2",
+        "--steps",
+        "2",
+        *ode,
+        "--save",
+        "d.safetensors",
+    )
+    found = ("traverse", "run", "--direction", "d.safetensors", "-n", "2", "--steps", "2")
+    genframe(capsys, *found, *ode)
+    assert "is of another sampler" in genframe(capsys, *found, "--sampler", "{type: diffusion/heun, steps: 4}", code=4)
+
+
+def test_a_search_says_its_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    """A GAN has no encoder: latents are searched for, and that is said on standard error."""
+    critic = "model.loss.critic={type: nets/mlp, hidden: [8]}"
+    words = ["gan-digits", "data.limit=60", "train.steps=2", "model.decoder={type: nets/mlp, hidden: [8]}", critic, *SMALL]
+    genframe(capsys, "train", *words, "--run", "run", "--json")
+    capsys.readouterr()
+    assert main(["interpolate", "run", "-n", "2", "--steps", "3"]) == 0
+    printed = capsys.readouterr()
+    assert "latents are searched for, 2,656 decodings a datum" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "joined"),
+    [
+        (["--strength", "-2..2"], ["--strength=-2..2"]),
+        (["--range", "-2.5..-1e-1", "-n", "4"], ["--range=-2.5..-1e-1", "-n", "4"]),
+        (["--strength=-2..2"], ["--strength=-2..2"]),
+        (["--json", "-n", "-3"], ["--json", "-n", "-3"]),
+    ],
+)
+def test_a_range_may_begin_with_a_minus(words: list[str], joined: list[str]) -> None:
+    """It goes behind its option, and nothing else does."""
+    assert joined_ranges(words) == joined
+
+
+@pytest.mark.parametrize("text", ["1", "a..b", "..", "2..1", "nan..1", "0..inf"])
+def test_what_is_no_range_is_refused(text: str) -> None:
+    """Two finite numbers, the lower first."""
+    from argparse import ArgumentTypeError
+
+    with pytest.raises(ArgumentTypeError, match=r"such as -2\.\.2"):
+        range_of(text)
