@@ -29,7 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", type=tensors_file, metavar="FILE", help="write the direction to a .safetensors file")
     parser.add_argument("--labelled", type=count, metavar="N", help="average the first so many training data; all if left out")
     parser.add_argument(
-        "--residual", action="store_true", help="add to the originals what the move changes, so that what latents leave out stays"
+        "--residual",
+        action="store_true",
+        help="add to the originals what the move changes, so that what latents leave out stays",
     )
     parser.add_argument(
         "--limit", type=count, metavar="N", help="measure on the first so many data of the split; on all if left out"

@@ -44,7 +44,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = [*(word.replace("data.", "data.of.", 1) for word in data), "data.of.augment=null", "data.of.labels=true"]
     classifier = ["model.condition={type: nets/mlp, hidden: [16]}", "train.steps=60", "train.lr=1e-2", *SMALL]
     trained: dict[str, list[str]] = {
-        "vae": ["vae-digits", "data=data/digits", *data, *VAE, "model.decoder.type=vae/normal", "model.decoder.sigma=0.1", "train.steps=200"],
+        "vae": [
+            "vae-digits",
+            "data=data/digits",
+            *data,
+            *VAE,
+            "model.decoder.type=vae/normal",
+            "model.decoder.sigma=0.1",
+            "train.steps=200",
+        ],
         "mood": ["digits-classifier", *labels, "data.of.label_array=mood", *classifier],
         "person": ["digits-classifier", *labels, "data.of.label_array=person", "data.of.group_array=null", *classifier],
         "cvae": ["cvae-digits", "data.limit=80", *VAE],

@@ -11,8 +11,9 @@ from torch import Tensor
 from genframe import Model, ModelSpec, Real, Unsupported, compose, generator_for
 from genframe.core.parts import StandardNormal
 from genframe.interpolation import interpolated, linear, spherical
-from genframe.latents import Search, from_base, latents_of, to_base, way_of, weights_digest
+from genframe.latents import Search, from_base, latents_of, to_base, weights_digest
 from genframe.traits import NormalBase
+from genframe.ways import way_of
 
 IMAGES = Real((1, 8, 8), 0.0, 1.0, 17)
 DEQUANTISED = Real((1, 8, 8), 0.0, 1.0, 17, dequantised=True)

@@ -67,6 +67,17 @@ def cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of grey pictures with the names of persons, and of what is on their eyes."""
+    path = tmp_path_factory.mktemp("faces") / "faces.npz"
+    random = np.random.default_rng(0)
+    person = np.array([f"person {number % 10}" for number in range(60)])
+    images = random.integers(0, 154, (60, 60, 64), np.uint8)
+    np.savez(path, images=images, person=person, eyes=random.choice(["eyes", "sunglasses"], 60))
+    return path
+
+
+@pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A text of 30 windows of 128 characters."""
     path = tmp_path_factory.mktemp("text") / "input.txt"
@@ -76,9 +87,9 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def paths(mnist: Path, table: Path, patches: Path, cifar: Path, text: Path) -> dict[str, Path]:
+def paths(mnist: Path, table: Path, patches: Path, cifar: Path, faces: Path, text: Path) -> dict[str, Path]:
     """Where data lie that are not shipped, by the last word of the recipes' names."""
-    return {"mnist": mnist, "table": table, "patches": patches, "cifar": cifar, "shakespeare": text}
+    return {"mnist": mnist, "table": table, "patches": patches, "cifar": cifar, "faces": faces, "classifier": faces, "shakespeare": text}
 
 
 # What makes a component small, where it has the field: few data and samples, short walks and chains.

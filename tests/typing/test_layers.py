@@ -25,6 +25,7 @@ TYPING = {
     "needs",
     "suggestions",
     "composition",
+    "ways",
 }
 MODEL = {
     "classifying",

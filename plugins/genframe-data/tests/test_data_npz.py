@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genframe import Categorical, DataError, Real
-from genframe_data import Npz
+from genframe_data import Digits, Labels, Npz, Table, Toy
 
 
 def _save(folder: Path, **arrays: Any) -> Path:
@@ -192,3 +192,80 @@ def test_a_mutated_archive_is_refused_or_read(tmp_path_factory: pytest.TempPathF
         Npz(path=path, layout="vector").load()
     except DataError as error:
         assert re.match(re.escape(str(path)), str(error))  # noqa: PT017 - either outcome is right
+
+
+def _people(folder: Path, **more: Any) -> Path:
+    """Save 60 pictures of six persons, each picture filled with its number, with the persons' and the moods' names."""
+    numbers = np.arange(60, dtype=np.uint8)
+    x = np.broadcast_to(numbers[:, None, None], (60, 4, 6)).copy()
+    person = np.array([f"person {number % 6}" for number in range(60)])
+    return _save(folder, x=x, person=person, mood=np.array(["sad", "glad"] * 30), weight=np.linspace(0, 1, 60), **more)
+
+
+@pytest.mark.parametrize("split", ["random", "block"])
+def test_groups_stay_in_one_split(tmp_path: Path, split: Any) -> None:
+    """No person is in two splits; counts are of persons; the labels follow the data, and no datum is lost."""
+    spec = Npz(path=_people(tmp_path), layout="NHW", group_array="person", validation=1, test=2, split=split, labels=True)
+    data = spec.model_copy(update={"label_array": "mood"}).load()
+    numbers = {name: part.stored[:, 0, 0, 0].long() for name, part in data.splits.items()}
+    persons = {name: set((part % 6).tolist()) for name, part in numbers.items()}
+    assert {name: len(found) for name, found in persons.items()} == {"train": 3, "validation": 1, "test": 2}
+    assert set.union(*persons.values()) == set(range(6))
+    assert sum(map(len, numbers.values())) == 60
+    for name, part in data.splits.items():
+        assert part.condition is not None
+        assert torch.equal(part.condition, (numbers[name] + 1) % 2)  # glad comes before sad
+    if split == "block":
+        assert persons["test"] == {4, 5}
+
+
+def test_groups_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    """Missing arrays, arrays of floats or of another length, and more groups than there are."""
+    path = _people(tmp_path, few=np.array(["a", "b"]))
+    spec = {"path": path, "layout": "NHW"}
+    assert "expected an array 'nobody'" in _refusal(Npz(**spec, group_array="nobody"))
+    assert "weight: expected names or whole numbers (N,), found float64" in _refusal(Npz(**spec, group_array="weight"))
+    assert "expected 60 groups, one for each datum of 'x', found 2" in _refusal(Npz(**spec, group_array="few"))
+    assert "test: 6 asks for 6 of 6 groups and leaves none for training" in _refusal(Npz(**spec, group_array="person", test=6))
+    with pytest.raises(ValueError, match="group_array divides one array, and test has its own"):
+        Npz(path=path, group_array="person", test="few")
+
+
+def test_downscaling_averages_squares(tmp_path: Path) -> None:
+    """Each pixel is the mean of a square, rounded to its level; of floats it is not rounded."""
+    stream = np.random.RandomState(0)
+    for x in (stream.randint(0, 256, (5, 4, 6)).astype(np.uint8), stream.rand(5, 4, 6).astype(np.float32)):
+        spec = Npz(path=_save(tmp_path, x=x), layout="NHW", downscale=2, validation=0, test=0, split="block")
+        stored = spec.load().split("train").stored
+        means = x.astype(np.float64).reshape(5, 2, 2, 3, 2).mean((2, 4))
+        expected = means if x.dtype == np.float32 else np.rint(means)
+        assert spec.data_space().shape == (1, 2, 3)
+        np.testing.assert_allclose(stored[:, 0].numpy(), expected, rtol=1e-6)
+    assert "expected sides that 4 divides, found [4, 6]" in _refusal(Npz(path=spec.path, layout="NHW", downscale=4))
+    with pytest.raises(ValueError, match="downscale is of images"):
+        Npz(path=spec.path, layout="vector", downscale=2)
+
+
+def test_attributes_are_arrays_of_classes(tmp_path: Path) -> None:
+    """Each array of names or whole numbers, one a datum, is an attribute with its classes in order; others are not."""
+    path = _people(tmp_path, age=np.arange(60) % 3, all_alike=np.zeros(60, np.int64), few=np.array(["a", "b"]))
+    spec = Npz(path=path, layout="NHW")
+    persons = tuple(f"person {number}" for number in range(6))
+    assert spec.attributes() == {"person": persons, "mood": ("glad", "sad"), "age": ("0", "1", "2")}
+    assert spec.label_name() is None
+    labelled = spec.labelled("mood")
+    assert (labelled.label_name(), labelled.condition_space()) == ("mood", Categorical((), 2))
+    plain, named = spec.load(), labelled.load()
+    assert all(torch.equal(plain.split(name).stored, named.split(name).stored) for name in plain.splits)
+
+
+def test_other_data_have_their_classes_as_attribute() -> None:
+    """Digits have ten whether or not they give labels; those of data/labels are those of what is labelled; toys their modes."""
+    digits = {"label": tuple("0123456789")}
+    assert Digits().attributes() == Digits(labels=True).attributes() == digits
+    assert (Digits().label_name(), Digits(labels=True).label_name()) == (None, "label")
+    labels = Labels(of=Digits(labels=True))
+    assert (labels.attributes(), labels.label_name()) == (digits, "label")
+    assert labels.labelled("label").condition_space() == Digits().data_space()
+    assert Toy(name="moons").attributes() == {"label": ("0", "1")}
+    assert Table(path=Path("table.txt")).attributes() == {}

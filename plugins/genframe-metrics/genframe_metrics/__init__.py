@@ -79,6 +79,7 @@ def genframe_recipes() -> list[Recipe]:
         "digits-classifier": "a classifier of 8x8 digits, for features; seconds",
         "mnist-classifier": "a classifier of MNIST, for features and for counting modes of stacked digits",
         "fashion-classifier": "a classifier of Fashion-MNIST, for features",
+        "faces-classifier": "a classifier of sunglasses on CMU faces, persons held out, to judge edits",
     }
     return [Recipe(name, "genframe_metrics", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from genframe import Categorical, Composition, DatasetSpec, GenframeError, MetricSpec, Real
+from genframe.ways import way_of
 
 from .fields import Limit
 
@@ -18,8 +19,6 @@ __all__ = ["CodeLength", "LinearProbe"]
 
 def _no_latent(composition: Composition) -> str:
     """Return why data of the model have no latent, or an empty string."""
-    from genframe.latents import way_of
-
     try:
         way_of(composition)
     except GenframeError as error:
