@@ -89,7 +89,15 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def paths(mnist: Path, table: Path, patches: Path, cifar: Path, faces: Path, text: Path) -> dict[str, Path]:
     """Where data lie that are not shipped, by the last word of the recipes' names."""
-    return {"mnist": mnist, "table": table, "patches": patches, "cifar": cifar, "faces": faces, "classifier": faces, "shakespeare": text}
+    return {
+        "mnist": mnist,
+        "table": table,
+        "patches": patches,
+        "cifar": cifar,
+        "faces": faces,
+        "classifier": faces,
+        "shakespeare": text,
+    }
 
 
 # What makes a component small, where it has the field: few data and samples, short walks and chains.

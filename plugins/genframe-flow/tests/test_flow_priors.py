@@ -155,3 +155,27 @@ def test_codes_on_levels_are_refused(prior: str) -> None:
     assert str(error.value) == (
         f"model.prior: {prior} needs continuous values, found Real(3, 0 to 1, 17 levels); set dequantise: true in the data"
     )
+
+
+def test_the_base_of_a_logistic_value_is_the_normal_of_its_quantile() -> None:
+    """scipy's quantiles, far into both tails, and back again."""
+    stats = pytest.importorskip("scipy.stats")
+    code = torch.tensor([-80.0, -20.0, -1.5, 0.0, 0.3, 20.0, 80.0], dtype=torch.float64)[:, None]
+    prior = LogisticPrior(Real((1,)))
+    base = prior.to_base(code)
+    lower = torch.from_numpy(stats.norm.isf(stats.logistic.sf(code.abs().numpy()))) * code.sign()
+    torch.testing.assert_close(base, lower, atol=1e-10, rtol=1e-10)
+    torch.testing.assert_close(prior.from_base(base), code, atol=1e-9, rtol=1e-9)
+
+
+def test_the_base_of_learned_normals_is_standard() -> None:
+    """Draws less their means, in units of their scales, and back again."""
+    prior = cast(GaussianPrior, LearnedGaussian().build(Real((3,)), None))
+    with torch.no_grad():
+        prior.mean.copy_(torch.tensor([1.0, -2.0, 0.0]))
+        prior.log_scale.copy_(torch.tensor([0.5, -1.0, 2.0]))
+        code = prior.sample(20_000, generator=generator_for("cpu", 0))
+        base = prior.to_base(code)
+        torch.testing.assert_close(base.mean(0), torch.zeros(3), atol=0.04, rtol=0)
+        torch.testing.assert_close(base.T.cov(), torch.eye(3), atol=0.05, rtol=0)
+        torch.testing.assert_close(prior.from_base(base), code, atol=1e-5, rtol=1e-5)
