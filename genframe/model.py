@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
 from types import MethodType
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import torch
 from torch import Generator, Tensor, nn
@@ -151,7 +151,7 @@ class Model(nn.Module):
         """Return the latent of each code: (B, code) -> (B, latent)."""
         return self.encoder.latent(code) if self.encoder is not None else code
 
-    def initialise(self, x: Tensor, condition: Tensor | None = None, roles: Collection[Role] = ("encoder", "prior")) -> None:
+    def initialise(self, x: Tensor, condition: Tensor | None = None, roles: Collection[Role] = get_args(Role)) -> None:
         """Let those of ``roles`` with DataDependent take their first state from data (N, data): the prior from their codes.
 
         Training does so before a part's first step. Without an encoder there are no codes, and nothing is done.
@@ -163,6 +163,8 @@ class Model(nn.Module):
             context = self.context(condition)
             if "encoder" in dependent:
                 cast(DataDependent, self.encoder).initialise(x, context)
+            if "decoder" in dependent:
+                cast(DataDependent, self.decoder).initialise(x, context)
             if "prior" in dependent:
                 cast(DataDependent, self.prior).initialise(self._all_codes(x, condition), context)
 

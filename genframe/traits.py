@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from torch import Generator, Tensor
 
+    from .roles import LossOutput
+
 __all__ = [
     "Bijective",
     "Conditional",
@@ -39,6 +41,7 @@ __all__ = [
     "NormalBase",
     "Posterior",
     "PosteriorDistribution",
+    "Pretrainable",
     "ProbabilityMass",
     "Quantized",
     "SamplingKind",
@@ -99,7 +102,18 @@ class DataDependent(Protocol):
     """Takes its first state from training data before its first step."""
 
     def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
-        """Set parameters and buffers in place from data (N, ...); from their codes where the part is a prior."""
+        """Set parameters and buffers in place from data (N, ...); from their codes where the part is a prior.
+
+        A decoder may take its state from the encoder that it refers to, as trained as that is by then.
+        """
+
+
+@runtime_checkable
+class Pretrainable(Protocol):
+    """Has an objective of its own, by which it learns in a stage that trains it alone."""
+
+    def objective(self, x: Tensor, context: Tensor | None = None) -> LossOutput:
+        """What such a stage minimises, instead of the model's loss, on data (B, ...)."""
 
 
 @runtime_checkable

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ..model import Model
 from ..roles import Batch, LossOutput
+from ..traits import Pretrainable
 from .spec import PartName
 
 __all__ = ["Objective", "mean_output"]
@@ -17,7 +19,8 @@ __all__ = ["Objective", "mean_output"]
 class Objective(nn.Module):
     """The loss of a model in a stage that trains ``parts``; the other parts are frozen.
 
-    Where only the prior learns, data are encoded without gradient and the prior's own objective is minimised.
+    Where only the prior learns, data are encoded without gradient and the prior's own objective is minimised; where only
+    an encoder with Pretrainable does, its own.
     """
 
     def __init__(self, model: Model, parts: Sequence[PartName]) -> None:
@@ -25,16 +28,21 @@ class Objective(nn.Module):
         self.model = model
         self.parts = frozenset(parts)
         self.prior_alone = self.parts == {"prior"}
+        self.pretrains = self.parts == {"encoder"} and model.composition.has("encoder", Pretrainable)
 
     @property
     def players(self) -> tuple[str, ...]:
         """The players, in the order of their steps."""
+        if self.pretrains:
+            return ("model",)
         return self.model.prior.players if self.prior_alone else self.model.composition.players
 
     def player_parameters(self, player: str) -> list[nn.Parameter]:
         """Return the parameters that ``player`` owns and that are not frozen, each once."""
         if self.prior_alone:
             owned = self.model.prior.player_parameters(player)
+        elif self.pretrains:
+            owned = self.model.parts()["encoder"].parameters()
         else:
             owned = self.model.loss.player_parameters(self.model, player)
         return [parameter for parameter in dict.fromkeys(owned) if parameter.requires_grad]
@@ -45,11 +53,13 @@ class Objective(nn.Module):
         for role, part in self.model.parts().items():
             part.train(role in self.parts)
             part.requires_grad_(role in self.parts)
-        self.model.loss.requires_grad_(not self.prior_alone)
+        self.model.loss.requires_grad_(not (self.prior_alone or self.pretrains))
 
     def forward(self, x: Tensor, condition: Tensor | None, player: str) -> LossOutput:
         """Return the player's loss on a batch."""
         model = self.model
+        if self.pretrains:
+            return cast(Pretrainable, model.encoder).objective(x, model.context(condition))
         if not self.prior_alone:
             return model.loss(model, Batch(x, condition), player)  # type: ignore[no-any-return]
         with torch.no_grad():

@@ -170,8 +170,10 @@ class Trainer:
         earlier = {role for stage in self.stages[: self.progress.stage] for role in stage.parts}
         if self.spec.start is not None:
             earlier |= {*self.spec.start.parts}
-        learning = cast("set[Role]", {"encoder", "prior"} & {*self.stage.parts} - earlier)
-        roles = [role for role in learning if self.model.composition.has(role, DataDependent)]
+        learning = {*self.stage.parts} - earlier
+        roles: list[Role] = [
+            role for role in get_args(Role) if role in learning and self.model.composition.has(role, DataDependent)
+        ]
         if not roles:
             return
         order = torch.randperm(len(self.split), generator=generator_for("cpu", self.spec.seed))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final
+from typing import Final, cast
 
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from ..roles import Prior, generator_for
-from ..traits import Conditional, Fittable, Trait
+from ..traits import Conditional, Fittable, Pretrainable, Trait
 from .drawing import departure, draw
 from .setting import Inputs, Output, PartSetting, seeded
 
@@ -57,6 +57,8 @@ def gradients(setting: PartSetting) -> Iterator[str]:
         results = [output.tensor for output in [*setting.outputs(part, inputs), *setting.draws(part, inputs, None)]]
         if isinstance(part, Prior) and any(parameter.requires_grad for parameter in part.parameters()):
             results += _objectives(part, inputs)
+        if setting.provides(Pretrainable):
+            results.append(cast(Pretrainable, part).objective(inputs.data, inputs.context).total)
         terms = [(result * torch.randn_like(result)).sum() for result in results if result.requires_grad]
     if terms:
         torch.stack(terms).sum().backward()

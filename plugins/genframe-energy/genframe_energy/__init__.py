@@ -16,7 +16,9 @@ from .specs import (
     NoiseContrastive,
     Rbm,
     ScoreMatching,
+    Stack,
     Tempering,
+    Unstacked,
 )
 
 __all__ = [
@@ -31,7 +33,9 @@ __all__ = [
     "NoiseContrastive",
     "Rbm",
     "ScoreMatching",
+    "Stack",
     "Tempering",
+    "Unstacked",
 ]
 
 
@@ -39,6 +43,7 @@ __all__ = [
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the priors, losses, samplers and metrics."""
     return [
+        *(Stack, Unstacked),
         *(Rbm, Neural),
         *(ContrastiveDivergence, LangevinLikelihood, ScoreMatching, NoiseContrastive),
         *(Gibbs, Langevin, Hmc, Tempering),
@@ -52,6 +57,7 @@ def genframe_recipes() -> list[Recipe]:
     summaries = {
         "rbm-digits": "a restricted Boltzmann machine on binarised 8x8 digits; seconds",
         "rbm-mnist": "500 hidden units by CD-25 on binarised MNIST, measured by annealed importance sampling",
+        "dbn-autoencoder-mnist": "a deep autoencoder pretrained as a stack of Boltzmann machines (Hinton & Salakhutdinov 2006)",
         "ebm-moons": "a network as energy of points in the plane, by Langevin dynamics with a replay buffer",
     }
     return [Recipe(name, "genframe_energy", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]

@@ -16,7 +16,7 @@ from .units import random_states
 if TYPE_CHECKING:
     from .specs import ContrastiveDivergence
 
-__all__ = ["ContrastiveDivergenceLoss"]
+__all__ = ["ContrastiveDivergenceLoss", "energies_of"]
 
 
 class ContrastiveDivergenceLoss(Loss):
@@ -33,9 +33,7 @@ class ContrastiveDivergenceLoss(Loss):
         prior, context = model.prior, model.context(batch.condition)
         data = model.codes(batch.x, batch.condition)
         chains, metrics = self._negative(cast(MarkovKernel, prior), data, context)
-        context = None if context is None else torch.cat((context, context))
-        energies = cast(Energy, prior).energy(torch.cat((data, chains)), context)
-        of_data, of_chains = (part.mean() for part in energies.split((len(data), len(chains))))
+        of_data, of_chains = energies_of(cast(Energy, prior), data, chains, context)
         gap = of_data - of_chains
         metrics |= {"free_energy": of_data.detach(), "free_energy_gap": gap.detach()}
         return LossOutput(self._penalised(gap, model, data), metrics)
@@ -64,6 +62,13 @@ class ContrastiveDivergenceLoss(Loss):
             activity = cast(HiddenUnits, model.prior).hidden_mean(data).mean(0)
             gap = gap + spec.sparsity_cost * (activity - spec.sparsity_target).square().sum()
         return gap
+
+
+def energies_of(prior: Energy, data: Tensor, chains: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return the mean energies of data (B, code) and of chains (C, code), each under ``context`` where there is one."""
+    context = None if context is None else torch.cat((context, context))
+    energies = prior.energy(torch.cat((data, chains)), context)
+    return energies[: len(data)].mean(), energies[len(data) :].mean()
 
 
 def _squared_error(data: Tensor, other: Tensor) -> Tensor:

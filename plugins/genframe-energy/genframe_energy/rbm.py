@@ -9,16 +9,17 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Prior, Space
+from genframe import Prior, Space, normal_like
 
 from .units import GaussianUnits, bernoulli, random_states, visible_units
 
 if TYPE_CHECKING:
     from .specs import Rbm
 
-__all__ = ["RbmPath", "RestrictedBoltzmannMachine"]
+__all__ = ["LinearMachine", "RbmPath", "RestrictedBoltzmannMachine"]
 
 DEVIATION: Final = 0.01  # of initial weights: Hinton 2012, sec. 8
+CENTRE: Final = 0.5  # what is taken from the hidden units of a centred machine: their mean at first
 MOST_ENUMERATED: Final = 20
 CHUNK: Final = 1 << 22  # values at once in an enumeration
 
@@ -33,20 +34,42 @@ class RestrictedBoltzmannMachine(Prior):
         self.weight = nn.Parameter(DEVIATION * torch.randn(self.units.count, spec.hidden))
         self.visible_bias = nn.Parameter(torch.zeros(self.units.count))
         self.hidden_bias = nn.Parameter(torch.zeros(spec.hidden))
+        self.offset: Tensor | None  # of the visible units; that of the hidden ones is CENTRE
+        self.register_buffer("offset", torch.zeros(self.units.count) if spec.centred else None)
+
+    @property
+    def visible(self) -> Tensor:
+        """The visible units' bias where no hidden unit is 1: (V,)."""
+        return self.visible_bias if self.offset is None else self.visible_bias - CENTRE * self.weight.sum(1)
+
+    @property
+    def hidden(self) -> Tensor:
+        """The hidden units' bias where no visible unit is 1: (H,)."""
+        if self.offset is None:
+            return self.hidden_bias
+        return self.hidden_bias - self.units.drive(self.offset) @ self.weight
 
     def energy(self, code: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the free energy -log sum_h exp(-E(v, h)) in nats. Hinton 2012, eq. 25."""
         v = self.units.of(code)
-        return self.units.energy(v, self.visible_bias) - F.softplus(self._hidden_logits(v)).sum(1)
+        return self.units.energy(v, self.visible) - F.softplus(self._hidden_logits(v)).sum(1)
 
     def hidden_mean(self, code: Tensor) -> Tensor:
         """Return p(h = 1 | v)."""
         return self._hidden_logits(self.units.of(code)).sigmoid()
 
+    def draw_hidden(self, code: Tensor, generator: Generator | None) -> Tensor:
+        """Draw the hidden units given visible ones: (B, code) -> (B, H)."""
+        return bernoulli(self._hidden_logits(self.units.of(code)), generator)
+
+    def visible_mean(self, h: Tensor) -> Tensor:
+        """Return the mean of bits given the hidden units: (B, H) -> (B, V)."""
+        return self._activation(h).sigmoid()
+
     @torch.no_grad()
     def transition(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Return each chain after one sweep of block Gibbs: hidden units given visible ones, then visible given hidden."""
-        h = bernoulli(self._hidden_logits(self.units.of(code)), generator)
+        h = self.draw_hidden(code, generator)
         return self.units.code(self.units.draw(self._activation(h), generator))
 
     def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
@@ -61,6 +84,8 @@ class RestrictedBoltzmannMachine(Prior):
         """Set the visible biases from data, as if there were no hidden units; learned variances to those of the data."""
         v = self.units.of(x)
         self.visible_bias.copy_(self.units.bias_for(v.mean(0), len(v)))
+        if self.offset is not None:
+            self.offset.copy_(v.mean(0))
         if isinstance(self.units, GaussianUnits) and self.units.log_variance is not None:
             self.units.log_variance.copy_(v.var(0).clamp(min=1e-6).log())
 
@@ -69,10 +94,32 @@ class RestrictedBoltzmannMachine(Prior):
         return RbmPath(self, codes)
 
     def _hidden_logits(self, v: Tensor) -> Tensor:
-        return torch.addmm(self.hidden_bias, self.units.drive(v), self.weight).to(v.dtype)  # autocast's products are shorter
+        inputs = self.units.drive(v if self.offset is None else v - self.offset)
+        return torch.addmm(self.hidden_bias, inputs, self.weight).to(v.dtype)  # autocast's products are shorter
 
     def _activation(self, h: Tensor) -> Tensor:
+        if self.offset is not None:
+            h = h - CENTRE
         return torch.addmm(self.visible_bias, h, self.weight.T).to(h.dtype)
+
+
+class LinearMachine(RestrictedBoltzmannMachine):
+    """A machine of bits whose hidden units are real, N(c + Wᵀ v, 1). Hinton & Salakhutdinov 2006."""
+
+    def energy(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the free energy -b v - |c + Wᵀ v|² / 2 + |c|² / 2 in nats."""
+        v = self.units.of(code)
+        squares = self._hidden_logits(v).square().sum(1) - self.hidden.square().sum()
+        return self.units.energy(v, self.visible) - 0.5 * squares
+
+    def hidden_mean(self, code: Tensor) -> Tensor:
+        """Return c + Wᵀ v."""
+        return self._hidden_logits(self.units.of(code))
+
+    def draw_hidden(self, code: Tensor, generator: Generator | None) -> Tensor:
+        """Draw the hidden units given visible ones: (B, code) -> (B, H)."""
+        mean = self.hidden_mean(code)
+        return mean + normal_like(mean, generator)
 
 
 class RbmPath:
@@ -86,7 +133,7 @@ class RbmPath:
     def __init__(self, machine: RestrictedBoltzmannMachine, codes: Tensor) -> None:
         self.units = deepcopy(machine.units).double()
         self.weight = machine.weight.detach().double()
-        self.bias, self.hidden_bias = machine.visible_bias.detach().double(), machine.hidden_bias.detach().double()
+        self.bias, self.hidden_bias = machine.visible.detach().double(), machine.hidden.detach().double()
         v = self.units.of(codes).double()
         self.start_bias = self.units.bias_for(v.mean(0), len(v))
 

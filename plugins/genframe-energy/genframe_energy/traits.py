@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-__all__ = ["Annealed", "AnnealingPath", "HiddenUnits"]
+__all__ = ["Annealed", "AnnealingPath", "HiddenUnits", "Stacked"]
 
 
 class AnnealingPath(Protocol):
@@ -50,3 +50,11 @@ class HiddenUnits(Protocol):
 
     def hidden_mean(self, code: Tensor) -> Tensor:
         """P(h = 1 | code): (B, code) -> (B, H)."""
+
+
+@runtime_checkable
+class Stacked(Protocol):
+    """Is a stack of layers with weights and biases by which a code leads back to data."""
+
+    def downward(self) -> list[tuple[Tensor, Tensor]]:
+        """Weights (below, above) and biases (below,) of each layer, the top first."""

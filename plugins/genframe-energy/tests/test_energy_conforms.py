@@ -19,7 +19,9 @@ from genframe_energy import (
     NoiseContrastive,
     Rbm,
     ScoreMatching,
+    Stack,
     Tempering,
+    Unstacked,
 )
 from genframe_nets import MLP, Conv
 
@@ -36,6 +38,8 @@ def model(prior: Any = SMALL, **parts: Any) -> ModelSpec:
     return ModelSpec(encoder=IdentityEncoder(), decoder=IdentityDecoder(), prior=prior, **parts)
 
 
+STACK = Stack(hidden=(6, 5))
+FACTORS = Stack(hidden=(6,), dim=3, k=2, weight_decay=0.1)
 SMOOTH = model(NEURAL, loss=ScoreMatching(), sampler=Langevin(steps=3))
 
 
@@ -44,9 +48,15 @@ class TestEnergy(PluginConformance):
 
     plugin = "energy"
     examples: ClassVar = {
+        "energy/stack": [Example(STACK, IMAGES), Example(FACTORS, IMAGES), Example(FACTORS, Real((6,), -1, 1))],
+        "energy/unstacked": [
+            Example(Unstacked(), IMAGES, latent=Real((5,), 0, 1), encoder=STACK),
+            Example(Unstacked(tied=True), IMAGES, latent=Real((3,)), encoder=FACTORS),
+        ],
         "energy/rbm": [
             *(Example(SMALL, latent=code) for code in CODES),
             Example(Rbm(hidden=5, sweeps=3, variance="learned"), latent=Real((6,))),
+            Example(Rbm(hidden=5, sweeps=3, centred=True), latent=CODES[1]),
         ],
         "energy/neural": [
             NEURAL,

@@ -197,6 +197,64 @@ def test_first_biases_are_those_of_the_data() -> None:
     torch.testing.assert_close(bias[:2], torch.tensor([math.log(1 / 99), math.log(49 / 51)]))
 
 
+def centred_machine(space: Space, variance: str = "unit") -> RestrictedBoltzmannMachine:
+    """Return a centred machine with random parameters and offsets."""
+    model = compose(
+        ModelSpec(
+            encoder=IdentityEncoder(),
+            decoder=IdentityDecoder(),
+            prior=Rbm.model_validate({"hidden": 4, "centred": True, "variance": variance}),
+            loss=ContrastiveDivergence(),
+        ),
+        space,
+    )
+    machine, generator = machine_of(model), generator_for("cpu", 5)
+    with torch.no_grad():
+        for tensor in (*machine.parameters(), machine.get_buffer("offset")):
+            tensor.copy_(0.7 * torch.randn(tensor.shape, generator=generator))
+    return machine
+
+
+@pytest.mark.parametrize(("space", "variance"), [(BITS, "unit"), (CLASSES, "unit"), (REALS, "unit"), (REALS, "learned")])
+def test_centred_machine_is_a_machine_with_other_biases(space: Space, variance: str) -> None:
+    """With the biases that it says, a plain machine has the same energies, hidden means and transitions."""
+    centred, plain = centred_machine(space, variance), machine_of(model_of(space, variance=variance))
+    with torch.no_grad():
+        plain.weight.copy_(centred.weight)
+        plain.visible_bias.copy_(centred.visible)
+        plain.hidden_bias.copy_(centred.hidden)
+        plain.units.load_state_dict(centred.units.state_dict())
+    values = every_value(space)
+    code = values if values is not None else torch.randn(20, 2)
+    torch.testing.assert_close(centred.energy(code), plain.energy(code))
+    torch.testing.assert_close(centred.hidden_mean(code), plain.hidden_mean(code))
+    after = [machine.transition(code, None, generator_for("cpu", 1)) for machine in (centred, plain)]
+    torch.testing.assert_close(after[0], after[1])
+    assert centred.annealing_path(code).log_z() == pytest.approx(plain.annealing_path(code).log_z(), abs=1e-5)
+
+
+def test_centred_gradient_is_of_units_less_their_offsets() -> None:
+    """The weights' gradient is <(v - mu)(h - 1/2)> of chains less that of data. Montavon & Müller 2012, sec. 2."""
+    machine = centred_machine(BITS)
+    data, chains = (torch.rand(9, 5, generator=generator_for("cpu", seed)).round() for seed in (0, 1))
+    (machine.energy(data).mean() - machine.energy(chains).mean()).backward()
+
+    def correlation(v: Tensor) -> Tensor:
+        return (v - machine.get_buffer("offset")).T @ (machine.hidden_mean(v) - 0.5) / len(v)
+
+    assert machine.weight.grad is not None
+    torch.testing.assert_close(machine.weight.grad, correlation(chains) - correlation(data))
+
+
+def test_offset_is_the_mean_of_the_data() -> None:
+    """The first state of a centred machine has the data's mean as offset, and the same marginals as one that is not."""
+    machine = centred_machine(BITS)
+    data = (torch.rand(50, 5, generator=generator_for("cpu", 3)) < 0.3).float()
+    machine.initialise(data)
+    torch.testing.assert_close(machine.get_buffer("offset"), data.mean(0))
+    torch.testing.assert_close(machine.visible_bias.sigmoid(), (data.sum(0) + 1) / 52)
+
+
 def test_bfloat16_products_keep_energies_and_noise_in_float32() -> None:
     """Under autocast only matrix products are shorter: energies stay near, and rare bits are drawn as often as they should."""
     model = model_of(BITS)

@@ -6,6 +6,7 @@ from .losses import ContrastiveDivergence, LangevinLikelihood, NoiseContrastive,
 from .metrics import LogLikelihood, Mixing
 from .priors import Neural, Rbm
 from .samplers import Chain, Gibbs, Hmc, Langevin, Tempering
+from .stack import Stack, Unstacked
 
 __all__ = [
     "Chain",
@@ -20,5 +21,7 @@ __all__ = [
     "NoiseContrastive",
     "Rbm",
     "ScoreMatching",
+    "Stack",
     "Tempering",
+    "Unstacked",
 ]

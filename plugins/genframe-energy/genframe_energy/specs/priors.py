@@ -72,6 +72,11 @@ class Rbm(PriorSpec):
     variance: Literal["unit", "learned"] = Field(
         default="unit", description="of Gaussian visible units given the hidden ones; learned for each (Cho et al. 2011)"
     )
+    centred: bool = Field(
+        default=False,
+        description="take the data's means from the visible units and 1/2 from the hidden ones where they meet the weights: the "
+        "same machines, with a gradient that stands larger learning rates (Montavon & Müller 2012; Melchior et al. 2016)",
+    )
     sweeps: PositiveInt = Field(
         default=1000, description="sweeps of block Gibbs from a random state to a draw, where no sampler says otherwise"
     )
