@@ -290,10 +290,19 @@ class Energy(Protocol):
 
 @runtime_checkable
 class MarkovKernel(Protocol):
-    """Has a transition that leaves its distribution unchanged."""
+    """Has a transition that leaves its distribution unchanged.
 
-    def transition(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
-        """The next state of each chain: (B, ...) -> (B, ...)."""
+    Chains walk over states, which are codes, or hold hidden units beside them.
+    """
+
+    def transition(self, state: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """The next state of each chain: (B, state) -> (B, state)."""
+
+    def states(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """States from which chains walk that begin at codes: (B, code) -> (B, state)."""
+
+    def codes(self, state: Tensor) -> Tensor:
+        """The codes that states hold: (B, state) -> (B, code)."""
 
 
 @runtime_checkable

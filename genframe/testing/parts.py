@@ -186,4 +186,5 @@ class PriorSetting(TiedSetting):
         if isinstance(prior, Tempered):
             yield Output("sample_at", prior.sample_at(0.7, len(inputs.latent), inputs.context, generator), space)
         if isinstance(prior, MarkovKernel):
-            yield Output("transition", prior.transition(inputs.latent, inputs.context, generator), space)
+            states = prior.states(inputs.latent, inputs.context, generator)
+            yield Output("transition", prior.codes(prior.transition(states, inputs.context, generator)), space)

@@ -6,6 +6,7 @@ from genframe import ComponentSpec, Recipe, hookimpl
 
 from .specs import (
     ContrastiveDivergence,
+    Dbm,
     Gibbs,
     Hmc,
     Langevin,
@@ -23,6 +24,7 @@ from .specs import (
 
 __all__ = [
     "ContrastiveDivergence",
+    "Dbm",
     "Gibbs",
     "Hmc",
     "Langevin",
@@ -44,7 +46,7 @@ def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the priors, losses, samplers and metrics."""
     return [
         *(Stack, Unstacked),
-        *(Rbm, Neural),
+        *(Rbm, Dbm, Neural),
         *(ContrastiveDivergence, LangevinLikelihood, ScoreMatching, NoiseContrastive),
         *(Gibbs, Langevin, Hmc, Tempering),
         *(LogLikelihood, Mixing),
@@ -57,6 +59,7 @@ def genframe_recipes() -> list[Recipe]:
     summaries = {
         "rbm-digits": "a restricted Boltzmann machine on binarised 8x8 digits; seconds",
         "rbm-mnist": "500 hidden units by CD-25 on binarised MNIST, measured by annealed importance sampling",
+        "dbm-digits": "a deep Boltzmann machine on binarised 8x8 digits, bounded by mean field; minutes",
         "dbn-autoencoder-mnist": "a deep autoencoder pretrained as a stack of Boltzmann machines (Hinton & Salakhutdinov 2006)",
         "ebm-moons": "a network as energy of points in the plane, by Langevin dynamics with a replay buffer",
     }

@@ -105,7 +105,7 @@ def annealed_log_z(path: AnnealingPath, betas: Sequence[float], runs: int, sampl
         raise ValueError(f"an interval needs at least two runs and samples, found {runs} and {len(samples)}")
     start = path.log_z_start
     forward = Estimate.of(start + log_weights(path, path.start(runs, generator), betas, generator))
-    back = Estimate.of(log_weights(path, path.states(samples, generator), betas[::-1], generator))
+    back = Estimate.of(log_weights(path, path.units_of(samples), betas[::-1], generator))
     reverse = Estimate(start - back.nats, back.standard_error, back.margin)
     low = min(each.nats - each.margin for each in (forward, reverse))
     high = max(each.nats + each.margin for each in (forward, reverse))

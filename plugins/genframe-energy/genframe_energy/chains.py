@@ -54,9 +54,10 @@ class GibbsSampler(ChainSampler):
     def walk(self, model: Model, code: Tensor, context: Tensor | None, generator: Generator | None) -> Iterator[Tensor]:
         """Yield the codes after each transition."""
         kernel = cast(MarkovKernel, model.prior)
+        state = kernel.states(code, context, generator)
         while True:
-            code = kernel.transition(code, context, generator)
-            yield code
+            state = kernel.transition(state, context, generator)
+            yield kernel.codes(state)
 
 
 class LangevinSampler(ChainSampler):

@@ -10,7 +10,7 @@ from torch import Tensor
 from genframe import Batch, Loss, LossOutput, Model, Space
 from genframe.traits import Energy, MarkovKernel
 
-from .traits import HiddenUnits
+from .traits import HiddenUnits, MeanField
 from .units import random_states
 
 if TYPE_CHECKING:
@@ -24,9 +24,13 @@ class ContrastiveDivergenceLoss(Loss):
 
     def __init__(self, spec: ContrastiveDivergence, code: Space) -> None:
         super().__init__()
-        self.spec = spec
-        if spec.persistent:
-            self.register_buffer("chains", random_states(code, spec.chains, None, torch.device("cpu")))
+        self.spec, self.space = spec, code
+
+    def begin(self, model: Model) -> None:
+        """Start the chains that persist at random codes."""
+        if self.spec.persistent:
+            code = random_states(self.space, self.spec.chains, None, model.device)
+            self.register_buffer("chains", cast(MarkovKernel, model.prior).states(code))
 
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
         """Return F(data) - F(chains) in nats and the penalties; the gradient is that of the former (Hinton 2002, eq. 5)."""
@@ -39,19 +43,19 @@ class ContrastiveDivergenceLoss(Loss):
         return LossOutput(self._penalised(gap, model, data), metrics)
 
     def _negative(self, kernel: MarkovKernel, data: Tensor, context: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the chains after k transitions, from data or from where they were, and what there is to report."""
+        """Return the chains' states after k transitions, from data or from where they were, and what there is to report."""
         if not self.spec.persistent:
-            first = chains = kernel.transition(data, context)
+            first = states = kernel.transition(kernel.states(data, context), context)
             for _ in range(self.spec.k - 1):
-                chains = kernel.transition(chains, context)
-            return chains.detach(), {"reconstruction_error": _squared_error(data, first)}
+                states = kernel.transition(states, context)
+            return states.detach(), {"reconstruction_error": _squared_error(data, kernel.codes(first))}
         stored = self.get_buffer("chains")
-        chains = stored
+        states = stored
         for _ in range(self.spec.k):
-            chains = kernel.transition(chains, context)
+            states = kernel.transition(states, context)
         if self.training:
-            stored.copy_(chains)
-        return chains.detach(), {}
+            stored.copy_(states)
+        return states.detach(), {}
 
     def _penalised(self, gap: Tensor, model: Model, data: Tensor) -> Tensor:
         spec = self.spec
@@ -64,10 +68,12 @@ class ContrastiveDivergenceLoss(Loss):
         return gap
 
 
-def energies_of(prior: Energy, data: Tensor, chains: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return the mean energies of data (B, code) and of chains (C, code), each under ``context`` where there is one."""
+def energies_of(prior: Energy, data: Tensor, states: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return the mean energies of data (B, code) and of chains (C, state), each under ``context`` where there is one."""
+    if isinstance(prior, MeanField):
+        return prior.energy(data, context).mean(), prior.state_energy(states).mean()
     context = None if context is None else torch.cat((context, context))
-    energies = prior.energy(torch.cat((data, chains)), context)
+    energies = prior.energy(torch.cat((data, states)), context)
     return energies[: len(data)].mean(), energies[len(data) :].mean()
 
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from genframe import Encoder, Prior, Real, Space, require_real
 
 from .dynamics import langevin_step, place
-from .units import random_states
+from .units import CodeChains, random_states
 
 if TYPE_CHECKING:
     from .specs import Neural
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["NeuralEnergy"]
 
 
-class NeuralEnergy(Prior):
+class NeuralEnergy(CodeChains, Prior):
     """f(x) + |x|² / 2 base², with f a network's scalar. The head has no bias: a constant changes nothing."""
 
     def __init__(self, spec: Neural, code: Real, context: Space | None) -> None:
@@ -39,13 +39,13 @@ class NeuralEnergy(Prior):
             energy = energy + 0.5 * (code / self.spec.base).square().flatten(1).sum(1)
         return energy
 
-    def transition(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def transition(self, state: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Return each chain after a step of Metropolis-adjusted Langevin dynamics."""
 
         def energy(x: Tensor) -> Tensor:
             return self.energy(x, context)
 
-        return langevin_step(energy, place(energy, code), self.spec.step_size, generator).x
+        return langevin_step(energy, place(energy, state), self.spec.step_size, generator).x
 
     def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` chains, each after the spec's number of transitions from a random state."""

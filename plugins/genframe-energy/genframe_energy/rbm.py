@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from genframe import Prior, Space, normal_like
 
-from .units import GaussianUnits, bernoulli, random_states, visible_units
+from .units import CodeChains, GaussianUnits, bernoulli, random_states, visible_units
 
 if TYPE_CHECKING:
     from .specs import Rbm
@@ -24,7 +24,7 @@ MOST_ENUMERATED: Final = 20
 CHUNK: Final = 1 << 22  # values at once in an enumeration
 
 
-class RestrictedBoltzmannMachine(Prior):
+class RestrictedBoltzmannMachine(CodeChains, Prior):
     """exp(-E(v, h)), summed over the hidden units h."""
 
     def __init__(self, spec: Rbm, code: Space) -> None:
@@ -67,9 +67,9 @@ class RestrictedBoltzmannMachine(Prior):
         return self._activation(h).sigmoid()
 
     @torch.no_grad()
-    def transition(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def transition(self, state: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Return each chain after one sweep of block Gibbs: hidden units given visible ones, then visible given hidden."""
-        h = self.draw_hidden(code, generator)
+        h = self.draw_hidden(state, generator)
         return self.units.code(self.units.draw(self._activation(h), generator))
 
     def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
@@ -89,9 +89,9 @@ class RestrictedBoltzmannMachine(Prior):
         if isinstance(self.units, GaussianUnits) and self.units.log_variance is not None:
             self.units.log_variance.copy_(v.var(0).clamp(min=1e-6).log())
 
-    def annealing_path(self, codes: Tensor) -> RbmPath:
-        """Return the path from a machine without weights whose units have the marginals of ``codes``."""
-        return RbmPath(self, codes)
+    def annealing_path(self, states: Tensor) -> RbmPath:
+        """Return the path from a machine without weights whose units have the marginals of ``states``, which are codes."""
+        return RbmPath(self, states)
 
     def _hidden_logits(self, v: Tensor) -> Tensor:
         inputs = self.units.drive(v if self.offset is None else v - self.offset)
@@ -164,9 +164,9 @@ class RbmPath:
         return self.units.draw(self.start_bias.expand(n, -1), generator)
 
     @torch.no_grad()
-    def states(self, codes: Tensor, generator: Generator) -> Tensor:
+    def units_of(self, states: Tensor) -> Tensor:
         """Return the visible units of codes."""
-        return self.units.of(codes).double()
+        return self.units.of(states).double()
 
     @torch.no_grad()
     def advance(self, state: Tensor, before: float, after: float, generator: Generator) -> tuple[Tensor, Tensor]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from genframe.traits import MarkovKernel
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-__all__ = ["Annealed", "AnnealingPath", "HiddenUnits", "Stacked"]
+__all__ = ["Annealed", "AnnealingPath", "HiddenUnits", "MeanField", "Stacked"]
 
 
 class AnnealingPath(Protocol):
     """Unnormalised distributions f_beta from f_0, whose normaliser is known, to the model at beta = 1, in float64.
 
-    A state is (n, state): codes, or the layers of units by which a machine is tempered.
+    A state is (n, state): units of those that the model's kernel walks over.
     """
 
     @property
@@ -26,8 +28,8 @@ class AnnealingPath(Protocol):
     def start(self, n: int, generator: Generator) -> Tensor:
         """Draw ``n`` states of f_0."""
 
-    def states(self, codes: Tensor, generator: Generator) -> Tensor:
-        """Return states of f_1 for codes (n, code) that are drawn from the model."""
+    def units_of(self, states: Tensor) -> Tensor:
+        """The path's states for the kernel's: (n, state) -> (n, state)."""
 
     def advance(self, state: Tensor, before: float, after: float, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return log f_after - log f_before of each state (n,), and the states after a step at ``after``.
@@ -37,11 +39,19 @@ class AnnealingPath(Protocol):
 
 
 @runtime_checkable
-class Annealed(Protocol):
+class Annealed(MarkovKernel, Protocol):
     """Lies at the end of a path of distributions that begins at one whose normaliser is known."""
 
-    def annealing_path(self, codes: Tensor) -> AnnealingPath:
-        """The path from independent units with the marginals of ``codes`` (N, code)."""
+    def annealing_path(self, states: Tensor) -> AnnealingPath:
+        """The path from independent units with the marginals of ``states`` (N, state) of its kernel."""
+
+
+@runtime_checkable
+class MeanField(Protocol):
+    """Knows its energy by a mean-field bound only, and that of its kernel's states exactly."""
+
+    def state_energy(self, state: Tensor) -> Tensor:
+        """Energy of states, in nats: (B, state) -> (B,)."""
 
 
 @runtime_checkable

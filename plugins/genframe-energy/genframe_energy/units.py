@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from genframe import Categorical, Space, normal_like
 
-__all__ = ["VisibleUnits", "random_states", "visible_units"]
+__all__ = ["BernoulliUnits", "CodeChains", "VisibleUnits", "bernoulli", "random_states", "visible_units"]
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -36,6 +36,18 @@ def random_states(space: Space, n: int, generator: Generator | None, device: tor
     if space.discrete and space.levels is not None:
         share = (share * space.levels).floor() / (space.levels - 1)
     return space.low + (space.high - space.low) * share
+
+
+class CodeChains:
+    """For kernels whose states are codes."""
+
+    def states(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Return the codes."""
+        return code
+
+    def codes(self, state: Tensor) -> Tensor:
+        """Return the states."""
+        return state
 
 
 class VisibleUnits(nn.Module, ABC):

@@ -9,6 +9,7 @@ from genframe.core import IdentityDecoder, IdentityEncoder
 from genframe.testing import Example, PluginConformance
 from genframe_energy import (
     ContrastiveDivergence,
+    Dbm,
     Gibbs,
     Hmc,
     Langevin,
@@ -38,6 +39,7 @@ def model(prior: Any = SMALL, **parts: Any) -> ModelSpec:
     return ModelSpec(encoder=IdentityEncoder(), decoder=IdentityDecoder(), prior=prior, **parts)
 
 
+DEEP = Dbm(hidden=(5, 4), mean_field=3, sweeps=3)
 STACK = Stack(hidden=(6, 5))
 FACTORS = Stack(hidden=(6,), dim=3, k=2, weight_decay=0.1)
 SMOOTH = model(NEURAL, loss=ScoreMatching(), sampler=Langevin(steps=3))
@@ -58,6 +60,10 @@ class TestEnergy(PluginConformance):
             Example(Rbm(hidden=5, sweeps=3, variance="learned"), latent=Real((6,))),
             Example(Rbm(hidden=5, sweeps=3, centred=True), latent=CODES[1]),
         ],
+        "energy/dbm": [
+            *(Example(DEEP, latent=code) for code in CODES[:3]),
+            Example(Dbm(hidden=(5, 4, 3, 2), mean_field=3, sweeps=3), latent=CODES[1]),
+        ],
         "energy/neural": [
             NEURAL,
             Neural(network=MLP(hidden=(8,), dim=1), sweeps=3),
@@ -66,6 +72,8 @@ class TestEnergy(PluginConformance):
         "energy/contrastive_divergence": [
             Example(ContrastiveDivergence(k=2), model=model()),
             Example(ContrastiveDivergence(persistent=True, chains=7), model=model()),
+            Example(ContrastiveDivergence(persistent=True, chains=7), model=model(DEEP)),
+            Example(ContrastiveDivergence(k=2), model=model(DEEP)),
             Example(ContrastiveDivergence(weight_decay=0.1, sparsity_cost=0.5, sparsity_target=0.1), CODES[1], model=model()),
         ],
         "energy/langevin_likelihood": [
@@ -83,6 +91,7 @@ class TestEnergy(PluginConformance):
         "energy/gibbs": [Example(Gibbs(steps=7, burn_in=2, thinning=3), model=model())],
         "energy/log_likelihood": [
             Example(LogLikelihood(), model=model()),
+            Example(LogLikelihood(), model=model(DEEP)),
             Example(LogLikelihood(samples=4, betas=((5, 0.5), (5, 1.0)), sweeps=5, limit=20), model=model(LARGE)),
         ],
         "energy/mixing": [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from .losses import ContrastiveDivergence, LangevinLikelihood, NoiseContrastive, ScoreMatching
 from .metrics import LogLikelihood, Mixing
-from .priors import Neural, Rbm
+from .priors import Dbm, Neural, Rbm
 from .samplers import Chain, Gibbs, Hmc, Langevin, Tempering
 from .stack import Stack, Unstacked
 
 __all__ = [
     "Chain",
     "ContrastiveDivergence",
+    "Dbm",
     "Gibbs",
     "Hmc",
     "Langevin",

@@ -21,12 +21,12 @@ from genframe import (
 from genframe.traits import DataDependent, Energy, MarkovKernel, SamplingKind, TraitSet
 from genframe_nets import MLP
 
-from ..traits import Annealed, HiddenUnits
+from ..traits import Annealed, HiddenUnits, MeanField
 
 if TYPE_CHECKING:
     from genframe import Encoder, Prior
 
-__all__ = ["Neural", "Rbm", "continuous"]
+__all__ = ["Dbm", "Neural", "Rbm", "continuous"]
 
 
 def visible_kind(code: Space) -> Literal["Bernoulli", "softmax", "Gaussian"]:
@@ -74,8 +74,8 @@ class Rbm(PriorSpec):
     )
     centred: bool = Field(
         default=False,
-        description="take the data's means from the visible units and 1/2 from the hidden ones where they meet the weights: the "
-        "same machines, with a gradient that stands larger learning rates (Montavon & Müller 2012; Melchior et al. 2016)",
+        description="take the data's means from the visible units and 1/2 from the hidden ones where they meet the weights: "
+        "the same machines, with a gradient that stands larger learning rates (Montavon & Müller 2012; Melchior et al. 2016)",
     )
     sweeps: PositiveInt = Field(
         default=1000, description="sweeps of block Gibbs from a random state to a draw, where no sampler says otherwise"
@@ -93,6 +93,37 @@ class Rbm(PriorSpec):
         from ..rbm import RestrictedBoltzmannMachine
 
         return RestrictedBoltzmannMachine(self, code)
+
+
+class Dbm(PriorSpec):
+    """A deep Boltzmann machine: layers of bits with weights between neighbours, centred. Salakhutdinov & Hinton 2009.
+
+    Its energy is the mean-field bound of the free energy, from above, so that log-likelihoods are bounded from below. Chains
+    walk over all layers, odd ones given even ones and back. Centred (Montavon & Müller 2012), it needs no pretraining.
+    """
+
+    type: Literal["energy/dbm"] = "energy/dbm"
+    provides: ClassVar[TraitSet] = traits(Energy, MarkovKernel, DataDependent, Annealed, MeanField)
+    sampling: ClassVar[SamplingKind] = "Markov chain"
+
+    hidden: tuple[PositiveInt, ...] = Field(
+        default=(64, 32), min_length=2, description="sizes of the hidden layers, from below"
+    )
+    mean_field: PositiveInt = Field(default=10, description="iterations of mean field, each over all hidden layers")
+    sweeps: PositiveInt = Field(
+        default=1000, description="sweeps of block Gibbs from a random state to a draw, where no sampler says otherwise"
+    )
+
+    def accepts(self, code: Space, context: Space | None = None) -> None:
+        """Accept bits."""
+        if visible_kind(code) != "Bernoulli":
+            raise Mismatch(f"a deep Boltzmann machine has layers of bits, found {code}", "say energy/rbm, or binarise the data")
+
+    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+        """Make the machine."""
+        from ..dbm import DeepBoltzmannMachine
+
+        return DeepBoltzmannMachine(self, code)
 
 
 class Neural(PriorSpec):
