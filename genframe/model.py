@@ -197,19 +197,53 @@ class Model(nn.Module):
         :raises ValueError: if ``condition`` does not have ``n`` rows.
         """
         with _compiled(self) if compile else nullcontext(), run_in(precision, self.device):
-            chunks = list(self._chunks(n, condition, seed))
+            chunks = [
+                self.sampler.draw(self, len(rows), context, generator)
+                for context, rows, generator in self._chunks(n, condition, seed)
+            ]
         x = torch.cat(chunks)[:n] if n else torch.empty(0, *self.composition.data.shape)
         return Samples(x.float() if x.dtype == torch.bfloat16 else x, self.composition.data, seed)
 
-    def _chunks(self, n: int, condition: Tensor | None, seed: int) -> Iterator[Tensor]:
-        """Yield whole chunks of samples, each with a generator of its own."""
+    def states(
+        self,
+        n: int,
+        condition: Tensor | None = None,
+        *,
+        seed: int = 0,
+        count: int,
+        precision: Precision = "float32",
+    ) -> list[Samples]:
+        """Return up to ``count`` states, evenly by their steps, of the walks to the samples of :meth:`sample`, which come last.
+
+        A sampler that shows fewer states has no more of them.
+
+        :raises ValueError: if ``condition`` does not have ``n`` rows.
+        """
+
+        def shown(context: Tensor | None, rows: range, generator: Generator) -> Iterator[Tensor]:
+            passed = 0
+            for state in self.sampler.trajectory(self, len(rows), context, generator):
+                share = state.step * count // state.steps
+                if share > passed:
+                    yield state.x
+                passed = share
+
+        with run_in(precision, self.device):
+            chunks = [torch.stack(list(shown(*chunk))) for chunk in self._chunks(n, condition, seed)]  # (states, rows, ...)
+        return [
+            Samples(x.float() if x.dtype == torch.bfloat16 else x, self.composition.data, seed)
+            for x in torch.cat(chunks, 1)[:, :n]
+        ]
+
+    def _chunks(self, n: int, condition: Tensor | None, seed: int) -> Iterator[tuple[Tensor | None, range, Generator]]:
+        """Yield the context, the rows and the generator of each whole chunk of samples."""
         if condition is not None and len(condition) != n:
             raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
         composition = self.composition
         with evaluating(self):
             for number, rows in enumerate(_chunks_of(n, composition.data.dims, direct=composition.sampling == "direct")):
                 context = self.context(_whole_chunk(condition, rows))
-                yield self.sampler.draw(self, len(rows), context, generator_for(self.device, seed, number))
+                yield context, rows, generator_for(self.device, seed, number)
 
     def log_prob(
         self, x: Tensor, condition: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None

@@ -40,6 +40,8 @@ CELL: Final = 32
 PLOT: Final = 480
 FEW: Final = 2000
 GAP: Final = 2
+FRAME: Final = 80  # milliseconds
+LAST_FRAME: Final = 1500
 BACKGROUND: Final = np.array([226, 228, 232], np.uint8)
 NOT_FINITE: Final = np.array([255, 0, 255], np.uint8)
 INK: Final = np.array([31, 78, 140])
@@ -54,11 +56,21 @@ def grid(x: Tensor, space: Space, columns: int | None = None, scale: int | None 
     plane are a scatter plot; other vectors are the rows of one heat map.
     """
     values = _values(x, space)
-    limits = _limits(values, space)
-    if not _tiled(space):
-        return _image(_plot(values, space, limits))
-    tiles = _tiles(values, space, limits)
-    return _image(_sheet(tiles, columns or math.ceil(math.sqrt(len(tiles))), scale))
+    return _image(_grid(values, space, _limits(values, space), columns, scale))
+
+
+def animate(path: Path | str, states: Sequence[Tensor], space: Space) -> None:
+    """Write a GIF of the grids of states (N, data), one after another, over and over; the last one stays a while.
+
+    :raises StorageError: if the volume refuses; a file that was there is as it was.
+    """
+    frames = [_values(x, space) for x in states]
+    limits = _limits(np.concatenate(frames), space)
+    first, *others = (_image(_grid(values, space, limits, None, None)) for values in frames)
+    buffer = io.BytesIO()
+    durations = [FRAME] * len(others) + [LAST_FRAME]
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
+    write_whole(Path(path), buffer.getvalue())
 
 
 def pairs(x: Tensor, y: Tensor, space: Space, columns: int = 10) -> Image:
@@ -80,9 +92,9 @@ def png_bytes(x: Tensor, space: Space) -> bytes:
     return _encoded(grid(x, space), None)
 
 
-def save(path: Path | str, x: Tensor, space: Space, info: Mapping[str, Any]) -> None:
+def save(path: Path | str, x: Tensor, space: Space, info: Mapping[str, Any], columns: int | None = None) -> None:
     """Write the grid to ``path`` as :func:`write` does."""
-    write(path, grid(x, space), info)
+    write(path, grid(x, space, columns), info)
 
 
 def write(path: Path | str, image: Image, info: Mapping[str, Any]) -> None:
@@ -261,6 +273,13 @@ def _stretched(values: Array) -> Array:
     """Return (n, H, W) with the shorter side repeated until it is a quarter of the longer."""
     height, width = values.shape[1:]
     return values.repeat(math.ceil(width / (4 * height)), 1).repeat(math.ceil(height / (4 * width)), 2)
+
+
+def _grid(values: Array, space: Space, limits: tuple[float, float], columns: int | None, scale: int | None) -> Array:
+    if not _tiled(space):
+        return _plot(values, space, limits)
+    tiles = _tiles(values, space, limits)
+    return _sheet(tiles, columns or math.ceil(math.sqrt(len(tiles))), scale)
 
 
 def _sheet(tiles: Array, columns: int, scale: int | None) -> Array:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LARGEST_PICTURE = 2**20
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+FRAMES = 100
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=natural, default=0, help="seed; the i-th sample depends on it alone")
     parser.add_argument("--condition", type=natural, metavar="CLASS", help="the class of every sample; all in turn if left out")
     parser.add_argument(
-        "--out", type=samples_file, metavar="FILE", help="a .png picture, or a .npz file with the samples as its array x"
+        "--out",
+        type=samples_file,
+        metavar="FILE",
+        help="a .png picture, a .gif of the way to the samples, or a .npz file with the samples as its array x",
+    )
+    parser.add_argument(
+        "--states",
+        type=count,
+        metavar="COUNT",
+        help="show so many states of each sample's way, a row each in a picture; 100 in a .gif if left out",
     )
     parser.add_argument("--like", type=Path, metavar="PICTURE", help="draw a sample picture again, from what it carries")
     parser.add_argument("--compile", action="store_true", help="compile first: slow to begin, faster for thousands of samples")
@@ -45,13 +55,17 @@ def run(options: argparse.Namespace) -> None:
         trained, wanted = _like(options)
     elif options.run:
         trained = opened(options.run, options.device)
-        wanted = _Wanted(options.n, options.seed, options.condition, options.precision)
+        wanted = _Wanted(options.n, options.seed, options.condition, options.precision, options.states)
     else:
         raise SpecError("name a run, or a picture with --like")
-    condition = _condition(trained, wanted)
-    samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=options.compile, precision=wanted.precision)
     path = options.out or _default_path(trained, wanted)
-    _save(path, trained, samples, wanted)
+    make_room(path)
+    if wanted.states or path.suffix == ".gif":
+        _save_states(path, trained, wanted)
+    else:
+        condition = _condition(trained, wanted)
+        samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=options.compile, precision=wanted.precision)
+        _save(path, trained, samples, wanted)
     if options.json:
         print_json({"out": str(path), "n": wanted.n, "seed": wanted.seed, "checkpoint": trained.checkpoint})
     else:
@@ -60,12 +74,19 @@ def run(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which samples: how many, by which seed, of which class, if of one, and in which precision networks run."""
+    """Which samples: how many, by which seed, of which class, if of one, in which precision, with how many states of their way."""
 
     n: int
     seed: int
     of_class: int | None
     precision: Precision
+    states: int | None = None
+
+    @property
+    def carried(self) -> dict[str, int]:
+        """What a picture carries of it beside the seed, the number and the precision, and its name tells."""
+        fields = {"class": self.of_class, "states": self.states}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:
@@ -77,13 +98,15 @@ def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:
     from ..picture import read_info
 
     info, picture = read_info(options.like), options.like
+    of_class, states = (None if info.get(name) is None else _carried(info, name, picture) for name in ("class", "states"))
     wanted = _Wanted(
         _carried(info, "n", picture, 1),
         _carried(info, "seed", picture),
-        _carried_class(info, picture),
+        of_class,
         _carried_precision(info, picture),
+        states,
     )
-    if wanted.n > LARGEST_PICTURE:
+    if wanted.n * (wanted.states or 1) > LARGEST_PICTURE:
         raise DataError(f"{picture} says it is of {wanted.n} samples, more than any picture shows")
     folder = options.run or Path(str(info.get("run")))
     if not (folder / "experiment.yaml").is_file():
@@ -103,10 +126,6 @@ def _carried(info: dict[str, Any], name: str, picture: Path, low: int = 0) -> in
     if type(value) is not int or not low <= value <= LARGEST:
         raise DataError(f"{picture} is not a picture of samples: it does not say their {name!r}")
     return value
-
-
-def _carried_class(info: dict[str, Any], picture: Path) -> int | None:
-    return None if info.get("class") is None else _carried(info, "class", picture)
 
 
 def _carried_precision(info: dict[str, Any], picture: Path) -> Precision:
@@ -137,20 +156,44 @@ def _condition(trained: Run, wanted: _Wanted) -> Tensor | None:
 
 def _default_path(trained: Run, wanted: _Wanted) -> Path:
     folder = trained.folder or Path()
-    of = "" if wanted.of_class is None else f"-class-{wanted.of_class}"
+    of = "".join(f"-{name}-{value}" for name, value in wanted.carried.items())
     return folder / "samples" / f"step-{trained.step:08d}-seed-{wanted.seed}{of}-n-{wanted.n}.png"
 
 
 def _save(path: Path, trained: Run, samples: Samples, wanted: _Wanted) -> None:
     from .. import picture
+
+    if path.suffix == ".npz":
+        _archive(path, samples.x)
+    else:
+        picture.save(
+            path, samples.x, samples.space, trained.picture_info(samples) | wanted.carried | {"precision": wanted.precision}
+        )
+
+
+def _save_states(path: Path, trained: Run, wanted: _Wanted) -> None:
+    """Draw the way to the samples: a row of states each, an animation, or an array of (n, states, data)."""
+    import torch
+
+    from .. import picture
+
+    condition, count = _condition(trained, wanted), wanted.states or FRAMES
+    shown = trained.states(wanted.n, condition, seed=wanted.seed, count=count, precision=wanted.precision)
+    last = shown[-1]
+    by_sample = torch.stack([samples.x for samples in shown], 1)  # (n, states, data)
+    if path.suffix == ".gif":
+        picture.animate(path, [samples.x for samples in shown], last.space)
+    elif path.suffix == ".npz":
+        _archive(path, by_sample)
+    else:
+        info = trained.picture_info(last) | wanted.carried | {"precision": wanted.precision}
+        picture.save(path, by_sample.flatten(0, 1), last.space, info, columns=len(shown))
+
+
+def _archive(path: Path, x: Tensor) -> None:
+    import numpy as np
+
     from ..files import storing
 
-    make_room(path)
-    if path.suffix == ".npz":
-        import numpy as np
-
-        with storing(path):
-            np.savez_compressed(path, x=samples.x.cpu().numpy())
-        return
-    of_class = {} if wanted.of_class is None else {"class": wanted.of_class}
-    picture.save(path, samples.x, samples.space, trained.picture_info(samples) | of_class | {"precision": wanted.precision})
+    with storing(path):
+        np.savez_compressed(path, x=x.cpu().numpy())

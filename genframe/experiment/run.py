@@ -53,6 +53,18 @@ class Run:
         """Draw ``n`` data from the model; see :meth:`genframe.Model.sample`."""
         return self.model.sample(n, condition, seed=seed, compile=compile, precision=precision)
 
+    def states(
+        self,
+        n: int,
+        condition: torch.Tensor | None = None,
+        *,
+        seed: int = 0,
+        count: int,
+        precision: Precision = "float32",
+    ) -> list[Samples]:
+        """Return states of the walks to ``n`` samples; see :meth:`genframe.Model.states`."""
+        return self.model.states(n, condition, seed=seed, count=count, precision=precision)
+
     def picture_info(self, samples: Samples) -> dict[str, Any]:
         """Return what a picture of ``samples`` carries, so that it can be drawn again."""
         return {

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from genframe import picture
+from genframe import Real, picture
 from genframe import train as train_model
 from genframe.cli import main, train
 from genframe.experiment.reporting import Silent
@@ -178,7 +179,7 @@ def test_resuming_with_more_steps(run: Path, capsys: pytest.CaptureFixture[str])
         (["sample", "nowhere"], 5, "nowhere is not a run"),
         (["sample", "run", "-n", "-3"], 2, "argument -n: expected a whole number of at least 1, found '-3'"),
         (["sample", "run", "--condition", "10"], 4, "there is no class 10: this model has the classes 0 to 9"),
-        (["sample", "run", "--out", "x.txt"], 2, "expected a file that ends in .png or .npz, found 'x.txt'"),
+        (["sample", "run", "--out", "x.txt"], 2, "expected a file that ends in .png or .gif or .npz, found 'x.txt'"),
         (["sample", "run", "--out", "file/x.png"], 7, "file/x.png cannot be written: file is not a folder"),
         (["sample", "run", "--out", "file/x.npz"], 7, "file/x.npz cannot be written: file is not a folder"),
         (["sample", "--like", "nowhere.png"], 4, "nowhere.png is not a file"),
@@ -225,6 +226,28 @@ def test_a_picture_is_drawn_again(run: Path, capsys: pytest.CaptureFixture[str])
     assert (outcome["n"], outcome["seed"]) == (7, 5)
     with np.load("again.npz") as archive:
         assert archive["x"].shape == (7, 1, 8, 8)
+
+
+def test_states_on_the_way_to_samples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row of states for each sample, the sample last; an animation with a frame for each; an array of all; drawn again."""
+    chain = "model.sampler={type: gsn/chain, steps: 20}"
+    small = ("train.steps=1", "evaluate.metrics=[]", "model.encoder.dim=4", "train.validate_every=1")
+    genframe(capsys, "train", "gsn-digits", *small, chain, "--run", "a", "--json")
+    drawn = genframe(capsys, "sample", "a", "-n", "3", "--states", "5").strip()
+    assert drawn == "a/samples/step-00000001-seed-0-states-5-n-3.png"
+    genframe(capsys, "sample", "--like", drawn, "--out", "again.png")
+    assert Path("again.png").read_bytes() == Path(drawn).read_bytes()
+    genframe(capsys, "sample", "a", "-n", "3", "--states", "5", "--out", "way.npz")
+    genframe(capsys, "sample", "a", "-n", "3", "--out", "samples.npz")
+    with np.load("way.npz") as way, np.load("samples.npz") as samples:
+        assert way["x"].shape == (3, 5, 1, 8, 8)
+        assert np.array_equal(way["x"][:, -1], samples["x"])
+        rows = picture.grid(torch.from_numpy(way["x"]).flatten(0, 1), Real((1, 8, 8), 0, 1), columns=5)
+        assert np.array_equal(np.asarray(rows), np.asarray(Image.open(drawn)))
+    genframe(capsys, "sample", "a", "-n", "9", "--out", "way.gif")
+    with Image.open("way.gif") as animation:
+        assert (animation.format, animation.info["loop"]) == ("GIF", 0)
+        assert getattr(animation, "n_frames", 0) == 20
 
 
 def test_samples_are_compiled_where_asked(

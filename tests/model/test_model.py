@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from genframe import (
     Categorical,
@@ -15,9 +16,12 @@ from genframe import (
     Model,
     ModelSpec,
     Real,
+    Sampler,
+    SamplerSpec,
     Samples,
     Space,
     SpecError,
+    State,
     Unsupported,
     compose,
     generator_for,
@@ -41,6 +45,28 @@ VAE = {
     "sampler": {"type": "core/ancestral", "draw": "sample"},
 }
 AUTOENCODER = {"encoder": {**MLP, "dim": 3}, "decoder": MLP, "loss": "vae/reconstruction"}
+
+
+class CountingSampler(Sampler):
+    """Draws of the prior that are 9 too small after the first of ten steps, and right after the last."""
+
+    def trajectory(
+        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Iterator[State]:
+        """Yield ten states."""
+        x = model.prior.sample(n, context, generator)
+        for step in range(1, 11):
+            yield State(x + step - 10, step, 10)
+
+
+class Counting(SamplerSpec):
+    """A walk of ten steps."""
+
+    type: Literal["test/counting"] = "test/counting"
+
+    def build(self) -> Sampler:
+        """Make the sampler."""
+        return CountingSampler()
 
 
 def model(data: Space, parts: dict[str, Any], *, seed: int = 0, **slots: Any) -> Model:
@@ -96,6 +122,18 @@ def test_samples_depend_on_the_seed_only() -> None:
     torch.rand(7)
     assert torch.equal(drawn.sample(8, seed=1).x, first)
     assert not torch.equal(drawn.sample(8, seed=2).x, first)
+
+
+@pytest.mark.parametrize("n", [3, 70])
+def test_states_lead_to_the_samples(n: int) -> None:
+    """States are evenly spaced over the walk, and the last are the samples, within and across chunks."""
+    walking = {**FLOW, "sampler": Counting()}
+    states = model(PLANE, walking).states(n, seed=2, count=4)
+    samples = model(PLANE, walking).sample(n, seed=2)
+    assert torch.equal(states[-1].x, samples.x)
+    shown = [float((state.x - samples.x).mean()) + 10 for state in states]
+    assert shown == pytest.approx([3, 5, 8, 10], abs=1e-4)
+    assert len(model(PLANE, FLOW).states(n, count=4)) == 1
 
 
 def test_no_two_chunks_are_alike() -> None:
