@@ -169,7 +169,7 @@ def test_explain_says_where_each_value_came_from(tmp_path: Path, capsys: pytest.
 
 
 # Their losses draw chains in a way that tensors without values do not allow.
-UNTOLD = {"ebm-moons", "rbm-digits"}
+UNTOLD = {"ebm-moons"}
 
 
 @pytest.mark.parametrize("recipe", sorted(installed().recipes))
