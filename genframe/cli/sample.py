@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which samples: how many, by which seed, of which class, if of one, in which precision, with how many states of their way."""
+    """Which samples: how many, by which seed, of which class, if any, in which precision, with how many states of their way."""
 
     n: int
     seed: int
