@@ -40,7 +40,7 @@ CELL: Final = 32
 PLOT: Final = 480
 FEW: Final = 2000
 GAP: Final = 2
-FRAME: Final = 80  # milliseconds
+FRAME: Final = 100  # milliseconds
 LAST_FRAME: Final = 1500
 BACKGROUND: Final = np.array([226, 228, 232], np.uint8)
 NOT_FINITE: Final = np.array([255, 0, 255], np.uint8)
@@ -57,20 +57,6 @@ def grid(x: Tensor, space: Space, columns: int | None = None, scale: int | None 
     """
     values = _values(x, space)
     return _image(_grid(values, space, _limits(values, space), columns, scale))
-
-
-def animate(path: Path | str, states: Sequence[Tensor], space: Space) -> None:
-    """Write a GIF of the grids of states (N, data), one after another, over and over; the last one stays a while.
-
-    :raises StorageError: if the volume refuses; a file that was there is as it was.
-    """
-    frames = [_values(x, space) for x in states]
-    limits = _limits(np.concatenate(frames), space)
-    first, *others = (_image(_grid(values, space, limits, None, None)) for values in frames)
-    buffer = io.BytesIO()
-    durations = [FRAME] * len(others) + [LAST_FRAME]
-    first.save(buffer, "GIF", save_all=True, append_images=others, duration=durations, loop=0)
-    write_whole(Path(path), buffer.getvalue())
 
 
 def pairs(x: Tensor, y: Tensor, space: Space, columns: int = 10) -> Image:
@@ -107,17 +93,22 @@ def write(path: Path | str, image: Image, info: Mapping[str, Any]) -> None:
 
 
 def animate(
-    path: Path | str, frames: Sequence[Tensor], space: Space, info: Mapping[str, Any], *, milliseconds: int = 150
+    path: Path | str, frames: Sequence[Tensor], space: Space, info: Mapping[str, Any], *, back: bool = False
 ) -> None:
-    """Write a GIF that shows the grid of each frame (N, data) and goes back the way it came; it carries ``info`` as comment.
+    """Write a GIF of the grids of frames (N, data), one after another, over and over; it carries ``info`` as its comment.
+
+    The last one stays a while, or with ``back`` the frames go back the way they came.
 
     :raises StorageError: if the volume refuses; a file that was there is as it was.
     """
-    images = [grid(frame, space) for frame in frames]
-    images += images[-2:0:-1]
-    buffer = io.BytesIO()
+    shown = [_values(frame, space) for frame in frames]
+    limits = _limits(np.concatenate(shown), space)
+    images = [_image(_grid(values, space, limits, None, None)) for values in shown]
+    images += images[-2:0:-1] if back else []
+    durations = [FRAME] * len(images) if back else [*[FRAME] * (len(images) - 1), LAST_FRAME]
     comment = json.dumps(dict(info), allow_nan=False).encode()
-    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0, comment=comment)
+    buffer = io.BytesIO()
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, comment=comment)
     write_whole(Path(path), buffer.getvalue())
 
 

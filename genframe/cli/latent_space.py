@@ -129,7 +129,7 @@ class Subject:
         make_room(path)
         info = {**info, "run": str(self.run.folder), "checkpoint": self.run.checkpoint, "seed": self.seed}
         if path.suffix == ".gif":
-            animate(path, columns, self.space, info)
+            animate(path, columns, self.space, info, back=True)
         else:
             write(path, grid(torch.stack(list(columns), 1).flatten(0, 1), self.space, columns=len(columns)), info)
         return path

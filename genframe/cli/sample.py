@@ -181,12 +181,12 @@ def _save_states(path: Path, trained: Run, wanted: _Wanted) -> None:
     shown = trained.states(wanted.n, condition, seed=wanted.seed, count=count, precision=wanted.precision)
     last = shown[-1]
     by_sample = torch.stack([samples.x for samples in shown], 1)  # (n, states, data)
+    info = trained.picture_info(last) | wanted.carried | {"precision": wanted.precision}
     if path.suffix == ".gif":
-        picture.animate(path, [samples.x for samples in shown], last.space)
+        picture.animate(path, [samples.x for samples in shown], last.space, info)
     elif path.suffix == ".npz":
         _archive(path, by_sample)
     else:
-        info = trained.picture_info(last) | wanted.carried | {"precision": wanted.precision}
         picture.save(path, by_sample.flatten(0, 1), last.space, info, columns=len(shown))
 
 
