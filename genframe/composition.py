@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast, get_args
 
 from pydantic import Field
 
@@ -44,6 +44,8 @@ from .traits import (
     TraitSet,
 )
 
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
 __all__ = ["Composition", "ModelSpec", "check", "density_kind", "sampling_kind"]
 
 
@@ -60,6 +62,13 @@ class ModelSpec(Spec):
         default=cast(SamplerSpec, "core/ancestral"), validate_default=True, description="how new data are drawn"
     )
     condition: EncoderSpec | None = Field(default=None, description="how a label becomes the context that parts read")
+    conditional: tuple[Role, ...] | None = Field(
+        default=None, min_length=1, description="the parts that read the condition; all that can if left out"
+    )
+
+    def reads(self, role: Role, context: Space | None) -> Space | None:
+        """Return the space of the context that the part in ``role`` reads: ``context``, or none where it is left out."""
+        return context if self.conditional is None or role in self.conditional else None
 
 
 @dataclass(frozen=True)
@@ -146,9 +155,9 @@ class _Flow:
         self.code = self._try("encoder", self._code) if self.latent else None
         latent, code = self.latent, self.code
         if code is not None:
-            self._try("prior", lambda: spec.prior.accepts(code, self.context))
+            self._try("prior", lambda: spec.prior.accepts(code, spec.reads("prior", self.context)))
         if latent is not None:
-            self._try("decoder", lambda: spec.decoder.accepts(latent, data, self.context))
+            self._try("decoder", lambda: spec.decoder.accepts(latent, data, spec.reads("decoder", self.context)))
         if latent is not None and code is not None:
             spaces = Spaces(data, latent, code, self.context)
             self._try("loss", lambda: spec.loss.accepts(spaces))
@@ -209,11 +218,17 @@ class _Flow:
 
 
 def _unread_condition(spec: ModelSpec) -> Iterator[Problem]:
-    if spec.condition is None or any(Conditional in traits for traits in _trait_sets(spec)):
+    if spec.condition is None:
         return
-    parts = [component for role in ("encoder", "decoder", "prior") for component in fitting(role)]
-    names = sorted({component.type_name() for component in parts if has(component, Conditional)})
-    yield Problem("model.condition", "no part of the model reads the condition", f"these can: {', '.join(names)}")
+    able = [role for role, provided in zip(ROLES, _trait_sets(spec), strict=True) if Conditional in provided]
+    if not able:
+        parts = [component for role in ROLES for component in fitting(role)]
+        names = sorted({component.type_name() for component in parts if has(component, Conditional)})
+        yield Problem("model.condition", "no part of the model reads the condition", f"these can: {', '.join(names)}")
+        return
+    for role in spec.conditional or ():
+        if role not in able:
+            yield Problem("model.conditional", f"the {role} reads no condition", f"of the parts, these can: {', '.join(able)}")
 
 
 def _trait_sets(spec: ModelSpec) -> tuple[TraitSet, TraitSet, TraitSet]:

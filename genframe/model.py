@@ -72,9 +72,9 @@ class Model(nn.Module):
         self.condition = None
         if spec.condition is not None and composition.condition is not None:
             self.condition = spec.condition.build(composition.condition, None)
-        self.encoder = spec.encoder.build(data, context) if spec.encoder is not None else None
-        self.decoder = spec.decoder.build(latent, data, context, self.encoder)
-        self.prior = spec.prior.build(code, context, self.encoder)
+        self.encoder = spec.encoder.build(data, spec.reads("encoder", context)) if spec.encoder is not None else None
+        self.decoder = spec.decoder.build(latent, data, spec.reads("decoder", context), self.encoder)
+        self.prior = spec.prior.build(code, spec.reads("prior", context), self.encoder)
         self.loss = spec.loss.build(composition.spaces)
         self.sampler: Sampler = spec.sampler.build()
         self.loss.begin(self)

@@ -71,9 +71,9 @@ class Suggestions:
                 case EncoderSpec() if slot == "encoder":
                     part.latent_space(self.data)
                 case DecoderSpec() if self.latent is not None:
-                    part.accepts(self.latent, self.data, self.context)
+                    part.accepts(self.latent, self.data, self.spec.reads("decoder", self.context))
                 case PriorSpec() if self.code is not None:
-                    part.accepts(self.code, self.context)
+                    part.accepts(self.code, self.spec.reads("prior", self.context))
                 case LossSpec() if self.latent is not None and self.code is not None:
                     part.accepts(Spaces(self.data, self.latent, self.code, self.context))
                 case SamplerSpec() if self.latent is not None and self.code is not None:

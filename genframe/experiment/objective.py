@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..model import Model
 from ..roles import Batch, LossOutput
 from ..traits import Pretrainable
-from .spec import PartName
+from .spec import PartName, trains_prior_alone
 
 __all__ = ["Objective", "mean_output"]
 
@@ -19,15 +19,15 @@ __all__ = ["Objective", "mean_output"]
 class Objective(nn.Module):
     """The loss of a model in a stage that trains ``parts``; the other parts are frozen.
 
-    Where only the prior learns, data are encoded without gradient and the prior's own objective is minimised; where only
-    an encoder with Pretrainable does, its own.
+    Where only the prior learns, or the condition with it, data are encoded without gradient and the prior's own objective is
+    minimised; where only an encoder with Pretrainable does, its own.
     """
 
     def __init__(self, model: Model, parts: Sequence[PartName]) -> None:
         super().__init__()
         self.model = model
         self.parts = frozenset(parts)
-        self.prior_alone = self.parts == {"prior"}
+        self.prior_alone = trains_prior_alone(parts)
         self.pretrains = self.parts == {"encoder"} and model.composition.has("encoder", Pretrainable)
 
     @property
@@ -40,12 +40,17 @@ class Objective(nn.Module):
     def player_parameters(self, player: str) -> list[nn.Parameter]:
         """Return the parameters that ``player`` owns and that are not frozen, each once."""
         if self.prior_alone:
-            owned = self.model.prior.player_parameters(player)
+            owned = [*self.model.prior.player_parameters(player), *self._condition_of(player)]
         elif self.pretrains:
             owned = self.model.parts()["encoder"].parameters()
         else:
             owned = self.model.loss.player_parameters(self.model, player)
         return [parameter for parameter in dict.fromkeys(owned) if parameter.requires_grad]
+
+    def _condition_of(self, player: str) -> Iterable[nn.Parameter]:
+        """Return the condition's parameters for the last of the players, who is the one that generates."""
+        condition = self.model.condition
+        return condition.parameters() if condition is not None and player == self.players[-1] else ()
 
     def set_training(self) -> None:
         """Put the parts that learn into training mode, with gradients, and freeze the others."""

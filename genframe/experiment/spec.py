@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ..composition import Composition, ModelSpec, check
 from ..errors import Mismatch, Problem, SpecError
-from ..specs import DatasetSpec, MetricSpec, Spec
-from ..traits import Density, Fittable
+from ..specs import ComponentSpec, DatasetSpec, MetricSpec, Role, Spec
+from ..traits import Conditional, Density, Fittable
 
 __all__ = [
     "EvaluateSpec",
@@ -23,6 +24,7 @@ __all__ = [
     "StartSpec",
     "TrainSpec",
     "check_experiment",
+    "trains_prior_alone",
 ]
 
 PartName: TypeAlias = Literal["condition", "encoder", "decoder", "prior"]
@@ -155,10 +157,26 @@ def _stage_problems(spec: ExperimentSpec) -> list[Problem]:
             problems.append(Problem(f"{path}.steps", "a prior that is fitted at once takes no steps", "leave it out"))
         elif not stage.fit and stage.steps is None:
             problems.append(Problem(path, "a stage needs 'steps', or fit: true for a prior that is fitted at once"))
-        elif not stage.fit and stage.parts == ("prior",) and not _trains_alone(spec.model):
+        elif not stage.fit and trains_prior_alone(stage.parts) and not _trains_alone(spec.model):
             message = f"{prior.type!r} has no objective of its own"
             problems.append(Problem(f"{path}.parts", message, "train it with the other parts"))
+        elif trains_prior_alone(stage.parts) and "condition" in stage.parts and (others := _frozen_readers(spec.model)):
+            message = f"the condition learns with the prior, and the frozen {' and '.join(others)} would read what it becomes"
+            problems.append(Problem(f"{path}.parts", message, "say model.conditional: [prior], or leave the condition out"))
     return problems
+
+
+def trains_prior_alone(parts: Sequence[PartName]) -> bool:
+    """Return whether a stage of these parts minimises the prior's own objective over codes."""
+    return {"prior"} <= {*parts} <= {"prior", "condition"}
+
+
+def _frozen_readers(model: ModelSpec) -> list[str]:
+    """Return the roles beside the prior that read the condition."""
+    roles: tuple[Role, ...] = ("encoder", "decoder")
+    reading = [role for role in roles if model.conditional is None or role in model.conditional]
+    parts = {role: cast("ComponentSpec | None", getattr(model, role)) for role in reading}
+    return [role for role, part in parts.items() if part is not None and Conditional in part.provided_traits()]
 
 
 def _trains_alone(model: ModelSpec) -> bool:

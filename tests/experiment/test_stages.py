@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from genframe import (
     Batch,
+    Categorical,
     CheckpointError,
     Dataset,
     Encoder,
@@ -224,6 +225,29 @@ def test_a_prior_alone_minimises_its_own_objective() -> None:
     prior = made.model.prior
     assert isinstance(prior, Place)
     torch.testing.assert_close(prior.place.detach(), 3 + 0.5 * (codes.mean(0) - 3))
+
+
+def test_a_condition_learns_with_the_prior_alone() -> None:
+    """A stage of condition and prior minimises the prior's objective, moves both by its gradient, and nothing else."""
+    parts = {**VAE, "prior": "core/categorical", "condition": {"type": "nets/embedding", "dim": 3}, "conditional": ["prior"]}
+    parts |= {"encoder": {"type": "vq/quantizer", "network": MLP, "size": 4, "dim": 2}, "decoder": MLP, "loss": "vq/vqvae"}
+    labels = torch.arange(N) % 2
+    x = torch.randn(N, 4, generator=torch.Generator().manual_seed(1)) + 2 * labels[:, None]
+    model = compose(ModelSpec.model_validate(parts), SPACE, Categorical((), 2))
+    dataset = Dataset(SPACE, {"train": Split("train", x, labels)}, Categorical((), 2))
+    settings = {"batch_size": 8, "device": "cpu", "log_every": 1, "lr": 0.1}
+    stages = [{"parts": ["condition", "prior"], "steps": 60}]
+    made = Trainer(TrainSpec.model_validate({**settings, "stages": stages}), model, dataset, Watch(), Silent(), StopRequest())
+    before = state(model)
+    made.run()
+    assert roles(moved(before, state(model))) == {"condition", "prior"}
+    assert isinstance(made.observer, Watch)
+    codes = model.codes(x, labels)
+    counts = torch.stack([torch.bincount(codes[labels == label].flatten(), minlength=4) for label in (0, 1)]).float()
+    entropy = -(counts / N * (counts / counts.sum(1, keepdim=True)).clamp(min=1e-9).log()).sum()
+    assert made.observer.rows[-1]["nll"] == made.observer.rows[-1]["loss"]
+    nll = -model.prior.log_prob(codes, model.context(labels)).mean()
+    assert float(nll.detach()) == pytest.approx(float(entropy), abs=0.05)
 
 
 @pytest.mark.parametrize("ema", [None, 0.95])

@@ -213,6 +213,17 @@ def test_conditions_reach_the_likelihood() -> None:
     assert not torch.allclose(zero, one)
 
 
+@pytest.mark.parametrize("readers", [["encoder"], ["decoder"], ["encoder", "decoder"]])
+def test_only_the_parts_named_read_the_condition(readers: list[str]) -> None:
+    """A part that is left out is built without a context, and its results are the same whatever the label."""
+    drawn = model(BITS, {**CONDITIONAL, "conditional": readers})
+    x, zero = bits(2), torch.zeros(2, dtype=torch.long)
+    latents = [drawn.encode(x, label) for label in (zero, zero + 1)]
+    data = [drawn.decode(latents[0], label) for label in (zero, zero + 1)]
+    assert torch.equal(*latents) != ("encoder" in readers)
+    assert torch.equal(*data) != ("decoder" in readers)
+
+
 def test_a_wrong_number_of_conditions_is_refused() -> None:
     """One condition for each sample."""
     with pytest.raises(ValueError, match="expected 3 conditions, one for each sample, found 2"):

@@ -123,6 +123,9 @@ CASES = {
         decoder="core/inverse",
         loss="core/nll",
     ),
+    "part that cannot read the condition": text(
+        data="{type: data/digits, labels: true}", condition="core/one_hot\n  conditional: [encoder, prior]"
+    ),
     "condition encoder of the wrong kind of data": text(data="{type: data/digits, labels: true}", condition="nets/conv"),
     "network for classes": text(encoder="{type: vae/gaussian, network: core/one_hot}"),
     "wrong type of field": text(encoder="{type: vae/gaussian, dim: many}"),
@@ -152,6 +155,12 @@ CASES = {
     "stage without steps": text(train="{stages: [{parts: [encoder, decoder]}]}"),
     "stage of an absent part": text(train="{stages: [{parts: [condition], steps: 5}]}"),
     "stage of an unknown part": text(train="{stages: [{parts: [critic], steps: 5}]}"),
+    "condition that learns under frozen parts": text(
+        data="{type: data/digits, labels: true}",
+        prior="{type: core/model, model: {encoder: core/identity, decoder: core/identity, loss: core/nll}}",
+        condition="core/one_hot",
+        train="{stages: [{parts: [condition, prior], steps: 5}]}",
+    ),
     "fit of a prior that is not fittable": text(train="{stages: [{parts: [prior], fit: true}]}"),
     "fit of a decoder": text(prior="vae/gmm", train="{stages: [{parts: [decoder], fit: true}]}"),
     "training a prior without objective": text(
@@ -175,7 +184,11 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: genframe-{name}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[genframe.v1]\n{name} = genframe_{name}_of_a_test\n")
     foreign = {plugin.name for plugin in discover()} - SHIPPED
-    environment = {**os.environ, "PYTHONPATH": str(site), "GENFRAME_DISABLE": ",".join(foreign)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "GENFRAME_DISABLE": ",".join(foreign),
+    }
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         input=json.dumps(CASES),
