@@ -92,9 +92,7 @@ def write(path: Path | str, image: Image, info: Mapping[str, Any]) -> None:
     write_whole(Path(path), _encoded(image, json.dumps(dict(info), allow_nan=False).encode()))
 
 
-def animate(
-    path: Path | str, frames: Sequence[Tensor], space: Space, info: Mapping[str, Any], *, back: bool = False
-) -> None:
+def animate(path: Path | str, frames: Sequence[Tensor], space: Space, info: Mapping[str, Any], *, back: bool = False) -> None:
     """Write a GIF of the grids of frames (N, data), one after another, over and over; it carries ``info`` as its comment.
 
     The last one stays a while, or with ``back`` the frames go back the way they came.

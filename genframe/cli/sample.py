@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from ..captions import caption_bytes, reads_captions
 from ..errors import DataError, RunError, SpecError
+from ..spaces import Categorical
 from .runs import add_arguments, make_room, opened
 from .values import LARGEST, count, natural, samples_file
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 LARGEST_PICTURE = 2**20
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 FRAMES = 100
+LONGEST_NAME = 80
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +32,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser, optional=True)
     parser.add_argument("-n", type=count, default=64, help="how many samples")
     parser.add_argument("--seed", type=natural, default=0, help="seed; the i-th sample depends on it alone")
-    parser.add_argument("--condition", type=natural, metavar="CLASS", help="the class of every sample; all in turn if left out")
+    parser.add_argument(
+        "--condition",
+        metavar="CLASS_OR_TEXT",
+        help="the class of every sample, all in turn if left out; or the caption, for a model that reads text",
+    )
     parser.add_argument(
         "--out",
         type=samples_file,
@@ -55,17 +63,12 @@ def run(options: argparse.Namespace) -> None:
         trained, wanted = _like(options)
     elif options.run:
         trained = opened(options.run, options.device)
-        wanted = _Wanted(options.n, options.seed, options.condition, options.precision, options.states)
+        wanted = _Wanted(options.n, options.seed, *_asked(trained, options.condition), options.precision, options.states)
     else:
         raise SpecError("name a run, or a picture with --like")
     path = options.out or _default_path(trained, wanted)
     make_room(path)
-    if wanted.states or path.suffix == ".gif":
-        _save_states(path, trained, wanted)
-    else:
-        condition = _condition(trained, wanted)
-        samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=options.compile, precision=wanted.precision)
-        _save(path, trained, samples, wanted)
+    (_save_states if wanted.states or path.suffix == ".gif" else _save_samples)(path, trained, wanted, compile=options.compile)
     if options.json:
         print_json({"out": str(path), "n": wanted.n, "seed": wanted.seed, "checkpoint": trained.checkpoint})
     else:
@@ -74,19 +77,45 @@ def run(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which samples: how many, by which seed, of which class, if any, in which precision, with how many states of their way."""
+    """Which samples: how many, by which seed, of which class or captions if of any, in which precision, by how many states."""
 
     n: int
     seed: int
     of_class: int | None
+    captions: tuple[str, ...]
     precision: Precision
     states: int | None = None
 
     @property
-    def carried(self) -> dict[str, int]:
-        """What a picture carries of it beside the seed, the number and the precision, and its name tells."""
+    def numbers(self) -> dict[str, int]:
+        """What a picture carries, and its name tells, beside the seed and the number of samples."""
         fields = {"class": self.of_class, "states": self.states}
         return {name: value for name, value in fields.items() if value is not None}
+
+
+def _asked(trained: Run, condition: str | None) -> tuple[int | None, tuple[str, ...]]:
+    """Return the class or the captions that ``--condition`` names.
+
+    :raises DataError: if the model reads text and there is none, or if it reads classes and it is none.
+    """
+    space = trained.model.composition.condition
+    if reads_captions(space):
+        if condition is None:
+            longest = cast(Categorical, space).shape[0]
+            raise DataError(f"this model draws from a caption; say --condition TEXT, at most {longest} bytes long")
+        return None, (condition,)
+    if condition is None:
+        return None, ()
+    if not (condition.isascii() and condition.isdigit() and int(condition) <= LARGEST):
+        raise DataError(f"there is no class {condition!r}: {_has(trained)}")
+    return int(condition), ()
+
+
+def _has(trained: Run) -> str:
+    space = trained.model.composition.condition
+    return (
+        "this model is not conditional" if space is None else f"this model has the classes 0 to {getattr(space, 'size', 0) - 1}"
+    )
 
 
 def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:
@@ -103,6 +132,7 @@ def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:
         _carried(info, "n", picture, 1),
         _carried(info, "seed", picture),
         of_class,
+        _carried_captions(info, picture),
         _carried_precision(info, picture),
         states,
     )
@@ -135,59 +165,77 @@ def _carried_precision(info: dict[str, Any], picture: Path) -> Precision:
     return PRECISIONS[PRECISIONS.index(precision)]
 
 
-def _condition(trained: Run, wanted: _Wanted) -> Tensor | None:
-    """Return the condition of each sample: one class for all, or the classes in turn.
+def _carried_captions(info: dict[str, Any], picture: Path) -> tuple[str, ...]:
+    captions = info.get("captions", [])
+    if not (isinstance(captions, list) and all(isinstance(caption, str) for caption in captions)):
+        raise DataError(f"{picture} is not a picture of samples: it does not say their 'captions'")
+    return tuple(captions)
 
-    :raises DataError: for a class that the model does not have.
+
+def _condition(trained: Run, wanted: _Wanted) -> Tensor | None:
+    """Return the condition of each sample: one class for all, the classes in turn, or the captions in turn.
+
+    :raises DataError: for a class that the model does not have, or a caption that it cannot read.
     """
     import torch
 
     from ..experiment.run import default_condition
 
+    space = trained.model.composition.condition
+    if wanted.captions and reads_captions(space):
+        known = torch.tensor([caption_bytes(text, cast(Categorical, space)) for text in wanted.captions])
+        return known[torch.arange(wanted.n) % len(known)].to(trained.model.device)
     turns = default_condition(trained.model, wanted.n)
     if wanted.of_class is None:
         return turns
-    size = getattr(trained.model.composition.condition, "size", 0)
-    if turns is None or wanted.of_class >= size:
-        has = f"has the classes 0 to {size - 1}" if turns is not None else "is not conditional"
-        raise DataError(f"there is no class {wanted.of_class}: this model {has}")
+    if turns is None or wanted.of_class >= getattr(space, "size", 0):
+        raise DataError(f"there is no class {wanted.of_class}: {_has(trained)}")
     return torch.full_like(turns, wanted.of_class)
 
 
 def _default_path(trained: Run, wanted: _Wanted) -> Path:
     folder = trained.folder or Path()
-    of = "".join(f"-{name}-{value}" for name, value in wanted.carried.items())
+    of = "".join(f"-{name}-{value}" for name, value in wanted.numbers.items())
+    if len(wanted.captions) == 1:
+        of = "-" + "-".join(re.findall("[a-z0-9]+", wanted.captions[0].lower()))[:LONGEST_NAME] + of
     return folder / "samples" / f"step-{trained.step:08d}-seed-{wanted.seed}{of}-n-{wanted.n}.png"
 
 
-def _save(path: Path, trained: Run, samples: Samples, wanted: _Wanted) -> None:
-    from .. import picture
+def _save_samples(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -> None:
+    """Draw samples, and write them as a picture or an array."""
+    from ..picture import save
 
+    condition = _condition(trained, wanted)
+    samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=compile, precision=wanted.precision)
     if path.suffix == ".npz":
         _archive(path, samples.x)
     else:
-        picture.save(
-            path, samples.x, samples.space, trained.picture_info(samples) | wanted.carried | {"precision": wanted.precision}
-        )
+        save(path, samples.x, samples.space, _info(trained, samples, condition, wanted))
 
 
-def _save_states(path: Path, trained: Run, wanted: _Wanted) -> None:
+def _save_states(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -> None:
     """Draw the way to the samples: a row of states each, an animation, or an array of (n, states, data)."""
     import torch
 
-    from .. import picture
+    from ..picture import animate, save
 
+    if compile:
+        raise SpecError("states on the way are not drawn by compiled parts; leave out --compile")
     condition, count = _condition(trained, wanted), wanted.states or FRAMES
     shown = trained.states(wanted.n, condition, seed=wanted.seed, count=count, precision=wanted.precision)
     last = shown[-1]
-    by_sample = torch.stack([samples.x for samples in shown], 1)  # (n, states, data)
-    info = trained.picture_info(last) | wanted.carried | {"precision": wanted.precision}
+    by_sample = torch.stack([samples.x for samples in shown], 1)
+    info = _info(trained, last, condition, wanted)
     if path.suffix == ".gif":
-        picture.animate(path, [samples.x for samples in shown], last.space, info)
+        animate(path, [samples.x for samples in shown], last.space, info)
     elif path.suffix == ".npz":
         _archive(path, by_sample)
     else:
-        picture.save(path, by_sample.flatten(0, 1), last.space, info, columns=len(shown))
+        save(path, by_sample.flatten(0, 1), last.space, info, columns=len(shown))
+
+
+def _info(trained: Run, samples: Samples, condition: Tensor | None, wanted: _Wanted) -> dict[str, Any]:
+    return trained.picture_info(samples, condition) | wanted.numbers | {"precision": wanted.precision}
 
 
 def _archive(path: Path, x: Tensor) -> None:

@@ -40,7 +40,7 @@ class Objective(nn.Module):
     def player_parameters(self, player: str) -> list[nn.Parameter]:
         """Return the parameters that ``player`` owns and that are not frozen, each once."""
         if self.prior_alone:
-            owned = [*self.model.prior.player_parameters(player), *self._condition_of(player)]
+            owned: Iterable[nn.Parameter] = [*self.model.prior.player_parameters(player), *self._condition_of(player)]
         elif self.pretrains:
             owned = self.model.parts()["encoder"].parameters()
         else:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from .. import __version__
+from ..captions import caption_text, reads_captions
 from ..data import Dataset
 from ..errors import RunError
 from ..execution import Precision
@@ -21,7 +22,7 @@ from . import checkpoint as storage
 from .folder import Row, RunFolder
 from .spec import ExperimentSpec
 
-__all__ = ["PICTURE_COUNT", "Evaluation", "Run", "default_condition", "evaluate", "load"]
+__all__ = ["PICTURE_COUNT", "Evaluation", "Run", "default_condition", "evaluate", "load", "shown_condition"]
 
 PICTURE_COUNT = 64
 
@@ -65,9 +66,12 @@ class Run:
         """Return states of the walks to ``n`` samples; see :meth:`genframe.Model.states`."""
         return self.model.states(n, condition, seed=seed, count=count, precision=precision)
 
-    def picture_info(self, samples: Samples) -> dict[str, Any]:
-        """Return what a picture of ``samples`` carries, so that it can be drawn again."""
-        return {
+    def picture_info(self, samples: Samples, condition: torch.Tensor | None = None) -> dict[str, Any]:
+        """Return what a picture of ``samples`` carries, so that it can be drawn again; their captions, if they have any."""
+        captions: dict[str, Any] = {}
+        if condition is not None and reads_captions(self.model.composition.condition):
+            captions = {"captions": [caption_text(row) for row in condition.tolist()]}
+        return captions | {
             "genframe": __version__,
             "run": str(self.folder.resolve()) if self.folder else None,
             "experiment": self.experiment.model_dump(mode="json"),
@@ -125,6 +129,14 @@ def load(folder: Path | str, *, device: str = "cpu") -> Run:
 def specs(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, storage.TensorSpec]:
     """Return what a checkpoint says of ``tensors``, which it holds under ``prefix``."""
     return {prefix + name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
+
+
+def shown_condition(model: Model, data: Dataset, n: int) -> torch.Tensor | None:
+    """Return ``n`` conditions to draw a picture under: held-out captions of the data, or :func:`default_condition`."""
+    split = data.splits.get("validation", data.splits["train"])
+    if not reads_captions(model.composition.condition) or split.condition is None:
+        return default_condition(model, n)
+    return split.condition[torch.arange(n) % len(split)].to(model.device)
 
 
 @dataclass(frozen=True, repr=False)

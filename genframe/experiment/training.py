@@ -21,7 +21,7 @@ from .lock import RunLock
 from .origins import override, written
 from .randomness import fork_rng
 from .reporting import Reporter, Silent
-from .run import PICTURE_COUNT, Run, default_condition, load, specs
+from .run import PICTURE_COUNT, Run, load, shown_condition, specs
 from .signals import stop_request
 from .spec import ExperimentSpec, check_experiment
 from .starting import take_parts
@@ -61,9 +61,10 @@ class Recorder:
             return
         if self.run.step != trainer.progress.step:  # the last checkpoint is of other weights than the picture
             self.run.step, self.run.checkpoint = trainer.progress.step, ""
-        samples = trainer.model.sample(PICTURE_COUNT, default_condition(trainer.model, PICTURE_COUNT))
+        condition = shown_condition(trainer.model, trainer.data, PICTURE_COUNT)
+        samples = trainer.model.sample(PICTURE_COUNT, condition)
         path = self.files.samples / f"step-{self.run.step:08d}.png"
-        picture.save(path, samples.x, samples.space, self.run.picture_info(samples))
+        picture.save(path, samples.x, samples.space, self.run.picture_info(samples, condition))
 
 
 def train(
