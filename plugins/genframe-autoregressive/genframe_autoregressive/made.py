@@ -28,6 +28,11 @@ class MadePrior(AutoregressivePrior):
             values, rest = self.network.first.mask.split((length, context_dims(context)), 1)
             self.network.first = MaskedLinear(torch.cat((values.repeat_interleave(size, 1), rest), 1), None)
 
+    @property
+    def numbers_kept(self) -> int:
+        """The logits of all values, which the network gives together."""
+        return self.alphabet.length * self.alphabet.size
+
     def logits(self, indices: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the logits of each value given those before it: (B, D) -> (B, D, values)."""
         if self.units:

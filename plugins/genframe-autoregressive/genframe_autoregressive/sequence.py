@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import torch
 from torch import Generator, Tensor
@@ -16,6 +16,12 @@ from .alphabet import Alphabet
 from .traits import Adjust
 
 __all__ = ["AutoregressivePrior", "Step", "pick", "recomputed"]
+
+Given: TypeAlias = "tuple[Tensor, Tensor]"
+"""Places in the alphabet (n, D), and where they are known, in the order of drawing."""
+
+NUMBERS_AT_ONCE: Final = 1 << 26
+"""How many numbers draws keep at once, such as keys and values: 256 MiB of them."""
 
 Step: TypeAlias = "Callable[[Tensor | None], Tensor]"
 """Takes the values (n,) that were drawn last, ``None`` at first, and gives the logits (n, values) of the next ones."""
@@ -54,7 +60,7 @@ class AutoregressivePrior(Prior, ABC):
 
     def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` exact draws: (n, code)."""
-        return self.alphabet.code(_last(self._draw(n, None, None, context, generator, None)))
+        return self.alphabet.code(self._drawn(n, None, context, generator, None))
 
     def complete(
         self,
@@ -74,7 +80,8 @@ class AutoregressivePrior(Prior, ABC):
         """
         mask = mask.expand(known.shape)
         indices, clamped = self._given(known, mask)
-        drawn = self.alphabet.code(_last(self._draw(len(known), indices, clamped, context, generator, adjust)))
+        given = (indices, clamped) if bool(mask.any()) else None
+        drawn = self.alphabet.code(self._drawn(len(known), given, context, generator, adjust))
         return torch.where(mask, known, drawn)
 
     def walk(
@@ -87,36 +94,51 @@ class AutoregressivePrior(Prior, ABC):
         adjust: Adjust | None = None,
     ) -> Iterator[Tensor]:
         """Yield the codes after each value: (n, code); those not reached yet have the first value of the alphabet."""
-        for indices in self._draw(len(known), *self._given(known, mask), context, generator, adjust):
+        uniform = self._uniform(len(known), generator)
+        for indices in self._walk(uniform, self._given(known, mask), context, adjust):
             yield self.alphabet.code(indices)
 
-    def _given(self, known: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def _given(self, known: Tensor, mask: Tensor) -> Given:
         """Return known values and the mask in the order of drawing; what is not known may hold anything."""
         mask = mask.expand(known.shape)
         first = self.alphabet.code(torch.zeros(len(known), self.alphabet.length, dtype=torch.long, device=known.device))
         moved = mask.movedim(1, -1) if self.alphabet.channels > 1 else mask
         return self.alphabet.indices(torch.where(mask, known, first)), moved.reshape(len(mask), self.alphabet.length)
 
-    @torch.no_grad()
-    def _draw(
-        self,
-        n: int,
-        known: Tensor | None,
-        clamped: Tensor | None,
-        context: Tensor | None,
-        generator: Generator | None,
-        adjust: Adjust | None,
-    ) -> Iterator[Tensor]:
-        """Yield the same tensor of places in the alphabet, (n, D), after each of its columns is drawn."""
+    @property
+    def numbers_kept(self) -> int:
+        """About how many numbers a draw keeps in memory for each sequence: the logits of a value, unless there is more."""
+        return self.alphabet.size
+
+    def _uniform(self, n: int, generator: Generator | None) -> Tensor:
+        """Return the random numbers by which each value of ``n`` sequences is drawn: (D, n, 1)."""
         device = next(self.parameters()).device
-        length = self.alphabet.length
-        indices = torch.zeros(n, length, dtype=torch.long, device=device)
-        uniform = torch.rand(length, n, 1, generator=generator, device=device)
+        return torch.rand(self.alphabet.length, n, 1, generator=generator, device=device)
+
+    def _drawn(
+        self, n: int, given: Given | None, context: Tensor | None, generator: Generator | None, adjust: Adjust | None
+    ) -> Tensor:
+        """Return places in the alphabet, (n, D), drawn a few sequences at a time so that what is kept fits the memory."""
+        uniform = self._uniform(n, generator)
+        drawn = [torch.zeros(0, self.alphabet.length, dtype=torch.long, device=uniform.device)]
+        rows = max(1, NUMBERS_AT_ONCE // self.numbers_kept)
+        for start in range(0, n, rows):
+            some = slice(start, start + rows)
+            known = (given[0][some], given[1][some]) if given is not None else None
+            drawn.append(_last(self._walk(uniform[:, some], known, context[some] if context is not None else None, adjust)))
+        return torch.cat(drawn)
+
+    @torch.no_grad()
+    def _walk(self, uniform: Tensor, given: Given | None, context: Tensor | None, adjust: Adjust | None) -> Iterator[Tensor]:
+        """Yield the same tensor of places in the alphabet, (n, D), after each of its columns is drawn."""
+        length, n, _ = uniform.shape
+        indices = torch.zeros(n, length, dtype=torch.long, device=uniform.device)
         step, previous = self.step(n, context), None
         for t in range(length):
             logits = step(previous)
             previous = pick(adjust(logits) if adjust is not None else logits, uniform[t])
-            if known is not None and clamped is not None:
+            if given is not None:
+                known, clamped = given
                 previous = torch.where(clamped[:, t], known[:, t], previous)
             indices[:, t] = previous
             yield indices

@@ -12,6 +12,7 @@ from genframe import Real, Space
 from genframe_nets.initialisation import initialised, zeroed
 
 from .blocks import Block, Rotary
+from .cache import Cache
 from .sequence import AutoregressivePrior, Step
 from .specs.transformer import Transformer
 
@@ -66,41 +67,38 @@ class TransformerPrior(AutoregressivePrior):
         encoded = self.context(context)
         return (encoded, None) if self.prefix else (None, encoded.unsqueeze(1))
 
-    def step(self, n: int, context: Tensor | None = None) -> Step:
-        """Return a function that gives logits one after another, from keys and values that are computed once."""
-        front, shift = self._encoded(context, n)
-        dim, blocks = self.start.shape[-1], [cast(Block, block) for block in self.blocks]
-        heads = blocks[0].heads
-        shape = (len(blocks), 2, n, heads, self.length, dim // heads)
-        cache = [layer.unbind() for layer in self.start.new_empty(shape)]
-        token = 0
-        filled = 0
+    @property
+    def numbers_kept(self) -> int:
+        """Keys and values of all blocks and places."""
+        return 2 * len(self.blocks) * self.length * self.start.shape[-1]
 
-        def advance(x: Tensor) -> Tensor:
-            """Run tokens (n, T, dim) behind those kept; the first call may have several."""
-            nonlocal filled
-            end = filled + x.shape[1]
-            for block, (keys, values) in zip(blocks, cache, strict=True):
-                qk, v = block.projected(x)
-                q, k = (each.transpose(1, 2) for each in self.rotary(qk, filled).unbind(2))
-                keys[:, :, filled:end] = k
-                values[:, :, filled:end] = v.squeeze(2).transpose(1, 2)
-                attended = F.scaled_dot_product_attention(q, keys[:, :, :end], values[:, :, :end], is_causal=x.shape[1] > 1)
-                x = block.mixed(x, attended)
-            filled = end
-            return x
+    def step(self, n: int, context: Tensor | None = None) -> Step:
+        """Return a function that gives logits one after another, from keys and values that are computed once.
+
+        It is that of the network in evaluation mode: nothing is dropped.
+        """
+        front, shift = self._encoded(context, n)
+        cache = Cache(cast("list[Block]", list(self.blocks)), self.rotary, n, self.length)
+        start = self.start[:, 0].expand(n, -1)
+        shifts = self._shifts(None if shift is None else shift[:, 0])
+        channels = self.alphabet.channels
+        if front is not None:
+            cache.read(front)
+        token = 0
 
         def step(previous: Tensor | None) -> Tensor:
             nonlocal token
-            x = self.start.expand(n, 1, dim) if previous is None else self.tokens(previous).unsqueeze(1)
-            if self.channel is not None:
-                x = x + self.channel.weight[token % self.alphabet.channels]
-            if shift is not None:
-                x = x + shift
-            if previous is None and front is not None:
-                x = torch.cat((front, x), 1)
+            x = start if previous is None else F.embedding(previous, self.tokens.weight)
+            if shifts is not None:
+                x = x + shifts[token % channels]
             token += 1
-            logits: Tensor = self.head(self.norm(advance(x)[:, -1]))
-            return logits
+            return F.linear(cache.next(x, self.norm), self.head.weight, self.head.bias)
 
         return step
+
+    def _shifts(self, context: Tensor | None) -> list[Tensor] | None:
+        """Return what is added to the tokens of each channel: of (dim,), or (n, dim) where a context is."""
+        if self.channel is None:
+            return None if context is None else [context]
+        of_channels = self.channel.weight.unbind()
+        return [*of_channels] if context is None else [context + each for each in of_channels]

@@ -9,10 +9,12 @@ import torch
 
 from genframe import Categorical, ModelSpec, PriorSpec, Real, Space, SpecError, check, compose, generator_for
 from genframe.core import IdentityDecoder, IdentityEncoder, NegativeLogLikelihood, Normal
-from genframe_autoregressive import Made, PixelCNN, PixelRNN, SequentialSampling, TextEncoder, Transformer
+from genframe_autoregressive import Made, PixelCNN, PixelRNN, SequentialSampling, TextEncoder, Transformer, sequence
+from genframe_autoregressive.cache import Cache
 from genframe_autoregressive.filtering import adjusted
 from genframe_autoregressive.sampler import SequentialSampler
 from genframe_autoregressive.sequence import AutoregressivePrior, pick
+from genframe_autoregressive.transformer import TransformerPrior
 
 Build = Callable[..., AutoregressivePrior]
 COLOUR, CLASSES = Real((3, 2, 3), -1, 1, levels=5), Categorical((2, 3), 3)
@@ -42,6 +44,33 @@ def test_completions_keep_what_is_known_and_draw_the_rest(build: Build, spec: Pr
         expected = prior.logits(indices[:1])[0, 10].softmax(0)  # the second channel of the second row's first pixel
     share = torch.bincount(indices[:, 10], minlength=5) / len(indices)
     assert ((share - expected).abs() < 5 * (expected * (1 - expected) / len(indices)).sqrt() + 1e-6).all()
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=["made", "pixelcnn", "mixture", "pixelrnn", "transformer"])
+def test_a_draw_in_slices_is_the_same(build: Build, monkeypatch: pytest.MonkeyPatch, spec: PriorSpec) -> None:
+    """However few sequences fit the memory at once, each one's random numbers, context and known values stay its own."""
+    prior = build(spec, COLOUR, Real((4,)))
+    context = torch.randn(7, 4, generator=generator_for("cpu", 3))
+    mask = torch.rand((7, *COLOUR.shape), generator=generator_for("cpu", 4)) < 0.3
+    asked: list[int] = []
+    step = prior.step
+    monkeypatch.setattr(prior, "step", lambda n, context: (asked.append(n), step(n, context))[1])
+    whole = prior.sample(7, context, generator_for("cpu", 1))
+    completed = prior.complete(whole.roll(1, 0), mask, context, generator_for("cpu", 2))
+    assert asked == [7, 7]
+    monkeypatch.setattr(sequence, "NUMBERS_AT_ONCE", 3 * prior.numbers_kept)
+    assert torch.equal(prior.sample(7, context, generator_for("cpu", 1)), whole)
+    assert torch.equal(prior.complete(whole.roll(1, 0), mask, context, generator_for("cpu", 2)), completed)
+    assert asked[2:] == [3, 3, 1] * 2
+
+
+def test_large_draws_keep_a_quarter_gibibyte() -> None:
+    """Keys and values of 784 tokens, as the cache allocates them, are what a transformer counts, and few rows at once."""
+    prior = Transformer(dim=16, depth=2, heads=2).build(Categorical((784,), 3), None)
+    assert isinstance(prior, TransformerPrior)
+    cache = Cache(list(prior.blocks), prior.rotary, 5, prior.length)
+    assert sum(kept.keys.numel() + kept.values.numel() for kept in cache.kept) == 5 * prior.numbers_kept
+    assert sequence.NUMBERS_AT_ONCE * 4 == 2**28
 
 
 def test_unknown_values_may_hold_anything(build: Build) -> None:
