@@ -31,6 +31,7 @@ class Split:
     ``stored``: (N, ...); ``condition``: (N, ...) or ``None``. ``protocol`` says what a result depends on
     besides the data: split, seed, binarisation, dequantisation. ``augment`` prepares what a loss is trained
     on, and nothing else: a prior that is fitted to codes, or a metric's reference, sees the data as they are.
+    Where data are text, ``characters`` (N,) says how many each datum stands for.
     """
 
     name: str
@@ -39,14 +40,15 @@ class Split:
     prepare: Prepare = as_stored
     protocol: Mapping[str, Any] = field(default_factory=dict)
     augment: Prepare | None = None
+    characters: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.stored)
 
     def subset(self, rows: Tensor | slice) -> Split:
         """Return the split of the data at ``rows``."""
-        condition = self.condition[rows] if self.condition is not None else None
-        return replace(self, stored=self.stored[rows], condition=condition)
+        condition, characters = (each[rows] if each is not None else None for each in (self.condition, self.characters))
+        return replace(self, stored=self.stored[rows], condition=condition, characters=characters)
 
     def batch(self, indices: Tensor | slice, generator: Generator | None = None) -> Batch:
         """Return the prepared data at ``indices``; ``generator`` draws binarisation or dequantisation."""
@@ -67,8 +69,8 @@ class Split:
 
     def to(self, device: torch.device | str) -> Split:
         """Return the split with its tensors on ``device``."""
-        condition = self.condition.to(device) if self.condition is not None else None
-        return replace(self, stored=self.stored.to(device), condition=condition)
+        condition, characters = (each.to(device) if each is not None else None for each in (self.condition, self.characters))
+        return replace(self, stored=self.stored.to(device), condition=condition, characters=characters)
 
 
 def data_digest(*tensors: Tensor | None) -> str:
@@ -83,11 +85,15 @@ def data_digest(*tensors: Tensor | None) -> str:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a data set, with the spaces that every split shares."""
+    """The splits of a data set, with the spaces that every split shares.
+
+    ``files`` are texts by the names under which they are kept in the folder of a run, so that it is read without the data.
+    """
 
     space: Space
     splits: Mapping[str, Split]
     condition_space: Space | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def split(self, name: str) -> Split:
         """Return the split ``name``.

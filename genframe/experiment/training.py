@@ -227,6 +227,8 @@ def _prepare_folder(run: Run, trainer: Trainer, data: Dataset, described: Mappin
     storage.free_space(files.checkpoints, with_moments)
     protocols = {name: dict(split.protocol) for name, split in data.splits.items()}
     files.write_json("environment.json", {**described, "data": protocols})
+    for name, text in data.files.items():
+        files.write(name, text)
     run.metrics = files.cut_metrics(trainer.progress.step)
 
 

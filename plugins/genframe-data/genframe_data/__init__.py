@@ -12,6 +12,7 @@ from .derived import Labels, Stacked
 from .shapes import Shapes
 from .specs import Digits, Idx, Images, Npz, Table, Toy
 from .text import Text
+from .vocabularies import Vocabulary, read_vocabulary
 
 if TYPE_CHECKING:
     from .drawing import attributes_right, explained_share, read_captions, read_shapes
@@ -29,11 +30,13 @@ __all__ = [
     "Table",
     "Text",
     "Toy",
+    "Vocabulary",
     "attributes_right",
     "explained_share",
     "from_tensors",
     "read_captions",
     "read_shapes",
+    "read_vocabulary",
 ]
 
 

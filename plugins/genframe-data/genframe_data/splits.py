@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from genframe import DataError, Dataset, Prepare, Space, Split, data_digest
+from genframe.data import as_stored
 
 from .affine import Augmented
 from .bases import ImageSpec, SplitBy
@@ -105,7 +106,7 @@ def plain_dataset(
     splits = {}
     for name, part in parts.items():
         stamp = {**none, **protocol, "split": name, "count": len(part)}
-        splits[name] = Split(name, part.x, part.labels, protocol=stamp, **({"prepare": prepare} if prepare else {}))
+        splits[name] = Split(name, part.x, part.labels, prepare or as_stored, stamp)
     return Dataset(space, splits, classes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from genframe import Categorical, DatasetSpec, Space
 
@@ -19,18 +19,22 @@ __all__ = ["Text"]
 
 
 class Text(DatasetSpec):
-    """A file of text, plain or gzip, cut into windows of ``length``: bytes, or the characters that occur in it.
+    """A file of text, plain or gzip, cut into windows of ``length`` tokens: bytes, characters that occur in it, or byte pairs.
 
-    Splits follow each other in the file: training, validation, test. The protocol holds the vocabulary.
+    Splits follow each other in the file: training, validation, test. Byte pairs are merged by the training split alone
+    (Sennrich et al. 2016). The vocabulary is kept in a run's folder, and the protocol says which it is.
     """
 
     type: Literal["data/text"] = "data/text"
 
     path: DataPath = Field(description="the file")
-    length: PositiveInt = Field(default=128, description="bytes or characters of a window")
-    vocabulary: Literal["bytes", "characters"] = Field(
-        default="bytes", description="256 bytes, or the characters (UTF-8) that occur in the file, in the order of Unicode"
+    length: PositiveInt = Field(default=128, description="tokens of a window")
+    vocabulary: Literal["bytes", "characters", "bpe"] = Field(
+        default="bytes",
+        description="256 bytes, the characters (UTF-8) that occur in the file, in the order of Unicode, or pairs of bytes "
+        "that are merged as the package tokenizers does it",
     )
+    size: int = Field(default=512, gt=256, le=1 << 20, description="tokens of vocabulary: bpe")
     stride: PositiveInt | None = Field(
         default=None, description="from one training window's start to the next one's; as long as a window if left out"
     )
@@ -40,14 +44,26 @@ class Text(DatasetSpec):
     test: Share = Field(default=0.1, description="what to hold out for testing: a share of the text below 1, or windows")
     limit: PositiveInt | None = Field(default=None, description="keep only the first so many windows of each split")
 
+    @model_validator(mode="after")
+    def _shares_of_merged_text(self) -> Text:
+        if self.vocabulary == "bpe" and max(self.validation, self.test) >= 1:
+            raise ValueError(
+                "vocabulary: bpe is learned behind the split, so windows cannot be counted before; hold out shares below 1"
+            )
+        return self
+
     def data_space(self) -> Space:
         """Return the space of one window; to know the characters, the file is read whole."""
         from .characters import alphabet, existing
+        from .vocabularies import require_tokenizers
 
+        if self.vocabulary == "characters":
+            return Categorical((self.length,), len(alphabet(self.path)))
+        existing(self.path)
         if self.vocabulary == "bytes":
-            existing(self.path)
             return Categorical((self.length,), 256)
-        return Categorical((self.length,), len(alphabet(self.path)))
+        require_tokenizers()
+        return Categorical((self.length,), self.size)
 
     def load(self) -> Dataset:
         """Read the file."""
@@ -58,8 +74,9 @@ class Text(DatasetSpec):
     def decode(self, windows: Tensor) -> list[str]:
         """Return windows (N, L), such as samples, as text; bytes that are not UTF-8 become replacement characters.
 
-        :raises DataError: if the file is missing or not text, which holds the characters of the vocabulary.
+        :raises DataError: if the file is missing or not text, of which the vocabulary is; a run has it without the file.
         """
-        from .texts import decoded
+        from .texts import vocabulary
 
-        return decoded(self, windows)
+        known = vocabulary(self)
+        return [known.decode(row) for row in windows.tolist()]

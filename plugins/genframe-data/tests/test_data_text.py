@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from genframe import Categorical, DataError
-from genframe_data import Text
+from genframe_data import Text, read_vocabulary
+from genframe_data.texts import vocabulary
 
 TEXT = "To be, or not to be: that is the question. Wäre es so einfach?\n" * 4
 
@@ -69,6 +72,71 @@ def test_text_may_be_gzip(path: Path, tmp_path: Path) -> None:
     packed.write_bytes(gzip.compress(path.read_bytes()))
     both = [Text(path=name, length=20).load().split("train").stored for name in (path, packed)]
     assert torch.equal(*both)
+
+
+def test_merged_pairs_are_learned_from_the_training_split(path: Path) -> None:
+    """Tokens decode to the text of each split; a word that only held-out text has stays in pieces; lengths add up."""
+    pytest.importorskip("tokenizers")
+    path.write_text("the cat sat on the mat. " * 40 + "zebra Wäre zebra zebra zebra " * 8, encoding="utf-8")
+    spec = Text(path=path, length=8, vocabulary="bpe", size=280, validation=0, test=0.2)
+    data = spec.load()
+    assert data.space == spec.data_space() == Categorical((8,), 280)
+    assert spec.decode(data.split("train").batch(slice(0, 3)).x)[0].startswith("the cat sat on the")
+    tested, words = data.split("test"), path.read_text(encoding="utf-8")
+    shown = spec.decode(tested.batch(slice(None)).x)
+    assert "".join(shown) in words[round(0.8 * len(words)) - 1 :]
+    assert tested.characters is not None
+    assert tested.characters.tolist() == [len(piece) for piece in shown]
+    assert tested.characters.double().mean() < data.split("train").stored.shape[1] * 2
+    again = spec.load()
+    assert again.files == data.files
+    assert again.split("test").protocol == tested.protocol
+    assert str(tested.protocol["vocabulary"]).startswith("bpe@")
+
+
+def test_a_vocabulary_is_read_from_a_run(path: Path, tmp_path: Path) -> None:
+    """As plain text, and without the package that merged pairs; what is damaged is refused."""
+    kinds = ["bytes", "characters", *(["bpe"] if find_spec("tokenizers") else [])]
+    for kind in kinds:
+        spec = Text.model_validate({"path": path, "length": 8, "vocabulary": kind})
+        data = spec.load()
+        (tmp_path / "vocabulary.json").write_text(data.files["vocabulary.json"], encoding="utf-8")
+        known, windows = read_vocabulary(tmp_path), data.split("train").batch(slice(0, 2)).x
+        assert [known.decode(row) for row in windows.tolist()] == spec.decode(windows)
+        assert known.decode(known.encode("to be")) == "to be"
+        assert len(known.characters_of) <= data.space.size  # type: ignore[union-attr]
+    for damaged in ("", "[]", '{"kind": "pickle"}', '{"kind": "bpe", "tokenizer": {"model": {"vocab": {"a": "b"}}}}'):
+        (tmp_path / "vocabulary.json").write_text(damaged)
+        with pytest.raises(DataError, match="expected a vocabulary, found something else"):
+            read_vocabulary(tmp_path)
+    (tmp_path / "vocabulary.json").unlink()
+    with pytest.raises(DataError, match="expected the vocabulary of a run on text, found nothing"):
+        read_vocabulary(tmp_path)
+
+
+def test_a_character_that_is_not_in_the_vocabulary_is_refused(path: Path) -> None:
+    """It is named, with what would do; bytes have every character."""
+    with pytest.raises(
+        DataError, match=r"expected the 23 characters of the vocabulary, found 'Q'; leave it out, or train with"
+    ):
+        vocabulary(Text(path=path, vocabulary="characters")).encode("to be, Q")
+    assert vocabulary(Text(path=path)).encode("ä") == [0xC3, 0xA4]
+
+
+def test_merging_pairs_needs_a_package(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the check says what to install, before anything is read."""
+    monkeypatch.setattr("genframe_data.vocabularies.find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"not installed; pip install 'genframe-data\[text\]', or say vocabulary: characters"):
+        Text(path=path, vocabulary="bpe").data_space()
+    with pytest.raises(ValidationError, match="hold out shares below 1"):
+        Text(path=path, vocabulary="bpe", test=3)
+
+
+def test_characters_of_several_bytes_are_counted_once(path: Path) -> None:
+    """A window of bytes stands for as many characters as begin in it."""
+    split = Text(path=path, length=64, validation=0, test=1).load().split("test")
+    assert split.characters is not None
+    assert split.characters.tolist() == [63]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class NllMetric(Metric):
         self.spec = spec
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return ``nll`` in nats and, for discrete or dequantised data, ``bits_per_dim``."""
+        """Return ``nll`` in nats, for discrete or dequantised data ``bits_per_dim``, and of text ``bits_per_character``."""
         used = drawn(split, self.spec.limit, seed)
         generator = draws_of(model, seed)
         with evaluating(model):
@@ -64,7 +64,7 @@ class NllMetric(Metric):
             self.spec, split, seed, data=len(used), kind=log_prob.kind, estimator=log_prob.estimator, samples=log_prob.samples
         )
         nll = average("nll", -log_prob.nats, "nats", protocol, _label(log_prob))
-        return [nll, *_in_bits(nll, log_prob)]
+        return [nll, *_in_bits(nll, log_prob), *_in_characters(nll, log_prob, used)]
 
     def _log_prob(self, model: Model, batch: Batch, generator: Generator) -> LogProb:
         composition, samples = model.composition, self.spec.samples
@@ -91,6 +91,17 @@ def _in_bits(nll: MetricResult, log_prob: LogProb) -> list[MetricResult]:
     error = nll.standard_error
     scaled = error / (log_prob.space.dims * math.log(2)) if error is not None else None
     return [replace(nll, name="bits_per_dim", value=bits, unit="bits/dim", standard_error=scaled)]
+
+
+def _in_characters(nll: MetricResult, log_prob: LogProb, split: Split) -> list[MetricResult]:
+    """Return the bits of all data for each of their characters, where they are text; its error by linearisation."""
+    if split.characters is None:
+        return []
+    characters, bits = split.characters.double().cpu(), -log_prob.nats.double().cpu() / math.log(2)
+    value = float(bits.sum() / characters.sum())
+    residual = (bits - value * characters) / characters.mean()
+    error = float(residual.std() / math.sqrt(len(residual))) if len(residual) > 1 else None
+    return [replace(nll, name="bits_per_character", value=value, unit="bits/character", standard_error=error)]
 
 
 def rate_and_distortion(model: Model, batch: Batch, samples: int, generator: Generator) -> tuple[Tensor, Tensor]:

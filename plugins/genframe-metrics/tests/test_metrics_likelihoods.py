@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Batch, MetricResult, Model, ModelSpec, Real, Split, compose
+from genframe import Batch, Categorical, MetricResult, Model, ModelSpec, Real, Split, compose
 from genframe_metrics import Elbo, Nll
 from genframe_metrics.likelihoods import importance_weighted
 
@@ -140,6 +140,26 @@ def test_bits_per_dimension_count_the_bins() -> None:
     assert found["bits_per_dim"].value == pytest.approx(expected, rel=1e-12)
     assert found["bits_per_dim"].standard_error == pytest.approx(found["nll"].standard_error / (3 * math.log(2)))
     assert found["bits_per_dim"].stamp == found["nll"].stamp
+
+
+def test_bits_of_text_are_for_each_character() -> None:
+    """All bits over all characters, also where windows differ in them, with the error of a ratio; of the subset measured."""
+    parts = {"encoder": "core/identity", "decoder": "core/identity", "prior": "core/categorical", "loss": "core/nll"}
+    model = compose(ModelSpec.model_validate(parts), Categorical((4,), 3), seed=1)
+    x = torch.randint(3, (200, 4), generator=torch.Generator().manual_seed(0))
+    characters = torch.randint(3, 9, (200,), generator=torch.Generator().manual_seed(1))
+    found = measured(Nll(), model, Split("test", x, characters=characters))
+    bits = -model.log_prob(x).nats.detach().double() / math.log(2)
+    ratio = float(bits.sum() / characters.sum())
+    assert found["bits_per_character"].value == pytest.approx(ratio, rel=1e-6)
+    assert found["bits_per_character"].unit == "bits/character"
+    draws = torch.randint(200, (2000, 200), generator=torch.Generator().manual_seed(2))
+    bootstrap = bits[draws].sum(1) / characters[draws].sum(1)
+    assert found["bits_per_character"].standard_error == pytest.approx(float(bootstrap.std()), rel=0.1)
+    one = Split("test", x, characters=torch.full((200,), 4))
+    assert measured(Nll(limit=50), model, one)["bits_per_character"].value == pytest.approx(
+        measured(Nll(limit=50), model, one)["bits_per_dim"].value, rel=1e-6
+    )
 
 
 def test_nan_stays_in(toy: Any) -> None:
