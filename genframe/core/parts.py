@@ -123,16 +123,15 @@ class IndependentClasses(Prior):
         super().__init__()
         classes = cast(Categorical, code)
         self.shape = (classes.size, *classes.shape)  # of the logits
-        if context is None:
+        self.head = nn.Linear(context.dims, math.prod(self.shape)) if context is not None else None
+        if self.head is None:
             self.logits = nn.Parameter(torch.zeros(self.shape))
-        else:
-            self.head = nn.Linear(context.dims, math.prod(self.shape))
 
     def _logits(self, n: int, context: Tensor | None) -> Tensor:
         """Return the logits of ``n`` codes: (n, size, ...)."""
-        if context is None:
+        if self.head is None:
             return self.logits.expand(n, *self.shape)
-        logits: Tensor = self.head(context.flatten(1))
+        logits: Tensor = self.head(cast(Tensor, context).flatten(1))
         return logits.reshape(n, *self.shape)
 
     def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..roles import Prior, generator_for
 from ..traits import Conditional, Fittable, Pretrainable, Trait
-from .drawing import departure, draw
+from .drawing import CONTEXT, departure, draw
 from .setting import Inputs, Output, PartSetting, seeded
 
 __all__ = ["batches", "context", "everything", "gradients", "same", "seeds", "spaces", "state", "trait_methods"]
@@ -166,14 +166,18 @@ def distinct(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def context(setting: PartSetting) -> Iterator[str]:
-    """A conditional part's results change with the context."""
-    if setting.context is None or not setting.provides(Conditional):
+    """A conditional part's results change with the context, unless it was built without one."""
+    if not setting.provides(Conditional):
         return
     part, inputs = setting.shaken(), setting.inputs(BATCH)
-    other = Inputs(inputs.data, inputs.latent, draw(setting.context, BATCH, 99))
+    other = Inputs(inputs.data, inputs.latent, draw(setting.context or CONTEXT, BATCH, 99))
     runs = [[*setting.outputs(part, rows), *setting.draws(part, rows, generator_for("cpu", 0))] for rows in (inputs, other)]
-    if all(same(first.tensor, second.tensor) for first, second in zip(*runs, strict=True)):
+    given, others = ({output.name: output.tensor for output in outputs} for outputs in runs)
+    unchanged = [same(given[name], others[name]) for name in given]
+    if setting.context is not None and all(unchanged):
         yield f"declares Conditional, but on {setting} no result changes with the context"
+    if setting.context is None and not all(unchanged):
+        yield f"built without a context, it reads one on {setting}; a model may leave it out of those that do"
 
 
 def same(first: Tensor, second: Tensor, *, exact: bool = False) -> bool:

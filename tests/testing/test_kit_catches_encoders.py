@@ -161,6 +161,11 @@ class DeafToContext(Network):
         return super().posterior(x, None if context is None else torch.zeros_like(context))
 
 
+class ReadsWhatItWasNotBuiltFor(Network):
+    def posterior(self, x: Tensor, context: Tensor | None = None) -> Gaussian:
+        return super().posterior(x if context is None else x + context.mean(), context)
+
+
 class IgnoresGenerator(Gaussian):
     def rsample(self, generator: Generator | None = None) -> Tensor:
         return super().rsample(None)
@@ -207,6 +212,7 @@ LIES = [
     (NotPersistent, "state", "encode on .* differs after its state was saved"),
     (RegisteredTwice, "state", "one tensor twice, as 'mean.weight' and 'again.weight'"),
     (DeafToContext, "context", "no result changes with the context"),
+    (ReadsWhatItWasNotBuiltFor, "context", "built without a context, it reads one on"),
     (Unnormalised, "density", "it integrates to 1.[01]"),
     (WrongVariance, "density", "posterior.variance on .* is not that of its draws"),
     (WrongEntropy, "density", "posterior.entropy on .* differ by 0.5"),
