@@ -16,7 +16,7 @@ __all__ = ["Cache"]
 
 @dataclass(frozen=True)
 class Kept:
-    """A block, its weights as a single token needs them, and its keys and values (n, heads, length, head).
+    """A block, its first weight as a single token needs it, and its keys and values (n, heads, length, head).
 
     Numbers that turn together lie beside each other in queries and keys, so that a turn is one complex product; ``turned`` is
     the view (n, heads, length, head / 2) of the keys. The order of a head's numbers does not bear on attention.
@@ -24,8 +24,6 @@ class Kept:
 
     block: Block
     qkv: Tensor
-    attended: Tensor
-    down: Tensor
     keys: Tensor
     values: Tensor
     turned: Tensor
@@ -65,9 +63,9 @@ class Cache:
             kept.values[:, :, at] = qkv[:, 2]
             query = torch.view_as_real(qk[:, 0]).view(n, heads, 1, head)
             seen = F.scaled_dot_product_attention(query, kept.keys[:, :, : at + 1], kept.values[:, :, : at + 1])
-            x = torch.addmm(x, seen.view(n, heads * head).to(x.dtype), kept.attended)
+            x = x + F.linear(seen.view(n, heads * head).to(x.dtype), block.attended.weight)
             hidden = F.gelu(F.linear(_normalised(x, block.norm), block.up.weight, block.up.bias))
-            x = torch.addmm(x + block.down.bias, hidden, kept.down)
+            x = x + F.linear(hidden, block.down.weight, block.down.bias)
         return _normalised(x, norm)
 
 
@@ -77,7 +75,7 @@ def _kept(block: Block, n: int, length: int, dtype: torch.dtype) -> Kept:
     qk, v = weight.unflatten(0, (3, heads, -1)).split((2, 1))  # (3, heads, head, dim) in all
     qkv = torch.cat((_paired(qk.mT).mT, v)).flatten(0, 2)
     turned = torch.view_as_complex(keys.unflatten(-1, (-1, 2)))
-    return Kept(block, qkv, block.attended.weight.T, block.down.weight.T, keys, values, turned)
+    return Kept(block, qkv, keys, values, turned)
 
 
 def _paired(x: Tensor) -> Tensor:

@@ -64,6 +64,16 @@ def test_a_draw_in_slices_is_the_same(build: Build, monkeypatch: pytest.MonkeyPa
     assert asked[2:] == [3, 3, 1] * 2
 
 
+def test_draws_in_bfloat16_follow_the_same_logits(build: Build) -> None:
+    """Under autocast the cached logits are those of the whole network within bfloat16's rounding."""
+    prior = build(Transformer(dim=16, depth=2, heads=2), CLASSES, Real((3, 4)))
+    context, indices = torch.randn(5, 3, 4, generator=generator_for("cpu", 1)), torch.randint(3, (5, 6))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        step = prior.step(5, context)
+        rows = [step(indices[:, t - 1] if t else None) for t in range(6)]
+        torch.testing.assert_close(torch.stack(rows, 1).float(), prior.logits(indices, context).float(), atol=0.1, rtol=0.05)
+
+
 def test_large_draws_keep_a_quarter_gibibyte() -> None:
     """Keys and values of 784 tokens, as the cache allocates them, are what a transformer counts, and few rows at once."""
     prior = Transformer(dim=16, depth=2, heads=2).build(Categorical((784,), 3), None)
