@@ -16,6 +16,7 @@ TYPING = {
     "files",
     "errors",
     "spaces",
+    "captions",
     "traits",
     "specs",
     "recipes",
