@@ -1,9 +1,12 @@
-"""What metrics do alike: data by seed, stamps, averages that hide nothing."""
+"""What metrics do alike: data by seed, samples drawn once, stamps, averages that hide nothing."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -11,11 +14,12 @@ import torch
 from torch import Tensor
 
 from .data import Split, data_digest
+from .model import Model, evaluating
 from .plugins import installed
 from .roles import Batch, MetricResult, generator_for
 from .specs import MetricSpec
 
-__all__ = ["average", "blocks", "not_finite", "stamp"]
+__all__ = ["average", "blocks", "not_finite", "samples", "sharing_samples", "stamp"]
 
 BLOCK: Final = 250  # what a datum is prepared with depends on its block, never on a memory limit
 DATA: Final = 0  # the first of a metric's streams of randomness; its own draws take others
@@ -26,6 +30,50 @@ def blocks(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
     for number, start in enumerate(range(0, len(split), BLOCK)):
         batch = split.batch(slice(start, start + BLOCK), generator_for(split.stored.device, seed, DATA, number))
         yield Batch(batch.x.to(device), batch.condition.to(device) if batch.condition is not None else None)
+
+
+@dataclass
+class _Drawn:
+    """Samples, and the conditions under which they were drawn."""
+
+    x: Tensor
+    condition: Tensor | None
+
+    def first(self, n: int, condition: Tensor | None) -> Tensor | None:
+        """Return the first ``n`` samples, where there are as many and they are of these conditions."""
+        if len(self.x) < n or (condition is None) != (self.condition is None):
+            return None
+        if condition is not None and self.condition is not None and not torch.equal(self.condition[:n], condition):
+            return None
+        return self.x[:n]
+
+
+_shared: ContextVar[dict[tuple[Model, int], _Drawn] | None] = ContextVar("_shared", default=None)
+
+
+@contextmanager
+def sharing_samples() -> Iterator[None]:
+    """Let all metrics see the same samples of a model, which does not change as long as the context lasts."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def samples(model: Model, n: int, condition: Tensor | None, seed: int) -> Tensor:
+    """Return ``n`` samples (n, data), drawn once for all metrics that ask for them; they are not to be changed.
+
+    A sample does not depend on how many are drawn, so that fewer are the first of more.
+    """
+    shared = _shared.get()
+    found = shared[model, seed].first(n, condition) if shared is not None and (model, seed) in shared else None
+    if found is None:
+        with evaluating(model):
+            found = model.sample(n, condition, seed=seed).x
+        if shared is not None:
+            shared[model, seed] = _Drawn(found, condition)
+    return found
 
 
 def stamp(spec: MetricSpec, split: Split, seed: int, **parameters: Any) -> dict[str, Any]:

@@ -161,9 +161,22 @@ class MetricResult:
     standard_error: float | None = None
     note: str = ""
 
+    def differs_from(self, other: MetricResult) -> list[str]:
+        """Return in what the two are not the same figure by the same protocol, as dotted fields; nothing where they compare."""
+        mine, theirs = (_flat({"name": one.name, "unit": one.unit, **one.stamp}) for one in (self, other))
+        return [name for name in mine | theirs if name not in mine or name not in theirs or mine[name] != theirs[name]]
+
     def __str__(self) -> str:
         error = f" ± {self.standard_error:.2g}" if self.standard_error is not None else ""
         return f"{self.name}: {self.value:.5g}{error} {self.unit}".rstrip() + (f" ({self.note})" if self.note else "")
+
+
+def _flat(value: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Return the leaves of nested mappings by their dotted names."""
+    found: dict[str, Any] = {}
+    for name, entry in value.items():
+        found |= _flat(entry, f"{path}{name}.") if isinstance(entry, Mapping) else {f"{path}{name}": entry}
+    return found
 
 
 class Metric(ABC):

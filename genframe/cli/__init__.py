@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "arithmetic": "add and subtract latents, such as a - b + c",
     "edit": "move data along an attribute, such as sunglasses",
     "evaluate": "measure a run on held-out data",
+    "compare": "figures of runs side by side, where their protocols are the same",
     "report": "a run as one page that shows all of it",
     "schema": "the JSON Schema of experiments, for editors",
     "plugins": "which plugins there are, and why one is not in use",

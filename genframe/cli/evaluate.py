@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
-from ..errors import SpecError
 from .runs import add_arguments, opened
 
 
@@ -15,6 +15,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric", action="append", metavar="NAME_OR_MAPPING", help="metrics/nll or {type: metrics/nll, samples: 10}"
     )
+    parser.add_argument(
+        "--all", action="store_true", help="every installed metric beside, of bounded cost; so without a metric"
+    )
+    parser.add_argument("--features", type=Path, metavar="RUN", help="compare features of this run, such as a classifier's")
     parser.add_argument("--split", help="train, validation or test; the experiment's if left out")
     parser.add_argument("--json", action="store_true", help="print results with their stamps as JSON")
 
@@ -31,9 +35,8 @@ def run(options: argparse.Namespace) -> None:
         resolved = trained.experiment.model_dump(mode="json")
         assignment = f"evaluate.metrics=[{', '.join(options.metric)}]"
         trained.experiment = experiment_from(resolved, [assignment]).spec
-    if not trained.experiment.evaluate.metrics:
-        raise SpecError("the experiment names no metrics; name one with --metric, such as --metric metrics/nll")
-    evaluation = evaluate(replace(trained, folder=None), split=options.split)
+    every = options.all or not trained.experiment.evaluate.metrics
+    evaluation = evaluate(replace(trained, folder=None), split=options.split, every=every, features=options.features)
     if options.json:
         print_json(evaluation.to_dict())
     else:

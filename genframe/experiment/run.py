@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from .. import __version__
 from ..captions import caption_text, reads_captions
 from ..data import Dataset
-from ..errors import RunError
+from ..errors import DataError, RunError
 from ..execution import Precision
+from ..measuring import sharing_samples
 from ..model import Model, Samples, build
+from ..plugins import installed
 from ..roles import MetricResult
 from ..spaces import Categorical
+from ..specs import MetricSpec
 from . import checkpoint as storage
 from .folder import Row, RunFolder
 from .spec import ExperimentSpec
@@ -141,14 +144,20 @@ def shown_condition(model: Model, data: Dataset, n: int) -> torch.Tensor | None:
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """What was measured, and which metrics have no meaning for the model, with the reason."""
+    """What was measured, and which metrics have no meaning for the model, with the reason.
+
+    ``step`` and ``checkpoint`` say of which weights the figures are.
+    """
 
     results: tuple[MetricResult, ...]
     refused: dict[str, str]
+    step: int = 0
+    checkpoint: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; figures that are not finite become text, for JSON has no word for them."""
-        return {"results": [_plain(vars(result)) for result in self.results], "refused": self.refused}
+        results = [_plain(vars(result)) for result in self.results]
+        return {"step": self.step, "checkpoint": self.checkpoint, "results": results, "refused": self.refused}
 
     def __repr__(self) -> str:
         refused = [f"{name}: not measured: {reason}" for name, reason in self.refused.items()]
@@ -163,21 +172,69 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def evaluate(run: Run, *, data: Dataset | None = None, split: str | None = None) -> Evaluation:
+def evaluate(
+    run: Run,
+    *,
+    data: Dataset | None = None,
+    split: str | None = None,
+    every: bool = False,
+    features: Path | str | None = None,
+) -> Evaluation:
     """Measure the experiment's metrics that have a meaning for the model, and keep the results in the run's folder.
 
-    :raises DataError: if the data or the split are missing.
+    With ``every`` all other installed metrics are measured as well, by settings that bound their cost (``MetricSpec.bounded``).
+    ``features`` is the run whose features are compared by metrics that name none.
+
+    :raises DataError: if the data or the split are missing, or are too few for a metric that the experiment names.
     """
     spec = run.experiment.evaluate
     dataset = data or run.experiment.data.load()
     device = run.model.device
     held_out, training = dataset.split(split or spec.split).to(device), dataset.split("train").to(device)
-    reasons = [(metric, metric.refusal(run.model.composition)) for metric in spec.metrics]
-    measured = [
-        metric.build().measure(run.model, held_out, train=training, seed=spec.seed) for metric, reason in reasons if not reason
-    ]
-    refused = {metric.type: reason for metric, reason in reasons if reason}
-    evaluation = Evaluation(tuple(result for results in measured for result in results), refused)
+    results: list[MetricResult] = []
+    refused = _unnamed_settings(spec.metrics) if every else {}
+    with sharing_samples():
+        for metric in (*spec.metrics, *(_others(spec.metrics) if every else ())):
+            metric = _over(features, metric)
+            reason = metric.refusal(run.model.composition)
+            try:
+                found = [] if reason else metric.build().measure(run.model, held_out, train=training, seed=spec.seed)
+            except DataError as error:
+                if metric.type in {named.type for named in spec.metrics}:
+                    raise
+                found, reason = [], str(error)
+            results += found
+            refused |= {metric.type: reason} if reason else {}
+    evaluation = Evaluation(tuple(results), refused, run.step, run.checkpoint)
     if run.folder is not None:
         RunFolder(run.folder).write_json("results.json", evaluation.to_dict())
     return evaluation
+
+
+def _others(named: Sequence[MetricSpec]) -> list[MetricSpec]:
+    """Return the installed metrics beside ``named`` that need no settings."""
+    return [kind.bounded() for kind in _unnamed(named) if not _required(kind)]
+
+
+def _unnamed_settings(named: Sequence[MetricSpec]) -> dict[str, str]:
+    """Return the installed metrics beside ``named`` that need a setting, and which."""
+    missing = {kind.type_name(): _required(kind) for kind in _unnamed(named)}
+    return {name: f"it needs {', '.join(fields)}; name it with its settings" for name, fields in missing.items() if fields}
+
+
+def _unnamed(named: Sequence[MetricSpec]) -> list[type[MetricSpec]]:
+    types = {metric.type for metric in named}
+    registry = installed().registry("metric")
+    return [cast("type[MetricSpec]", registry.find(name)) for name in registry.names() if name not in types]
+
+
+def _required(kind: type[MetricSpec]) -> list[str]:
+    return [name for name, field in kind.model_fields.items() if field.is_required()]
+
+
+def _over(features: Path | str | None, metric: MetricSpec) -> MetricSpec:
+    """Return the metric over the features of a run, where it compares features and names none."""
+    settings = metric.model_dump()
+    if features is None or settings.get("features", features) is not None:
+        return metric
+    return type(metric).model_validate({**settings, "features": features})

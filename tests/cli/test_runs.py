@@ -208,7 +208,6 @@ def test_an_unconditional_model_has_no_classes(capsys: pytest.CaptureFixture[str
     genframe(capsys, "train", "vae-digits", *SMALL, "evaluate.metrics=[]", "--run", "a", "--json")
     said = genframe(capsys, "sample", "a", "--condition", "3", code=4)
     assert said.endswith("there is no class 3: this model is not conditional")
-    assert genframe(capsys, "evaluate", "a", code=2).endswith("name one with --metric, such as --metric metrics/nll")
 
 
 def test_a_picture_is_drawn_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from genframe import ComponentSpec, Recipe, hookimpl
 
 from .specs import (
@@ -21,12 +19,13 @@ from .specs import (
     Perceptual,
     PrecisionRecall,
     Reconstruction,
+    SamplingCost,
+    SamplingTime,
     ShapesRead,
+    SlicedWasserstein,
     StackedModes,
+    TwoSample,
 )
-
-if TYPE_CHECKING:
-    from genframe import MetricResult
 
 __all__ = [
     "Accuracy",
@@ -43,9 +42,12 @@ __all__ = [
     "Perceptual",
     "PrecisionRecall",
     "Reconstruction",
+    "SamplingCost",
+    "SamplingTime",
     "ShapesRead",
+    "SlicedWasserstein",
     "StackedModes",
-    "comparable",
+    "TwoSample",
 ]
 
 
@@ -67,8 +69,12 @@ def genframe_specs() -> list[type[ComponentSpec]]:
         Perceptual,
         PrecisionRecall,
         Reconstruction,
+        SamplingCost,
+        SamplingTime,
         ShapesRead,
+        SlicedWasserstein,
         StackedModes,
+        TwoSample,
     ]
 
 
@@ -82,8 +88,3 @@ def genframe_recipes() -> list[Recipe]:
         "faces-classifier": "a classifier of sunglasses on CMU faces, persons held out, to judge edits",
     }
     return [Recipe(name, "genframe_metrics", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
-
-
-def comparable(one: MetricResult, other: MetricResult) -> bool:
-    """Return whether both are the same figure, in the same unit, measured by the same protocol."""
-    return (one.name, one.unit, one.stamp) == (other.name, other.unit, other.stamp)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from genframe import DataError, Metric, MetricResult, Model, Split
 from genframe.measuring import not_finite, stamp
 
+from .estimates import Estimate
 from .features import vectors
-from .pairs import FeaturePairs, feature_pairs
+from .pairs import FeatureComparison
 from .protocol import drawn, prepared, samples_in_turn
 from .specs import KernelDistance, Mmd
 
-__all__ = ["Discrepancy", "KernelDistanceMetric", "MmdMetric", "kernel_distance", "median_distance", "squared_mmd"]
+__all__ = ["KernelDistanceMetric", "MmdMetric", "kernel_distance", "median_distance", "squared_mmd"]
 
 BLOCK: Final = 256
 MEDIAN_ROWS: Final = 1000
-
-
-@dataclass(frozen=True)
-class Discrepancy:
-    """An estimate of the squared discrepancy, and its standard error."""
-
-    value: float
-    standard_error: float
 
 
 def median_distance(x: Tensor) -> float:
@@ -49,17 +41,17 @@ def _gaussian(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Tensor:
     return torch.stack([torch.exp(-squares / (2 * bandwidth**2)) for bandwidth in bandwidths]).mean(0)
 
 
-def squared_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Discrepancy:
+def squared_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Estimate:
     """Return the squared discrepancy under a mean of Gaussian kernels: (n, D), (n, D)."""
     return _discrepancy(x, y, lambda rows, columns: _gaussian(rows, columns, bandwidths))
 
 
-def kernel_distance(x: Tensor, y: Tensor) -> Discrepancy:
+def kernel_distance(x: Tensor, y: Tensor) -> Estimate:
     """Return the squared discrepancy under the kernel (x·y / D + 1)³: (n, D), (n, D). Bińkowski et al. 2018, sec. 4."""
     return _discrepancy(x, y, lambda rows, columns: (rows @ columns.T / x.shape[1] + 1) ** 3)
 
 
-def _discrepancy(x: Tensor, y: Tensor, kernel: Callable[[Tensor, Tensor], Tensor]) -> Discrepancy:
+def _discrepancy(x: Tensor, y: Tensor, kernel: Callable[[Tensor, Tensor], Tensor]) -> Estimate:
     """Return the unbiased estimate between as many ``x`` as ``y``, at least four, (n, D) each in double precision.
 
     1 / (n (n - 1)) sum_{i != j} h_ij,  h_ij = k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i)
@@ -78,7 +70,7 @@ def _discrepancy(x: Tensor, y: Tensor, kernel: Callable[[Tensor, Tensor], Tensor
         sums.append(pairs.sum(1))
         squares.append(pairs.square().sum(1))
     total = torch.cat(sums)
-    return Discrepancy(float(total.sum() / (n * (n - 1))), _standard_error(total, torch.cat(squares)))
+    return Estimate(float(total.sum() / (n * (n - 1))), _standard_error(total, torch.cat(squares)))
 
 
 def _standard_error(sums: Tensor, squares: Tensor) -> float:
@@ -131,25 +123,16 @@ class MmdMetric(Metric):
         return f"{scales} times the median distance of the first {MEDIAN_ROWS} data used"
 
 
-def _result(name: str, estimate: Discrepancy, protocol: dict[str, object], note: str) -> MetricResult:
+def _result(name: str, estimate: Estimate, protocol: dict[str, object], note: str) -> MetricResult:
     return MetricResult(name, estimate.value, "", protocol, estimate.standard_error, note)
 
 
-class KernelDistanceMetric(Metric):
-    """Squared discrepancy of features of samples from those of data, and of training data from the same."""
+class KernelDistanceMetric(FeatureComparison[KernelDistance]):
+    """``kd(...)`` and ``kd_of_data(...)``."""
 
-    def __init__(self, spec: KernelDistance) -> None:
-        self.spec = spec
+    names = ("kd",)
 
-    def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return ``kd(...)`` and ``kd_of_data(...)``, with the extractor's name.
-
-        :raises DataError: if there are fewer than 20 data.
-        :raises RunError: if the extractor cannot be used.
-        """
-        pairs = feature_pairs(self.spec, model, split, train, seed)
-        return [self._result("kd", pairs, pairs.samples), self._result("kd_of_data", pairs, pairs.train)]
-
-    def _result(self, name: str, pairs: FeaturePairs, y: Tensor) -> MetricResult:
-        n = min(len(pairs.data), len(y))
-        return _result(pairs.named(name), kernel_distance(pairs.data[:n], y[:n]), pairs.stamp, pairs.note(y))
+    def compare(self, data: Tensor, other: Tensor, generator: Generator) -> Mapping[str, Estimate]:
+        """Return the squared discrepancy of as many rows of either."""
+        n = min(len(data), len(other))
+        return {"kd": kernel_distance(data[:n], other[:n])}

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from genframe import Metric, MetricResult, Model, Split
-
-from .pairs import FeaturePairs, feature_pairs
+from .estimates import JACKKNIFE, Estimate, jackknife_error, without_each_fold
+from .pairs import FeatureComparison
 from .specs import PrecisionRecall
 
 __all__ = ["Neighbourhood", "PrecisionRecallMetric", "neighbourhood"]
 
 ROWS: Final = 512
+
+Kept: TypeAlias = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,40 @@ def neighbourhood(data: Tensor, samples: Tensor, k: int) -> Neighbourhood:
 
     Source: Kynkäänniemi et al. 2019, eq. 1 and 2; Naeem et al. 2020, eq. 3 and 5.
     """
-    radius_of_data, radius_of_samples = _radii(data, k), _radii(samples, k)
-    within, nearest = torch.zeros(len(samples), device=data.device), []
-    recalled = 0
+    (only,) = _neighbourhoods(data, samples, k, [_all(data, samples)])
+    return only
+
+
+def _all(data: Tensor, samples: Tensor) -> Kept:
+    of_data, of_samples = (torch.ones(len(rows), dtype=torch.bool, device=rows.device) for rows in (data, samples))
+    return of_data, of_samples
+
+
+def _neighbourhoods(data: Tensor, samples: Tensor, k: int, subsets: Sequence[Kept]) -> list[Neighbourhood]:
+    """Return the figures of each subset, (n,) and (m,) masks; distances are computed once for all of them."""
+    reach = _radii(data, k, [kept for kept, _ in subsets])
+    reach_back = _radii(samples, k, [kept for _, kept in subsets])
+    inside = [torch.zeros(int(kept.sum()), device=data.device) for _, kept in subsets]
+    covered, recalled = [0] * len(subsets), [0] * len(subsets)
     for at in range(0, len(data), ROWS):
-        distances = _distances(data[at : at + ROWS], samples)  # (rows, m)
-        within += (distances <= radius_of_data[at : at + ROWS, None]).sum(0)
-        nearest.append(distances.amin(1))
-        recalled += int((distances <= radius_of_samples).any(1).sum())
-    covered = torch.cat(nearest) <= radius_of_data
-    return Neighbourhood(
-        float((within > 0).double().mean()),
-        recalled / len(data),
-        float(within.double().mean()) / k,
-        float(covered.double().mean()),
-    )
+        rows = slice(at, at + ROWS)
+        distances = _distances(data[rows], samples)  # (rows, m)
+        for number, (of_data, of_samples) in enumerate(subsets):
+            between = distances[of_data[rows]][:, of_samples]
+            radius = reach[number, rows][of_data[rows], None]
+            within = between <= radius
+            inside[number] += within.sum(0)
+            covered[number] += int(within.any(1).sum())
+            recalled[number] += int((between <= reach_back[number, of_samples]).any(1).sum())
+    return [
+        Neighbourhood(
+            float((count > 0).double().mean()),
+            recalled[number] / int(subsets[number][0].sum()),
+            float(count.double().mean()) / k,
+            covered[number] / int(subsets[number][0].sum()),
+        )
+        for number, count in enumerate(inside)
+    ]
 
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
@@ -56,33 +76,27 @@ def _distances(x: Tensor, y: Tensor) -> Tensor:
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _radii(x: Tensor, k: int) -> Tensor:
-    """Return the distance of each row to its k-th nearest other row: (n, D) -> (n,)."""
-    return torch.cat([_distances(rows, x).kthvalue(k + 1, 1).values for rows in x.split(ROWS)])  # the nearest is itself
+def _radii(x: Tensor, k: int, subsets: Sequence[Tensor]) -> Tensor:
+    """Return the distance of each row to its k-th nearest other row of each subset it is in: (n, D) -> (subsets, n)."""
+    blocks = []
+    for rows in x.split(ROWS):
+        distances = _distances(rows, x)  # the nearest of each is itself
+        blocks.append(torch.stack([distances[:, kept].kthvalue(k + 1, 1).values for kept in subsets]))
+    return torch.cat(blocks, 1)
 
 
-class PrecisionRecallMetric(Metric):
-    """Precision, recall, density and coverage of samples, and of training data in their place."""
+class PrecisionRecallMetric(FeatureComparison[PrecisionRecall]):
+    """Precision, recall, density and coverage, each with its jackknife error."""
 
-    def __init__(self, spec: PrecisionRecall) -> None:
-        self.spec = spec
+    names = tuple(field.name for field in fields(Neighbourhood))
 
-    def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return the four figures with the extractor's name, each with that of training data after it.
+    def compare(self, data: Tensor, other: Tensor, generator: Generator) -> Mapping[str, Estimate]:
+        """Return the four figures."""
+        subsets = [_all(data, other), *zip(without_each_fold(data), without_each_fold(other), strict=True)]
+        whole, *without = _neighbourhoods(data, other, self.spec.neighbours, subsets)
+        errors = {name: jackknife_error([getattr(one, name) for one in without]) for name in self.names}
+        return {name: Estimate(getattr(whole, name), errors[name]) for name in self.names}
 
-        :raises DataError: if there are fewer than 20 data.
-        :raises RunError: if the extractor cannot be used.
-        """
-        pairs = feature_pairs(self.spec, model, split, train, seed)
-        of_samples, of_data = self._figures(pairs, pairs.samples), self._figures(pairs, pairs.train)
-        protocol = {**pairs.stamp, "neighbours": self.spec.neighbours}
-        results = []
-        for name in of_samples:
-            for full, figures, other in ((name, of_samples, pairs.samples), (f"{name}_of_data", of_data, pairs.train)):
-                results.append(MetricResult(pairs.named(full), figures[name], "", protocol, note=pairs.note(other)))
-        return results
-
-    def _figures(self, pairs: FeaturePairs, samples: Tensor) -> dict[str, float]:
-        if bool(pairs.data.isfinite().all() & samples.isfinite().all()):
-            return asdict(neighbourhood(pairs.data, samples, self.spec.neighbours))
-        return dict.fromkeys(("precision", "recall", "density", "coverage"), math.nan)
+    def protocol(self) -> Mapping[str, Any]:
+        """Return which neighbour is meant, and how the errors are made."""
+        return {"neighbours": self.spec.neighbours, "error": JACKKNIFE}

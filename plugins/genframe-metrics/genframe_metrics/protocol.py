@@ -7,10 +7,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from genframe import Batch, DataError, Model, Split, evaluating, generator_for
-from genframe.measuring import DATA, blocks
+from genframe import Batch, DataError, Model, Split, generator_for
+from genframe.measuring import DATA, blocks, samples
 
-__all__ = ["drawn", "draws_of", "prepared", "samples_in_turn"]
+__all__ = ["conditions_in_turn", "drawn", "draws_of", "prepared", "samples_in_turn"]
 
 DRAWS: Final = DATA + 1
 SUBSET: Final = DATA + 2
@@ -36,13 +36,16 @@ def prepared(split: Split, seed: int, device: torch.device) -> Batch:
     return Batch(torch.cat([batch.x for batch in batches]), torch.cat(conditions) if conditions else None)
 
 
+def conditions_in_turn(model: Model, n: int, data: Batch) -> Tensor | None:
+    """Return the conditions of ``data`` in turn, (n, ...), for a conditional model; ``None`` for others."""
+    if model.composition.condition is None or data.condition is None:
+        return None
+    return data.condition[torch.arange(n, device=data.condition.device) % len(data.condition)]
+
+
 def samples_in_turn(model: Model, n: int, data: Batch, seed: int) -> Tensor:
     """Return ``n`` samples (n, data), of a conditional model under the conditions of ``data`` in turn."""
-    condition = data.condition if model.composition.condition is not None else None
-    if condition is not None:
-        condition = condition[torch.arange(n, device=condition.device) % len(condition)]
-    with evaluating(model):
-        return model.sample(n, condition, seed=seed).x
+    return samples(model, n, conditions_in_turn(model, n, data), seed)
 
 
 def draws_of(model: Model, seed: int) -> torch.Generator:

@@ -19,8 +19,12 @@ from genframe_metrics import (
     Parzen,
     Perceptual,
     PrecisionRecall,
+    SamplingCost,
+    SamplingTime,
     ShapesRead,
+    SlicedWasserstein,
     StackedModes,
+    TwoSample,
 )
 from genframe_metrics.specs import FeatureMetric
 
@@ -58,6 +62,13 @@ class TestMetrics(PluginConformance):
         "metrics/parzen": [Parzen(n=50)],
         "metrics/perceptual": [Example(Perceptual(features=RUN), data=DIGITS, model=AUTOENCODER)],
         "metrics/precision_recall": over_features(PrecisionRecall),
+        "metrics/sampling_cost": [
+            Example(SamplingCost(batch=4), model=POINTS),
+            Example(SamplingCost(), model=GENERATOR, data=DIGITS),
+        ],
+        "metrics/sampling_time": [Example(SamplingTime(batch=4, repeats=2), model=GENERATOR, data=DIGITS)],
         "metrics/shapes": [Example(ShapesRead(n=20), data=Real((3, 32, 32), 0, 1, 256), model=GENERATOR)],
+        "metrics/sliced_wasserstein": over_features(SlicedWasserstein),
         "metrics/stacked_modes": [Example(StackedModes(classifier=RUN, n=100), data=STACKS, model=GENERATOR)],
+        "metrics/two_sample": over_features(TwoSample),
     }

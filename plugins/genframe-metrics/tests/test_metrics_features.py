@@ -28,7 +28,7 @@ from genframe import (
 )
 from genframe.experiment.loading import read_experiment
 from genframe_data import Digits, Stacked
-from genframe_metrics import Accuracy, Frechet, StackedModes, comparable
+from genframe_metrics import Accuracy, Frechet, StackedModes
 from genframe_metrics.classifying import class_log_probs
 from genframe_metrics.features import extractor, into
 from genframe_metrics.stacks import modes_of
@@ -140,8 +140,8 @@ def test_figures_by_other_weights_do_not_compare(run: Path, digits: tuple[Split,
         Frechet(features=folder, n=60).build().measure(model, test, train=training)[0] for folder in (run, run, second)
     )
     assert one.name == other.name == "fd(digits-classifier)"
-    assert comparable(one, same)
-    assert not comparable(one, other)
+    assert not one.differs_from(same)
+    assert one.differs_from(other)
     assert one.stamp["features"]["weights"] != other.stamp["features"]["weights"]
 
 

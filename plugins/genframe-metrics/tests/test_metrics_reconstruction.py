@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from genframe import Categorical, Composition, DataError, MetricSpec, Real, Split, data_digest
-from genframe_metrics import Elbo, Mmd, Nll, Pca, Reconstruction, comparable, genframe_specs
+from genframe_metrics import Elbo, Mmd, Nll, Pca, Reconstruction, genframe_specs
 from genframe_metrics.reconstruction import principal_components
 
 METRICS = [Elbo(), Mmd(), Nll(samples=2), Pca(), Reconstruction()]
@@ -91,11 +91,11 @@ def test_results_compare_only_under_one_protocol(toy: Any, spec: MetricSpec) -> 
     """The same figure of two models compares; of other data, another seed or another split it does not."""
     split, metric = toy.split(20), spec.build()
     mine = metric.measure(toy.model(), split, train=split)[0]
-    assert comparable(mine, metric.measure(toy.model(shift=1.0), split, train=split)[0])
-    assert not comparable(mine, metric.measure(toy.model(), split, train=split, seed=1)[0])
-    assert not comparable(mine, metric.measure(toy.model(), toy.split(20, seed=1), train=split)[0])
-    assert not comparable(mine, metric.measure(toy.model(), replace(split, name="valid"), train=split)[0])
-    assert not comparable(mine, metric.measure(toy.model(), replace(split, protocol={}), train=split)[0])
+    assert not mine.differs_from(metric.measure(toy.model(shift=1.0), split, train=split)[0])
+    assert mine.differs_from(metric.measure(toy.model(), split, train=split, seed=1)[0])
+    assert mine.differs_from(metric.measure(toy.model(), toy.split(20, seed=1), train=split)[0])
+    assert mine.differs_from(metric.measure(toy.model(), replace(split, name="valid"), train=split)[0])
+    assert mine.differs_from(metric.measure(toy.model(), replace(split, protocol={}), train=split)[0])
 
 
 @pytest.mark.parametrize("spec", METRICS, ids=lambda spec: spec.type)

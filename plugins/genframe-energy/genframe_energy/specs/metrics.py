@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
@@ -39,6 +39,11 @@ class LogLikelihood(MetricSpec):
     )
     sweeps: PositiveInt = Field(default=1000, description="transitions from data to the states from which runs go back")
     limit: PositiveInt | None = Field(default=None, description="use only the first so many data; all if left out")
+
+    @classmethod
+    def bounded(cls) -> Self:
+        """Return the metric by a short annealing."""
+        return cls.model_validate({"betas": [[1000, 1.0]]})
 
     @field_validator("betas")
     @classmethod

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .classifiers import Accuracy, StackedModes
 from .codes import CodeLength, LinearProbe
-from .distances import FeatureMetric, Frechet, KernelDistance, Mmd, PrecisionRecall
+from .cost import SamplingCost, SamplingTime
+from .distances import FeatureMetric, Frechet, KernelDistance, Mmd, PrecisionRecall, SlicedWasserstein, TwoSample
 from .likelihoods import Elbo, Nll
 from .modes import Modes
 from .parzen import Parzen
@@ -28,6 +29,10 @@ __all__ = [
     "Perceptual",
     "PrecisionRecall",
     "Reconstruction",
+    "SamplingCost",
+    "SamplingTime",
     "ShapesRead",
+    "SlicedWasserstein",
     "StackedModes",
+    "TwoSample",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -45,6 +45,11 @@ class FeatureMetric(MetricSpec):
         default=None, description="a run whose condition encoder gives the features of data; their own values if left out"
     )
     n: Annotated[int, Field(ge=20)] = Field(default=2048, description="number of samples, and of data where there are as many")
+
+    @classmethod
+    def bounded(cls) -> Self:
+        """Return the metric of 1,000 samples."""
+        return cls.model_validate({"n": 1000})
 
     def refusal(self, composition: Composition) -> str:
         """Refuse a run that does not read the model's data."""
@@ -103,3 +108,42 @@ class PrecisionRecall(FeatureMetric):
         from ..neighbours import PrecisionRecallMetric
 
         return PrecisionRecallMetric(self)
+
+
+class SlicedWasserstein(FeatureMetric):
+    """Wasserstein distance of features along random directions, averaged. Rabin et al. 2011; Bonneel et al. 2015, eq. 8.
+
+    (E_u W_p(u·x, u·y)^p)^(1/p) over uniform directions u, in units of the features. It is biased upwards, the more the fewer
+    samples there are; beside it stands that of as many training data.
+    """
+
+    type: Literal["metrics/sliced_wasserstein"] = "metrics/sliced_wasserstein"
+
+    order: Literal[1, 2] = Field(default=2, description="p, the power of distances")
+    projections: PositiveInt = Field(default=256, description="number of directions")
+
+    def build(self) -> Metric:
+        """Make the metric."""
+        from ..sliced import SlicedWassersteinMetric
+
+        return SlicedWassersteinMetric(self)
+
+
+class TwoSample(FeatureMetric):
+    """Classifier two-sample test: how often a classifier tells samples from data that it has not seen. Lopez-Paz & Oquab 2017.
+
+    The accuracy over five folds, 1/2 where samples are like data and 1 where each can be told; beside it stands that of
+    training data in the samples' place. Values of one grid and those between its levels are told apart at once.
+    """
+
+    type: Literal["metrics/two_sample"] = "metrics/two_sample"
+
+    classifier: Literal["network", "neighbours"] = Field(
+        default="network", description="a perceptron with one hidden layer, or the vote of the √n nearest neighbours"
+    )
+
+    def build(self) -> Metric:
+        """Make the metric."""
+        from ..two_sample import TwoSampleMetric
+
+        return TwoSampleMetric(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, PositiveInt
 
@@ -28,6 +28,11 @@ class Nll(MetricSpec):
     samples: PositiveInt = Field(default=200, description="draws for each datum, where the density is estimated")
     max_rows: PositiveInt = Field(default=2500, description="decode so many latents at once; bounds memory")
     limit: Limit = None
+
+    @classmethod
+    def bounded(cls) -> Self:
+        """Return the metric of 500 data by 50 draws each."""
+        return cls(samples=50, limit=500)
 
     def refusal(self, composition: Composition) -> str:
         """Refuse models without a normalised density or a bound of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -36,6 +36,11 @@ class Parzen(MetricSpec):
         default=1000, description="training data by which the deviation is chosen, at most half of them"
     )
     limit: Limit = None
+
+    @classmethod
+    def bounded(cls) -> Self:
+        """Return the metric of 1,000 samples and as many data."""
+        return cls(n=1000, validation=500, limit=1000)
 
     def refusal(self, composition: Composition) -> str:
         """Refuse data that are classes."""
