@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/*))
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench docs slow clean
+.PHONY: demo test lint bench table docs slow clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ slow: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group peers
 	$(BIN)/python -W ignore -m tests.benchmarks --out docs/benchmarks.json
+
+table: $(STAMP)
+	$(BIN)/genframe table docs/table.yaml --jobs 2 --out docs/table.md
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs

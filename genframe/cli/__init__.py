@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "edit": "move data along an attribute, such as sunglasses",
     "evaluate": "measure a run on held-out data",
     "compare": "figures of runs side by side, where their protocols are the same",
+    "table": "a table of families, trained by several seeds and measured alike",
     "report": "a run as one page that shows all of it",
     "schema": "the JSON Schema of experiments, for editors",
     "plugins": "which plugins there are, and why one is not in use",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -26,7 +26,10 @@ __all__ = [
     "read_document",
     "read_experiment",
     "recipe_text",
+    "validated",
 ]
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
 
 _WANTED: Final = {  # by pydantic's type of error, where its own words are about Python
     **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "should be a whole number"),
@@ -91,8 +94,16 @@ def experiment_from(document: Document | Mapping[str, Any], assignments: Sequenc
     if not isinstance(document, Document):
         document = Document(dict(document), "<data>", {})
     document = overrides.apply(document, assignments)
+    return Experiment(validated(ExperimentSpec, document), document)
+
+
+def validated(kind: type[AnySpec], document: Document) -> AnySpec:
+    """Validate a document as a spec of a kind.
+
+    :raises SpecError: with all problems, each with its file and line.
+    """
     try:
-        return Experiment(ExperimentSpec.model_validate(document.value), document)
+        return kind.model_validate(document.value)
     except ValidationError as error:
         raise SpecError([_placed(problem, document) for problem in problems_of(error)]) from None
 
