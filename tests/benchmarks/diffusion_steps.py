@@ -18,8 +18,9 @@ import genframe
 from genframe import Model, Run
 from genframe.experiment.loading import read_experiment
 from genframe_diffusion import DDPM, GridWalk
+from genframe_metrics.estimates import jackknife
 from genframe_metrics.features import extractor
-from genframe_metrics.frechet import frechet_distance, jackknife_error, moments
+from genframe_metrics.frechet import frechet_distance, moments
 
 from .diffusion_sampling import SAMPLERS
 
@@ -42,8 +43,8 @@ def measure() -> dict[str, Any]:
         with _sampling_by(digits.model, sampler):
             samples = features(digits.model.sample(count).x)
         # the data are the same in every row, so the error is that of the samples alone
-        error = jackknife_error(lambda _, y: _distance(data, y), data, samples)
-        found = {"fd": _distance(data, samples), "error": error}
+        estimate = jackknife(lambda _, y: _distance(data, y), data, samples)
+        found = {"fd": estimate.value, "error": estimate.standard_error or 0.0}
         figures = f"{found['fd']:.4f} ± {found['error']:.4f}"
         print(f"{sampler.type:<28} {sampler.steps:>5} steps {count:>6} samples   {figures}", flush=True)
         return found
