@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 import genframe
 from genframe import Model, Run
 from genframe.experiment.loading import read_experiment
-from genframe_diffusion import DDPM, GridWalk
+from genframe_diffusion import DDPM, GridWalk, Heun
+from genframe_diffusion.specs.samplers import Grid
 from genframe_metrics.estimates import jackknife
 from genframe_metrics.features import extractor
 from genframe_metrics.frechet import frechet_distance, moments
 
 from .diffusion_sampling import SAMPLERS
 
+WALKS: tuple[tuple[type[GridWalk], Grid], ...] = (*((kind, "uniform") for kind in SAMPLERS), (Heun, "log_snr"))
 STEPS, SAMPLES = (5, 10, 20, 50, 250), 8192
 LONG_STEPS, MANY_SAMPLES, CONTENDERS = 1000, 65536, 3
 NETWORK = "model.decoder.network={type: nets/mlp, hidden: [256, 256, 256], time: true}"
@@ -43,21 +44,19 @@ def measure() -> dict[str, Any]:
         with _sampling_by(digits.model, sampler):
             samples = features(digits.model.sample(count).x)
         # the data are the same in every row, so the error is that of the samples alone
-        estimate = jackknife(lambda _, y: _distance(data, y), data, samples)
-        found = {"fd": estimate.value, "error": estimate.standard_error or 0.0}
-        figures = f"{found['fd']:.4f} ± {found['error']:.4f}"
-        print(f"{sampler.type:<28} {sampler.steps:>5} steps {count:>6} samples   {figures}", flush=True)
-        return found
+        found = jackknife(lambda _, y: frechet_distance(moments(data), moments(y)), data, samples)
+        print(f"{_name(sampler):<36} {count:>6} samples   {found.value:.4f} ± {found.standard_error:.4f}", flush=True)
+        return {"fd": found.value, "error": float(found.standard_error or 0)}
 
-    table = {kind().type: {steps: row(kind(steps=steps), SAMPLES) for steps in STEPS} for kind in SAMPLERS}
-    best = sorted(SAMPLERS, key=lambda kind: table[kind().type][20]["fd"])[:CONTENDERS]
-    contest = {f"{kind().type} 20": row(kind(steps=20), MANY_SAMPLES) for kind in best}
-    contest[f"{DDPM().type} {LONG_STEPS}"] = row(DDPM(steps=LONG_STEPS), MANY_SAMPLES)
+    table = {_name(walk): row(walk, SAMPLES) for kind, grid in WALKS for walk in (kind(steps=n, grid=grid) for n in STEPS)}
+    short = [kind(steps=20, grid=grid) for kind, grid in WALKS]
+    best = sorted(short, key=lambda walk: table[_name(walk)]["fd"])[:CONTENDERS]
+    contest = {_name(walk): row(walk, MANY_SAMPLES) for walk in [*best, DDPM(steps=LONG_STEPS)]}
     return {"samples": SAMPLES, "table": table, "more samples": MANY_SAMPLES, "contest": contest}
 
 
-def _distance(x: Tensor, y: Tensor) -> float:
-    return frechet_distance(moments(x), moments(y))
+def _name(walk: GridWalk) -> str:
+    return f"{walk.type} {walk.grid} {walk.steps}"
 
 
 def _run(recipe: str, folder: Path, assignments: Sequence[str] = ()) -> Run:
