@@ -66,7 +66,7 @@ def test_other_shapes_are_refused(source: tuple[Path, Run]) -> None:
     message = problem_of(experiment(start, encoder=wider))
     assert message.startswith("model.encoder: encoder of")
     assert "head.weight is (4, 8), here (4, 9)" in message
-    assert "give it the spec that it has in" in message
+    assert "the specs that they have in" in message
 
 
 def test_missing_runs_and_parts_are_refused(source: tuple[Path, Run], tmp_path: Path) -> None:
