@@ -20,6 +20,7 @@ from PIL import Image
 from genframe import CheckpointError, RunError, load, report
 from genframe.cli import main
 from genframe.experiment.report.curves import charts
+from genframe.experiment.report.pictures import PATHS
 from genframe.picture import write
 
 SMALL = [
@@ -107,9 +108,10 @@ def run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def test_the_page_has_everything(html: str, finished: Path) -> None:
     """Sections in order, each in the table of contents; a chart for each figure; pictures, figures, environment."""
     page = Page(html)
-    names = "summary figures curves samples-through-training fresh-samples reconstructions model experiment environment"
-    assert [section["id"] for section in page.of("section")] == names.split()
-    assert [link["href"] for link in page.of("a")] == ["#report", *(f"#{name}" for name in names.split())]
+    pictures = ["samples-through-training", "fresh-samples", "reconstructions", "interpolations"]
+    names = ["summary", "figures", "curves", *pictures, "model", "experiment", "environment"]
+    assert [section["id"] for section in page.of("section")] == names
+    assert [link["href"] for link in page.of("a")] == ["#report", *(f"#{name}" for name in names)]
     assert len(page.of("svg")) == len(charts(load(finished).metrics)) > 4
     assert [image["alt"] for image in page.of("img")] == [
         "Samples at step 2",
@@ -117,6 +119,7 @@ def test_the_page_has_everything(html: str, finished: Path) -> None:
         "Samples at step 6",
         "64 samples at step 6, seed 1",
         "20 data of the test split, each above its reconstruction",
+        "6 paths between held-out data, by the posterior mean and back",
     ]
     for result in json.loads((finished / "results.json").read_text())["results"]:
         assert f"{result['value']:.5g}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{result['standard_error']:.2g}" in page.text
@@ -168,6 +171,7 @@ def test_each_command_draws_its_picture_again(run: Path) -> None:
         "sample run --like run/samples/step-00000006.png",
         "sample run -n 64 --seed 1",
         "reconstruct run",
+        "interpolate run -n 6",
     ]
     shown = Page(html).pictures()[2:]
     for number, (command, image) in enumerate(zip(commands, shown, strict=True)):
@@ -269,7 +273,7 @@ def test_damaged_files_cost_their_section_only(content: str, run: Path) -> None:
     page = Page(report(run).html)
     assert "Nothing was measured. genframe evaluate run does so." in page.text
     assert "Nothing was logged more than once." in page.text
-    assert len(page.of("img")) == 5
+    assert len(page.of("img")) == 6
 
 
 def test_pictures_that_are_none_are_named(run: Path) -> None:
@@ -298,7 +302,7 @@ def test_a_large_run_stays_below_three_megabytes(run: Path) -> None:
     made = report(run)
     assert len(made.html.encode()) < 3e6
     page = Page(made.html)
-    assert len(page.of("img")) == 6 + 2
+    assert len(page.of("img")) == 6 + 3
     assert "Not drawn: figure-" in page.text
     assert re.search(r"Step 15 \(shown at \d+ of 1000 pixels across\)", page.text)
 
@@ -309,7 +313,11 @@ def test_what_a_run_cannot_show_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     words = ["data.limit=80", "train.steps=2", "train.threads=1", "evaluate.metrics=[]"]
     assert main(["train", "gan-digits", *words, "--run", "gan", "--json"]) == 0
     made = report("gan")
-    assert made.absent == {"Reconstructions": ("the model has no latent of its own from which to reconstruct",)}
+    assert made.absent["Reconstructions"] == ("the model has no latent of its own from which to reconstruct",)
+    [reason] = made.absent["Interpolations"]
+    assert reason.startswith("the model has no encoder, so latents would have to be searched for, 2,656 decodings a datum")
+    assert f"genframe interpolate gan -n {PATHS}" in made.html
+    assert set(made.absent) == {"Reconstructions", "Interpolations"}
     assert "Not shown: the model has no latent of its own from which to reconstruct." in Page(made.html).text
     memory = report(replace(load("gan"), folder=None))
     assert memory.absent["Samples through training"] == ("the run has drawn none",)

@@ -12,14 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import torch
+
 from ... import picture
 from ...data import Dataset
 from ...errors import DataError, GenframeError
+from ...interpolation import linear
+from ...latents import Search, latents_of
+from ...measuring import blocks
 from ..reconstruction import reconstruct, reconstructs
 from ..run import PICTURE_COUNT, Run, default_condition
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
 
 __all__ = ["PICTURES", "Drawn", "Group", "Picture", "last_picture"]
 
@@ -30,6 +36,7 @@ MOST_PIXELS: Final = 2**26
 MOST_FILE: Final = 2**26
 SAVED: Final = re.compile(r"step-(\d{8,18})\.png")
 RECONSTRUCTED: Final = 20
+PATHS, ON_PATH = 6, 9
 POINTS: Final = 1024  # in a plane, where 64 would show no shape
 
 
@@ -125,8 +132,38 @@ def reconstructions(of: Drawn) -> Group:
     return Group("Reconstructions", about, (_picture(image, what, caption, of.command("reconstruct")),))
 
 
-PICTURES: Final[tuple[Callable[[Drawn], Group], ...]] = (through_training, fresh, reconstructions)
-"""The sections of pictures in their order on the page; what else is drawn of a run, such as interpolations, joins them here."""
+def interpolations(of: Drawn) -> Group:
+    """Return paths between the latents of held-out data, a row each with its ends outside."""
+    name = "Interpolations"
+    about = "From one of the held-out data to another, which stand outside, straight through what is between their latents."
+    try:
+        latents = latents_of(of.run.model)
+        if isinstance(latents, Search):
+            absent = f"the model has no encoder, so latents would have to be searched for, {latents.cost()}"
+            return Group(name, about, absent=(absent,), again=of.command("interpolate", "-n", PATHS))
+        x, condition = _held_out(of, 2 * PATHS)
+    except GenframeError as error:
+        return Group(name, about, absent=(str(error),))
+    ends, first = latents.encode(x, condition), None if condition is None else condition[0::2]
+    path = linear(ends[0::2], ends[1::2], torch.linspace(0, 1, ON_PATH))
+    repeated = None if first is None else first.repeat_interleave(ON_PATH, 0)
+    made = latents.decode(path.flatten(0, 1), repeated)
+    rows = torch.cat([x[0::2, None], made.view(len(path), ON_PATH, *made.shape[1:]), x[1::2, None]], 1)
+    image = picture.grid(rows.flatten(0, 1), of.run.model.composition.data, columns=rows.shape[1])
+    what = f"{len(path)} paths between held-out data, by the {latents.way} and back"
+    return Group(name, about, (_picture(image, what, _capital(what), of.command("interpolate", "-n", PATHS)),))
+
+
+def _held_out(of: Drawn, n: int) -> tuple[Tensor, Tensor | None]:
+    """Return the first so many data that the experiment is evaluated on, an even number of them, and their conditions."""
+    experiment, model = of.run.experiment, of.run.model
+    split = (of.data or experiment.data.load()).split(experiment.evaluate.split)
+    batch = next(blocks(split.subset(slice(0, min(n, len(split) // 2 * 2))), 0, model.device))
+    return batch.x, batch.condition if model.composition.condition is not None else None
+
+
+PICTURES: Final[tuple[Callable[[Drawn], Group], ...]] = (through_training, fresh, reconstructions, interpolations)
+"""The sections of pictures in their order on the page."""
 
 
 def last_picture(run: Run) -> bytes:
