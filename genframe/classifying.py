@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 import torch
 from torch import Tensor
 
+from .data import into
 from .errors import Unsupported
 from .model import Model, evaluating
-from .spaces import Categorical, Real, Space
+from .spaces import Categorical, Space, alike
 from .traits import Density, Identity
 
-__all__ = ["Classifier"]
+__all__ = ["Classifier", "class_log_probs"]
 
-ROWS = 500
+ROWS: Final = 500
+
+
+def class_log_probs(model: Model, condition: Tensor) -> Tensor:
+    """Return the log-probability of each class of a model of labels, in nats: (B, ...) -> (B, size).
+
+    Conditions are encoded once; the model's encoder is the identity.
+    """
+    space, context = cast(Categorical, model.composition.data), model.context(condition)
+    classes = torch.arange(space.size, device=condition.device).reshape(-1, *space.shape)
+    prior = cast(Density, model.prior)
+    return torch.stack([prior.log_prob(one.expand(len(condition), *space.shape), context) for one in classes], 1)
 
 
 class Classifier:
@@ -34,20 +46,14 @@ class Classifier:
                 "this is no classifier: it has to give one label of data/labels a probability under the data as its condition; "
                 "train one, such as digits-classifier"
             )
-        if reads != space and not (isinstance(reads, Real) and isinstance(space, Real) and _like(reads, space)):
+        if not alike(reads, space):
             raise Unsupported(f"the classifier reads {reads}, found {space}; train it on data that are prepared as these are")
         self.model, self.space, self.reads, self.classes = model, space, reads, classes
 
     def log_probs(self, x: Tensor) -> Tensor:
         """Return the log-probability of each class, in nats: (N, data) -> (N, classes)."""
-        prior, classes = cast(Density, self.model.prior), torch.arange(self.classes.size, device=x.device)
         with evaluating(self.model):
-            done = []
-            for rows in x.split(ROWS):
-                context = self.model.context(self._read(rows))
-                each = [prior.log_prob(one.expand(len(rows), *self.classes.shape), context) for one in classes]
-                done.append(torch.stack(each, 1))
-            return torch.cat(done)
+            return torch.cat([class_log_probs(self.model, self._read(rows)) for rows in x.split(ROWS)])
 
     def verdicts(self, x: Tensor) -> Tensor:
         """Return the most probable class of each datum: (N, data) -> (N,)."""
@@ -60,18 +66,4 @@ class Classifier:
         return torch.cat(contexts).double()
 
     def _read(self, x: Tensor) -> Tensor:
-        """Return data with the bounds and levels that the classifier was trained on."""
-        reads, space = self.reads, self.space
-        if reads == space or not (isinstance(reads, Real) and isinstance(space, Real)):
-            return x
-        if space.low is None or space.high is None or reads.low is None or reads.high is None:
-            return x
-        unit = (x - space.low) / (space.high - space.low)
-        if space.dequantised and not reads.dequantised and space.levels is not None:
-            unit = (unit * space.levels).floor().clamp(0, space.levels - 1) / (space.levels - 1)
-        return reads.low + (reads.high - reads.low) * unit
-
-
-def _like(one: Real, other: Real) -> bool:
-    """Return whether data are the same but for their bounds, or for noise within their levels."""
-    return (one.shape, one.levels, one.bounded) == (other.shape, other.levels, other.bounded)
+        return into(self.reads, x, self.space)

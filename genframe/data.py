@@ -12,9 +12,9 @@ from torch import Generator, Tensor
 
 from .errors import DataError
 from .roles import Batch
-from .spaces import Space
+from .spaces import Real, Space
 
-__all__ = ["Dataset", "Prepare", "Split", "data_digest"]
+__all__ = ["Dataset", "Prepare", "Split", "data_digest", "into"]
 
 Prepare: TypeAlias = Callable[[Tensor, Generator | None], Tensor]
 
@@ -103,3 +103,18 @@ class Dataset:
         if name not in self.splits:
             raise DataError(f"the data has no split {name!r}; it has {', '.join(self.splits)}")
         return self.splits[name]
+
+
+def into(target: Space, x: Tensor, space: Space) -> Tensor:
+    """Return data of ``space`` as data of ``target``, which is :func:`~genframe.spaces.alike`: (N, ...) -> (N, ...).
+
+    Values go from one's bounds to the other's; dequantised ones go to their levels where the target has no noise.
+    """
+    if space == target or not (isinstance(space, Real) and isinstance(target, Real)):
+        return x
+    if space.low is None or space.high is None or target.low is None or target.high is None:
+        return x
+    unit = (x - space.low) / (space.high - space.low)
+    if space.dequantised and not target.dequantised and space.levels is not None:
+        unit = (unit * space.levels).floor().clamp(0, space.levels - 1) / (space.levels - 1)
+    return target.low + (target.high - target.low) * unit

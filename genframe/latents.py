@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from .composition import Composition
-from .data import data_digest
 from .errors import Unsupported
 from .model import Model, evaluating
 from .roles import generator_for
@@ -31,7 +30,6 @@ __all__ = [
     "from_base",
     "latents_of",
     "to_base",
-    "weights_digest",
 ]
 
 Rows: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
@@ -224,8 +222,3 @@ def _required_base(model: Model) -> NormalBase:
             f"say linear or spherical (priors with a base: {having}, or a flow as core/model)"
         )
     return prior
-
-
-def weights_digest(model: Model) -> str:
-    """Return the digest of all weights, by their names' order."""
-    return data_digest(*(tensor.detach().cpu() for _, tensor in sorted(model.state_dict().items())))

@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from .composition import Composition, ModelSpec, check
+from .data import data_digest
 from .errors import Unsupported
 from .execution import Precision, run_in
 from .likelihood import LogProb
@@ -112,6 +113,10 @@ class Model(nn.Module):
     def part_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of all parts, each once."""
         return [parameter for part in self.parts().values() for parameter in part.parameters()]
+
+    def weights_digest(self) -> str:
+        """Return the digest of all weights, by their names' order."""
+        return data_digest(*(tensor.detach().cpu() for _, tensor in sorted(self.state_dict().items())))
 
     def context(self, condition: Tensor | None) -> Tensor | None:
         """Return the encoded condition, (B, ...) -> (B, context); a nested model's is encoded already."""

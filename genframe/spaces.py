@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from .errors import DataError, Mismatch
 
-__all__ = ["Categorical", "Real", "Space", "Spaces", "format_shape", "projected", "require_real", "space_from_dict"]
+__all__ = ["Categorical", "Real", "Space", "Spaces", "alike", "format_shape", "projected", "require_real", "space_from_dict"]
 
 
 ENCODE: Final = "encode classes first, with core/one_hot or nets/embedding"
@@ -142,6 +142,13 @@ class Spaces:
     latent: Space
     code: Space
     context: Space | None = None
+
+
+def alike(one: Space, other: Space) -> bool:
+    """Return whether data of both are the same but for their bounds, and for noise within their levels."""
+    if isinstance(one, Real) and isinstance(other, Real):
+        return one == other or (one.bounded and (one.shape, one.levels, True) == (other.shape, other.levels, other.bounded))
+    return one == other
 
 
 def space_from_dict(value: object) -> Space:

@@ -97,13 +97,12 @@ class Subject:
     def stamp(self) -> dict[str, Any]:
         """Return what says of which model, and of which of its latents, codes and directions are."""
         from .. import __version__
-        from ..latents import weights_digest
 
         sampler = self.run.experiment.model.sampler.model_dump(mode="json") if self.latents.way == "probability flow" else None
         return {
             "genframe": __version__,
             "run": self.run.experiment.name,
-            "weights": weights_digest(self.run.model),
+            "weights": self.run.model.weights_digest(),
             "latent": self.latents.way,
             "sampler": sampler,
             "shape": list(self.latents.space.shape),

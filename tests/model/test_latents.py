@@ -11,7 +11,7 @@ from torch import Tensor
 from genframe import Model, ModelSpec, Real, Unsupported, compose, generator_for
 from genframe.core.parts import StandardNormal
 from genframe.interpolation import interpolated, linear, spherical
-from genframe.latents import Search, from_base, latents_of, to_base, weights_digest
+from genframe.latents import Search, from_base, latents_of, to_base
 from genframe.traits import NormalBase
 from genframe.ways import way_of
 
@@ -227,11 +227,11 @@ def test_a_prior_without_a_base_is_refused() -> None:
 def test_the_digest_is_of_the_weights() -> None:
     """It is the same for the same weights and another for others."""
     model = family("vae")
-    first = weights_digest(model)
-    assert first == weights_digest(family("vae"))
+    first = model.weights_digest()
+    assert first == family("vae").weights_digest()
     with torch.no_grad():
         next(model.parameters()).add_(1e-6)
-    assert first != weights_digest(model)
+    assert first != model.weights_digest()
 
 
 def test_the_normal_prior_is_a_base() -> None:

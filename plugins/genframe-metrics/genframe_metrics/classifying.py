@@ -1,4 +1,4 @@
-"""Models of labels as classifiers, and how often they are right."""
+"""How often models of labels are right."""
 
 from __future__ import annotations
 
@@ -7,25 +7,14 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from genframe import Categorical, Metric, MetricResult, Model, Split, evaluating
+from genframe import Metric, MetricResult, Model, Split, evaluating
+from genframe.classifying import class_log_probs
 from genframe.measuring import average, blocks, stamp
-from genframe.traits import Density
 
 from .protocol import drawn
 from .specs import Accuracy
 
-__all__ = ["AccuracyMetric", "class_log_probs"]
-
-
-def class_log_probs(model: Model, condition: Tensor) -> Tensor:
-    """Return the log-probability of each class under each condition, in nats: (B, ...) -> (B, size).
-
-    Conditions are encoded once; the model's encoder is the identity.
-    """
-    space, context = cast(Categorical, model.composition.data), model.context(condition)
-    classes = torch.arange(space.size, device=condition.device).reshape(-1, *space.shape)
-    prior = cast(Density, model.prior)
-    return torch.stack([prior.log_prob(one.expand(len(condition), *space.shape), context) for one in classes], 1)
+__all__ = ["AccuracyMetric"]
 
 
 class AccuracyMetric(Metric):

@@ -17,18 +17,17 @@ from genframe import (
     GenframeError,
     Mismatch,
     Model,
-    Real,
     Run,
     RunError,
     Space,
-    data_digest,
     evaluating,
     load,
 )
+from genframe.data import into
 
 from .runs import condition_encoder, readable
 
-__all__ = ["Extractor", "applied", "extractor", "into", "reader", "unusable", "vectors", "weights_digest"]
+__all__ = ["Extractor", "applied", "extractor", "reader", "unusable", "vectors"]
 
 ROWS: Final = 500  # read at once; bounds memory
 
@@ -57,7 +56,7 @@ def extractor(run: Path | None, space: Space, device: torch.device) -> Extractor
         return Extractor("values", {"name": "values"}, partial(vectors, space=space))
     found = reader(run, space, device)
     name = found.experiment.name
-    stamp = {"name": name, "weights": weights_digest(found.model)}
+    stamp = {"name": name, "weights": found.model.weights_digest()}
     return Extractor(name, stamp, partial(_contexts, model=found.model, space=space))
 
 
@@ -84,20 +83,6 @@ def reader(run: Path, space: Space, device: torch.device) -> Run:
     return load(run.expanduser(), device=str(device))
 
 
-def into(target: Space, x: Tensor, space: Space) -> Tensor:
-    """Return data of ``space`` with the bounds of ``target``, which :func:`reads` them: (N, ...) -> (N, ...)."""
-    if space == target:
-        return x
-    (low, high), (new_low, new_high) = _bounds(space), _bounds(target)
-    return new_low + (x - low) * ((new_high - new_low) / (high - low))
-
-
-def _bounds(space: Space) -> tuple[float, float]:
-    if not isinstance(space, Real) or space.low is None or space.high is None:
-        raise ValueError(f"{space} has no bounds")
-    return space.low, space.high
-
-
 def applied(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return ``function`` of all rows, a few at a time: (N, ...) -> (N, ...)."""
     return torch.cat([function(rows) for rows in x.split(ROWS)])
@@ -107,8 +92,3 @@ def _contexts(x: Tensor, model: Model, space: Space) -> Tensor:
     target = cast(Space, model.composition.condition)
     with evaluating(model):
         return applied(lambda rows: cast(Tensor, model.context(into(target, rows, space))), x).flatten(1).double()
-
-
-def weights_digest(model: Model) -> str:
-    """Return the digest of all weights, by their names' order."""
-    return data_digest(*(tensor.detach().cpu() for _, tensor in sorted(model.state_dict().items())))

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Batch, CheckpointError, Encoder, EncoderSpec, Loss, LossOutput, Model, Real, RunError, drawn_latent
+from genframe.data import into
 from genframe.execution import full_precision
 from genframe.traits import Layered
 
-from .features import into, reader
+from .features import reader
 from .specs import Perceptual
 
 __all__ = ["PerceptualLoss"]

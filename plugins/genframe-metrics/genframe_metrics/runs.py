@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from genframe import EncoderSpec, GenframeError, Mismatch, Real, Space, describe
+from genframe import EncoderSpec, GenframeError, Mismatch, Space, describe
+from genframe.spaces import alike
 
-__all__ = ["condition_encoder", "readable", "reads"]
-
-
-def reads(target: Space, space: Space) -> bool:
-    """Return whether data of ``space`` are those of ``target``, up to the values of the lowest and the highest level."""
-    if isinstance(space, Real) and isinstance(target, Real) and space.bounded and target.bounded:
-        return replace(space, low=target.low, high=target.high) == target
-    return space == target
+__all__ = ["condition_encoder", "readable"]
 
 
 def condition_encoder(run: Path) -> tuple[EncoderSpec, Space]:
@@ -42,5 +35,5 @@ def readable(run: Path, target: Space, space: Space) -> None:
 
     :raises Mismatch: if it does not.
     """
-    if not reads(target, space):
+    if not alike(target, space):
         raise Mismatch(f"{run} reads {target}, found {space}", "train it on data that are prepared as these are")

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from genframe import Categorical, GenframeError, Metric, MetricResult, Model, Real, Run, RunError, Split, evaluating
+from genframe.classifying import class_log_probs
+from genframe.data import into
 from genframe.measuring import not_finite, stamp
 
-from .classifying import class_log_probs
 from .coverage import divergence_from_equal
-from .features import applied, into, reader, weights_digest
+from .features import applied, reader
 from .protocol import drawn, prepared, samples_in_turn
 from .specs import StackedModes
 from .specs.classifiers import why_no_classifier
@@ -83,7 +84,7 @@ class StackedModesMetric(Metric):
         used = drawn(split, spec.n, seed)
         data = prepared(used, seed, model.device)
         samples = samples_in_turn(model, spec.n, data, seed)
-        by = {"name": classifier.experiment.name, "weights": weights_digest(classifier.model)}
+        by = {"name": classifier.experiment.name, "weights": classifier.model.weights_digest()}
         protocol = stamp(spec, split, seed, data=len(used), samples=spec.n, classifier=by)
         count = _count(classifier.model, space)
         results: dict[str, list[MetricResult]] = {"modes": [], "reverse_kl": []}
