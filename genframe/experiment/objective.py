@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ..execution import full_precision
 from ..model import Model
 from ..roles import Batch, LossOutput
 from ..traits import Pretrainable
@@ -19,8 +20,8 @@ __all__ = ["Objective", "mean_output"]
 class Objective(nn.Module):
     """The loss of a model in a stage that trains ``parts``; the other parts are frozen.
 
-    Where only the prior learns, or the condition with it, data are encoded without gradient and the prior's own objective is
-    minimised; where only an encoder with Pretrainable does, its own.
+    Where only the prior learns, or the condition with it, data are encoded without gradient, in single precision, and the prior's
+    own objective is minimised; where only an encoder with Pretrainable does, its own.
     """
 
     def __init__(self, model: Model, parts: Sequence[PartName]) -> None:
@@ -67,7 +68,7 @@ class Objective(nn.Module):
             return cast(Pretrainable, model.encoder).objective(x, model.context(condition))
         if not self.prior_alone:
             return model.loss(model, Batch(x, condition), player)  # type: ignore[no-any-return]
-        with torch.no_grad():
+        with torch.no_grad(), full_precision(x):  # a codebook's indices in bfloat16 are others than a metric will see
             code = model.codes(x, condition)
         return model.prior.objective(code, model.context(condition), player)
 

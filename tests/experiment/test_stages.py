@@ -29,6 +29,7 @@ from genframe import (
     Split,
     compose,
 )
+from genframe.experiment.objective import Objective
 from genframe.experiment.order import DataOrder
 from genframe.experiment.reporting import Silent
 from genframe.experiment.signals import StopRequest
@@ -225,6 +226,23 @@ def test_a_prior_alone_minimises_its_own_objective() -> None:
     prior = made.model.prior
     assert isinstance(prior, Place)
     torch.testing.assert_close(prior.place.detach(), 3 + 0.5 * (codes.mean(0) - 3))
+
+
+def test_a_prior_learns_codes_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under autocast too the codes are those that a metric sees, to the bit: a codebook's indices would be others."""
+    model = compose(ModelSpec.model_validate({**VAE, "encoder": {**MLP, "dim": 2}, "loss": "vae/reconstruction"}), SPACE)
+    seen: list[Tensor] = []
+
+    def objective(code: Tensor, context: Tensor | None, player: str) -> LossOutput:
+        seen.append(code)
+        return LossOutput(code.sum())
+
+    monkeypatch.setattr(model.prior, "objective", objective)
+    x = torch.randn(20, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        Objective(model, ["prior"])(x, None, "model")
+    with torch.no_grad():
+        assert torch.equal(seen[0], model.codes(x))
 
 
 def test_a_condition_learns_with_the_prior_alone() -> None:
