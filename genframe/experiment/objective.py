@@ -20,8 +20,8 @@ __all__ = ["Objective", "mean_output"]
 class Objective(nn.Module):
     """The loss of a model in a stage that trains ``parts``; the other parts are frozen.
 
-    Where only the prior learns, or the condition with it, data are encoded without gradient, in single precision, and the prior's
-    own objective is minimised; where only an encoder with Pretrainable does, its own.
+    Where only the prior learns, or the condition with it, data are encoded without gradient, in single precision, and the
+    prior's own objective is minimised; where only an encoder with Pretrainable does, its own.
     """
 
     def __init__(self, model: Model, parts: Sequence[PartName]) -> None:
