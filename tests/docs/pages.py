@@ -28,10 +28,10 @@ from genframe.experiment.loading import experiment_from, recipe_text
 from genframe.experiment.spec import ExperimentSpec, check_experiment
 
 BLOCK = re.compile(
-    r"(?:^<!-- (?P<directive>file|no-run): (?P<argument>.+?) -->\n\n?)?^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$",
+    r"(?:^<!-- (?P<directive>file|no-run): (?P<argument>.+?) -->\n\n?)?^```(?P<language>[^\n ]*)[^\n]*\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-LANGUAGES = ("python", "console", "yaml", "toml", "text", "{toctree}")
+LANGUAGES = ("python", "console", "yaml", "toml", "text", "{toctree}", "{include}")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ class Reader:
                 "toml": self.toml,
                 "text": self.output,
                 "{toctree}": lambda _: None,  # Sphinx looks whether its pages are there
+                "{include}": lambda _: None,  # and this too
             }
             if block.directive == "file":
                 self.write(block)
