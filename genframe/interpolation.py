@@ -8,10 +8,10 @@ from typing import Final, Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
-from .latents import from_base, to_base
+from .latents import Latents, from_base, to_base
 from .model import Model, evaluating
 
-__all__ = ["ALONG", "Along", "interpolated", "linear", "spherical"]
+__all__ = ["ALONG", "Along", "between_pairs", "interpolated", "linear", "spherical"]
 
 Along: TypeAlias = Literal["linear", "spherical", "prior"]
 ALONG: Final[tuple[Along, ...]] = get_args(Along)
@@ -44,6 +44,22 @@ def spherical(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
     turned = (sine > SMALL) & (length_a > 0)[:, None] & (length_b > 0)[:, None]
     points = torch.where(turned, arc, line)
     return points.to(a.dtype).reshape(len(a), len(shares), *a.shape[1:])
+
+
+def between_pairs(
+    latents: Latents, x: Tensor, condition: Tensor | None, steps: int, along: Along = "linear"
+) -> tuple[Tensor, Tensor]:
+    """Return the data on the paths from each first datum of a pair to its second, and these with their ends outside.
+
+    Data (2 N, data) make pairs in their order; a path keeps the condition of its beginning. Shapes: (N, steps, data) and
+    (N, steps + 2, data).
+
+    :raises Unsupported: along a prior without a normal base.
+    """
+    ends, first = latents.encode(x, condition), None if condition is None else condition[0::2]
+    shares = torch.linspace(0, 1, steps, device=x.device)
+    made = latents.decode_each(interpolated(latents.model, ends[0::2], ends[1::2], shares, along, first), first)
+    return made, torch.cat([x[0::2, None], made, x[1::2, None]], 1)
 
 
 def interpolated(

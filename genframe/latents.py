@@ -56,6 +56,12 @@ class Latents(ABC):
         """Return the datum of each latent, its mean where it is uncertain: (N, latent) -> (N, data)."""
         return self._by_rows(self._decoded, latent, condition)
 
+    def decode_each(self, latents: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the data of ``S`` latents of each condition: (N, S, latent) -> (N, S, data)."""
+        repeated = None if condition is None else condition.repeat_interleave(latents.shape[1], 0)
+        x = self.decode(latents.flatten(0, 1), repeated)
+        return x.reshape(*latents.shape[:2], *x.shape[1:])
+
     def _by_rows(self, call: Rows, rows: Tensor, condition: Tensor | None) -> Tensor:
         done = []
         with evaluating(self.model):

@@ -19,7 +19,7 @@ from .plugins import installed
 from .roles import Batch, MetricResult, generator_for
 from .specs import MetricSpec
 
-__all__ = ["average", "blocks", "not_finite", "samples", "sharing_samples", "stamp"]
+__all__ = ["average", "blocks", "not_finite", "prepared", "samples", "sharing_samples", "stamp"]
 
 BLOCK: Final = 250  # what a datum is prepared with depends on its block, never on a memory limit
 DATA: Final = 0  # the first of a metric's streams of randomness; its own draws take others
@@ -30,6 +30,13 @@ def blocks(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
     for number, start in enumerate(range(0, len(split), BLOCK)):
         batch = split.batch(slice(start, start + BLOCK), generator_for(split.stored.device, seed, DATA, number))
         yield Batch(batch.x.to(device), batch.condition.to(device) if batch.condition is not None else None)
+
+
+def prepared(split: Split, seed: int, device: torch.device) -> Batch:
+    """Return the whole prepared split on ``device``, as :func:`blocks` gives it."""
+    batches = list(blocks(split, seed, device))
+    conditions = [batch.condition for batch in batches if batch.condition is not None]
+    return Batch(torch.cat([batch.x for batch in batches]), torch.cat(conditions) if conditions else None)
 
 
 @dataclass

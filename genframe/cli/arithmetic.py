@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
 
     terms = _terms(options.sum)
     subject = open_subject(options)
-    split = subject.split(subject.dataset(), options.split)
+    split = subject.split(options.split)
     found = [_latent(subject, options, split, name) for _, name in terms]
     total = torch.stack([sign * latent for (sign, _), latent in zip(terms, found, strict=True)]).sum(0)
     shown = subject.latents.decode(torch.stack([*found, total]), _condition_of(subject, split, terms, len(found) + 1))
@@ -78,7 +78,7 @@ def _latent(subject: Subject, options: argparse.Namespace, split: Split, name: s
         return subject.latents.encode(*subject.data(split.subset(slice(int(name), int(name) + 1))))[0]
     data = subject.run.experiment.data
     attribute = find_attribute(data, name)
-    train = subject.split(subject.dataset(), "train")
+    train = subject.split("train")
     labels = labels_of(data, attribute.name, train)[: options.codes]
     codes = subject.latents.encode(*subject.data(train.subset(attribute.positives(labels).nonzero().flatten())))
     return codes.mean(0)

@@ -68,12 +68,12 @@ def run(options: argparse.Namespace) -> None:
     if options.save:
         make_room(options.save)
         direction.save(options.save)
-    whole = subject.split(subject.dataset(), options.split)
+    whole = subject.split(options.split)
     split = whole.subset(slice(0, options.limit))
     x, condition = subject.data(split)
     strengths = strengths_of(options.strength, options.steps)
     latents = subject.latents.encode(x, condition)
-    made = subject.decoded(direction.moved(latents, torch.tensor(strengths, device=x.device)), condition)
+    made = subject.latents.decode_each(direction.moved(latents, torch.tensor(strengths, device=x.device)), condition)
     if options.residual:
         made = with_residual(x, made, subject.latents.decode(latents, condition), space)
     verdicts = None
@@ -107,7 +107,7 @@ def _direction(subject: Subject, attribute: Attribute, limit: int | None) -> Dir
     from ..directions import Direction, attribute_direction
     from ..experiment.attributes import labels_of
 
-    whole = subject.split(subject.dataset(), "train")
+    whole = subject.split("train")
     labels = labels_of(subject.run.experiment.data, attribute.name, whole)[:limit]
     positive, negative = attribute.positives(labels), attribute.negatives(labels)
     codes = subject.latents.encode(*subject.data(whole.subset(slice(0, limit))))

@@ -27,11 +27,11 @@ def run(options: argparse.Namespace) -> None:
     from .output import print_json
 
     subject = open_subject(options)
-    split = subject.split(subject.dataset(), options.split, options.limit)
+    split = subject.split(options.split, options.limit)
     codes = subject.latents.encode(*subject.data(split))
     tensors = {"codes": codes}
     if options.labels:
-        whole = subject.split(subject.dataset(), options.split)
+        whole = subject.split(options.split)
         tensors["labels"] = labels_of(subject.run.experiment.data, options.labels, whole)[: len(codes)]
     if options.whiten:
         components = Components.of(codes)

@@ -32,29 +32,23 @@ def run(options: argparse.Namespace) -> None:
     """Go from each datum to the next one, and say how far from data that leads."""
     import torch
 
-    from ..interpolation import interpolated, linear
+    from ..interpolation import between_pairs, linear
     from .output import print_json, print_table
 
     subject = open_subject(options)
-    dataset = subject.dataset()
     wanted = 2 * max(options.n, options.pairs if options.classifier else 1)
-    x, condition = subject.data(subject.split(dataset, options.split, wanted))
+    x, condition = subject.data(subject.split(options.split, wanted))
     if len(x) < 2:
         raise DataError("expected at least two data to go from one to another")
     x, condition = x[: len(x) // 2 * 2], condition if condition is None else condition[: len(x) // 2 * 2]
-    first = condition[0::2] if condition is not None else None  # a path keeps the condition of its beginning
-    latents = subject.latents.encode(x, condition)
-    shares = torch.linspace(0, 1, max(2, options.steps), device=x.device)
-    path = interpolated(subject.run.model, latents[0::2], latents[1::2], shares, options.along, first)
-    made = subject.decoded(path, first)
+    steps = max(2, options.steps)
+    made, with_ends = between_pairs(subject.latents, x, condition, steps, options.along)
     info = {"along": options.along, "way": subject.latents.way}
-    shown = made[: options.n]
-    columns = [x[0::2][: options.n], *shown.unbind(1), x[1::2][: options.n]]
-    out = subject.show(options.out, f"interpolated-{options.along}", columns, info)
+    out = subject.show(options.out, f"interpolated-{options.along}", with_ends[: options.n].unbind(1), info)
     rows: dict[str, Any] = {}
     if options.classifier:
-        pixels = linear(x[0::2], x[1::2], shares)
-        rows = _distances(subject, options, dataset.split("train").to(x.device), x, made, pixels)
+        pixels = linear(x[0::2], x[1::2], torch.linspace(0, 1, steps, device=x.device))
+        rows = _distances(subject, options, subject.split("train"), x, made, pixels)
     if options.json:
         print_json({"out": str(out), **info, "pairs": len(made), "distance": rows})
         return

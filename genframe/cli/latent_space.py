@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,31 +69,22 @@ class Subject:
         """The space of data."""
         return self.run.model.composition.data
 
+    @cached_property
     def dataset(self) -> Dataset:
-        """Return the run's data."""
+        """The run's data, read when they are first asked for."""
         return self.run.experiment.data.load()
 
-    def split(self, dataset: Dataset, name: str | None, limit: int | None = None) -> Split:
+    def split(self, name: str | None, limit: int | None = None) -> Split:
         """Return a split, the experiment's if it is not named, or the first of it, on the model's device."""
-        split = dataset.split(name or self.run.experiment.evaluate.split)
+        split = self.dataset.split(name or self.run.experiment.evaluate.split)
         return (split.subset(slice(0, limit)) if limit else split).to(self.run.model.device)
 
     def data(self, split: Split) -> tuple[Tensor, Tensor | None]:
-        """Return the prepared data and their condition."""
-        import torch
+        """Return the prepared data, and their condition for a conditional model."""
+        from ..measuring import prepared
 
-        from ..measuring import blocks
-
-        batches = list(blocks(split, self.seed, self.run.model.device))
-        conditions = [batch.condition for batch in batches if batch.condition is not None]
-        conditional = self.run.model.composition.condition is not None and bool(conditions)
-        return torch.cat([batch.x for batch in batches]), torch.cat(conditions) if conditional else None
-
-    def decoded(self, latents: Tensor, condition: Tensor | None) -> Tensor:
-        """Return the data of latents in rows and columns: (N, S, latent) -> (N, S, data)."""
-        repeated = None if condition is None else condition.repeat_interleave(latents.shape[1], 0)
-        x = self.latents.decode(latents.flatten(0, 1), repeated)
-        return x.reshape(*latents.shape[:2], *x.shape[1:])
+        batch = prepared(split, self.seed, self.run.model.device)
+        return batch.x, batch.condition if self.run.model.composition.condition is not None else None
 
     def stamp(self) -> dict[str, Any]:
         """Return what says of which model, and of which of its latents, codes and directions are."""

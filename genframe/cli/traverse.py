@@ -40,10 +40,10 @@ def run(options: argparse.Namespace) -> None:
     if options.save:
         make_room(options.save)
         direction.save(options.save)
-    x, condition = subject.data(subject.split(subject.dataset(), options.split, options.n))
+    x, condition = subject.data(subject.split(options.split, options.n))
     strengths = strengths_of(options.range, options.steps)
     latents = subject.latents.encode(x, condition)
-    moved = subject.decoded(direction.moved(latents, torch.tensor(strengths, device=x.device)), condition)
+    moved = subject.latents.decode_each(direction.moved(latents, torch.tensor(strengths, device=x.device)), condition)
     name = "direction" if options.direction else str(direction.stamp["attribute"]).replace(" ", "-")
     out = subject.show(options.out, f"traversed-{name}", list(moved.unbind(1)), {"direction": dict(direction.stamp)})
     space = subject.space
@@ -72,7 +72,7 @@ def _found(subject: Subject, options: argparse.Namespace) -> Direction:
     dims = subject.latents.space.dims
     if options.dimension is not None and options.dimension >= dims:
         raise SpecError(f"there is no dimension {options.dimension}: the latent {subject.latents.space} has 0 to {dims - 1}")
-    train = subject.split(subject.dataset(), "train", options.codes)
+    train = subject.split("train", options.codes)
     codes = subject.latents.encode(*subject.data(train)).flatten(1)
     if options.dimension is not None:
         vector = torch.zeros(dims, device=codes.device, dtype=codes.dtype)

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import torch
-
 from ... import picture
 from ...data import Dataset
 from ...errors import DataError, GenframeError
-from ...interpolation import linear
+from ...interpolation import between_pairs
 from ...latents import Search, latents_of
-from ...measuring import blocks
+from ...measuring import prepared
 from ..reconstruction import reconstruct, reconstructs
 from ..run import PICTURE_COUNT, Run, default_condition
 
@@ -144,13 +142,9 @@ def interpolations(of: Drawn) -> Group:
         x, condition = _held_out(of, 2 * PATHS)
     except GenframeError as error:
         return Group(name, about, absent=(str(error),))
-    ends, first = latents.encode(x, condition), None if condition is None else condition[0::2]
-    path = linear(ends[0::2], ends[1::2], torch.linspace(0, 1, ON_PATH))
-    repeated = None if first is None else first.repeat_interleave(ON_PATH, 0)
-    made = latents.decode(path.flatten(0, 1), repeated)
-    rows = torch.cat([x[0::2, None], made.view(len(path), ON_PATH, *made.shape[1:]), x[1::2, None]], 1)
+    _, rows = between_pairs(latents, x, condition, ON_PATH)
     image = picture.grid(rows.flatten(0, 1), of.run.model.composition.data, columns=rows.shape[1])
-    what = f"{len(path)} paths between held-out data, by the {latents.way} and back"
+    what = f"{len(rows)} paths between held-out data, by the {latents.way} and back"
     return Group(name, about, (_picture(image, what, _capital(what), of.command("interpolate", "-n", PATHS)),))
 
 
@@ -158,7 +152,7 @@ def _held_out(of: Drawn, n: int) -> tuple[Tensor, Tensor | None]:
     """Return the first so many data that the experiment is evaluated on, an even number of them, and their conditions."""
     experiment, model = of.run.experiment, of.run.model
     split = (of.data or experiment.data.load()).split(experiment.evaluate.split)
-    batch = next(blocks(split.subset(slice(0, min(n, len(split) // 2 * 2))), 0, model.device))
+    batch = prepared(split.subset(slice(0, min(n, len(split) // 2 * 2))), 0, model.device)
     return batch.x, batch.condition if model.composition.condition is not None else None
 
 

@@ -13,9 +13,9 @@ from genframe import Categorical, Metric, MetricResult, Model, Real, Split
 from genframe.directions import Components
 from genframe.editing import distances
 from genframe.latents import Latents, latents_of
-from genframe.measuring import average, stamp
+from genframe.measuring import average, prepared, stamp
 
-from .protocol import drawn, prepared
+from .protocol import drawn
 from .specs.codes import CodeLength, LinearProbe
 
 __all__ = ["CodeLengthMetric", "LinearProbeMetric", "logistic_regression"]

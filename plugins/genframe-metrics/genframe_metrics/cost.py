@@ -17,9 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from genframe import Metric, MetricResult, Model, Split, evaluating, generator_for
-from genframe.measuring import stamp
+from genframe.measuring import prepared, stamp
 
-from .protocol import conditions_in_turn, drawn, prepared
+from .protocol import conditions_in_turn, drawn
 from .specs import SamplingCost, SamplingTime
 
 __all__ = ["SamplingCostMetric", "SamplingTimeMetric", "Usage", "processor"]

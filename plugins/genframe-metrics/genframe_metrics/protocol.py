@@ -1,4 +1,4 @@
-"""What the metrics here do alike: subsets, data and samples by seed."""
+"""What the metrics here do alike: subsets, and samples by seed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from genframe import Batch, DataError, Model, Split, generator_for
-from genframe.measuring import DATA, blocks, samples
+from genframe.measuring import DATA, samples
 
-__all__ = ["conditions_in_turn", "drawn", "draws_of", "prepared", "samples_in_turn"]
+__all__ = ["conditions_in_turn", "drawn", "draws_of", "samples_in_turn"]
 
 DRAWS: Final = DATA + 1
 SUBSET: Final = DATA + 2
@@ -27,13 +27,6 @@ def drawn(split: Split, limit: int | None, seed: int) -> Split:
         return split
     order = torch.randperm(len(split), generator=generator_for("cpu", seed, SUBSET))[:limit].to(split.stored.device)
     return split.subset(order)
-
-
-def prepared(split: Split, seed: int, device: torch.device) -> Batch:
-    """Return the whole prepared split on ``device``."""
-    batches = list(blocks(split, seed, device))
-    conditions = [batch.condition for batch in batches if batch.condition is not None]
-    return Batch(torch.cat([batch.x for batch in batches]), torch.cat(conditions) if conditions else None)
 
 
 def conditions_in_turn(model: Model, n: int, data: Batch) -> Tensor | None:
