@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
-from typing import Literal, ParamSpec, TypeAlias, TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch._compile import _disable_dynamo  # torch.compiler.disable, without importing the compiler until it is called
 
-__all__ = ["Precision", "eager", "full_precision", "run_in"]
+from .specs import Precision
+
+__all__ = ["eager", "full_precision", "run_in"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 
 def eager(function: Callable[P, R]) -> Callable[P, R]:

@@ -17,11 +17,11 @@ from torch import Generator, Tensor, nn
 from .composition import Composition, ModelSpec, check
 from .data import data_digest
 from .errors import Unsupported
-from .execution import Precision, run_in
+from .execution import run_in
 from .likelihood import LogProb
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, generator_for
 from .spaces import Space
-from .specs import ComponentSpec, Role
+from .specs import ComponentSpec, Precision, Role
 from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior
 
 __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
@@ -207,7 +207,7 @@ class Model(nn.Module):
                 for context, rows, generator in self._chunks(n, condition, seed)
             ]
         x = torch.cat(chunks)[:n] if n else torch.empty(0, *self.composition.data.shape)
-        return Samples(x.float() if x.dtype == torch.bfloat16 else x, self.composition.data, seed)
+        return self._samples(x, seed)
 
     def states(
         self,
@@ -235,10 +235,11 @@ class Model(nn.Module):
 
         with run_in(precision, self.device):
             chunks = [torch.stack(list(shown(*chunk))) for chunk in self._chunks(n, condition, seed)]  # (states, rows, ...)
-        return [
-            Samples(x.float() if x.dtype == torch.bfloat16 else x, self.composition.data, seed)
-            for x in torch.cat(chunks, 1)[:, :n]
-        ]
+        return [self._samples(x, seed) for x in torch.cat(chunks, 1)[:, :n]]
+
+    def _samples(self, x: Tensor, seed: int) -> Samples:
+        """Return data as samples, in single precision whatever networks ran in."""
+        return Samples(x.float() if x.dtype == torch.bfloat16 else x, self.composition.data, seed)
 
     def _chunks(self, n: int, condition: Tensor | None, seed: int) -> Iterator[tuple[Tensor | None, range, Generator]]:
         """Yield the context, the rows and the generator of each whole chunk of samples."""

@@ -38,6 +38,7 @@ __all__ = [
     "LossSpec",
     "MetricSpec",
     "Needs",
+    "Precision",
     "PriorSpec",
     "Role",
     "SamplerSpec",
@@ -50,6 +51,7 @@ __all__ = [
 Kind: TypeAlias = Literal["encoder", "decoder", "prior", "loss", "sampler", "dataset", "metric"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Role: TypeAlias = Literal["encoder", "decoder", "prior"]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
 # A role's traits that a part needs; an empty tuple needs the role to be there, whatever it can do.
 Needs: TypeAlias = Mapping[Role, Trait | tuple[Trait, ...]]
 ANY_OF_KIND: Final = "x-genframe-any"

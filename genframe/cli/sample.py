@@ -6,23 +6,23 @@ import argparse
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from ..captions import caption_bytes, reads_captions
 from ..errors import DataError, RunError, SpecError
 from ..spaces import Categorical
+from ..specs import Precision
 from .runs import add_arguments, make_room, opened
 from .values import LARGEST, count, natural, samples_file
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..execution import Precision
     from ..experiment.run import Run
     from ..model import Samples
 
 LARGEST_PICTURE = 2**20
-PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 FRAMES = 100
 LONGEST_NAME = 80
 

@@ -14,13 +14,12 @@ from .. import __version__
 from ..captions import caption_text, reads_captions
 from ..data import Dataset
 from ..errors import DataError, RunError
-from ..execution import Precision
 from ..measuring import sharing_samples
 from ..model import Model, Samples, build
 from ..plugins import installed
 from ..roles import MetricResult
 from ..spaces import Categorical
-from ..specs import MetricSpec
+from ..specs import MetricSpec, Precision
 from . import checkpoint as storage
 from .folder import Row, RunFolder
 from .spec import ExperimentSpec

@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ..composition import Composition, ModelSpec, check
 from ..errors import Mismatch, Problem, SpecError
-from ..specs import ComponentSpec, DatasetSpec, MetricSpec, Role, Spec
+from ..specs import ComponentSpec, DatasetSpec, MetricSpec, Precision, Role, Spec
 from ..traits import Conditional, Density, Fittable
 
 __all__ = [
@@ -73,7 +73,7 @@ class TrainSpec(Spec):
     lr_end: float = Field(default=0.0, ge=0, le=1, description="the last learning rate, as a share of the peak")
     clip: PositiveFloat | None = Field(default=None, description="largest norm of a player's gradient")
     ema: float | None = Field(default=None, gt=0, lt=1, description="decay of an exponential average of the weights")
-    precision: Literal["float32", "bfloat16"] = Field(default="float32", description="bfloat16 runs the loss under autocast")
+    precision: Precision = Field(default="float32", description="bfloat16 runs the loss under autocast")
     compile: Literal["off", "on", "auto"] = Field(
         default="off", description="torch.compile; auto measures and compiles when the steps that remain repay it"
     )
