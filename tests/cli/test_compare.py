@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from genframe import MetricResult, installed
-from genframe.cli import main
 from genframe.experiment.comparing import with_error
 from genframe.experiment.run import Evaluation
 
+Command: TypeAlias = Callable[..., Any]
 SMALL = [
     "data.limit=80",
     "model.encoder.network.hidden=[8]",
@@ -31,18 +32,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def genframe(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
-    """Run a command that gives ``code``; return what it printed, or said on standard error where it failed."""
-    capsys.readouterr()
-    try:
-        found = main(list(words))
-    except SystemExit as stop:
-        found = int(stop.code or 0)
-    printed = capsys.readouterr()
-    assert found == code, printed.err
-    return printed.err.rstrip("\n") if code else printed.out
-
-
 def figure(name: str, value: float, error: float | None = None, unit: str = "nats", **stamp: Any) -> MetricResult:
     """Return a figure with a stamp."""
     protocol = {"split": "test", "seed": 0, "protocol": {"binarisation": "none"}} | stamp
@@ -57,11 +46,11 @@ def measured(name: str, *results: MetricResult) -> str:
     return name
 
 
-def test_every_metric_is_measured_or_refused_with_why(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_metric_is_measured_or_refused_with_why(genframe: Command) -> None:
     """With --all each installed metric has figures or a reason; those that the experiment names keep their settings."""
     named = "evaluate.metrics=[{type: metrics/nll, samples: 3}]"
-    genframe(capsys, "train", "vae-digits", *SMALL, named, "--run", "a", "--json")
-    found = json.loads(genframe(capsys, "evaluate", "a", "--all", "--json"))
+    genframe("train", "vae-digits", *SMALL, named, "--run", "a", "--json")
+    found = genframe("evaluate", "a", "--all", "--json")
     of_type = {one["stamp"]["metric"] for one in found["results"]}
     assert of_type | set(found["refused"]) == set(installed().registry("metric").names())
     assert not of_type & set(found["refused"])
@@ -71,76 +60,76 @@ def test_every_metric_is_measured_or_refused_with_why(capsys: pytest.CaptureFixt
     assert found["results"][0]["stamp"]["samples"] == 3
     assert found["step"] == 4
     assert found["checkpoint"]
-    unnamed = json.loads(genframe(capsys, "evaluate", "a", "--metric", "metrics/mmd", "--json"))
+    unnamed = genframe("evaluate", "a", "--metric", "metrics/mmd", "--json")
     assert {one["stamp"]["metric"] for one in unnamed["results"]} == {"metrics/mmd"}
 
 
-def test_features_of_a_run_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+def test_features_of_a_run_are_compared(genframe: Command) -> None:
     """--features names the run for each metric that compares features; figures carry its name."""
-    genframe(capsys, "train", "digits-classifier", "train.steps=2", "train.threads=1", "--run", "c", "--json")
-    genframe(capsys, "train", "vae-digits", *SMALL, "evaluate.metrics=[]", "--run", "a", "--json")
+    genframe("train", "digits-classifier", "train.steps=2", "train.threads=1", "--run", "c", "--json")
+    genframe("train", "vae-digits", *SMALL, "evaluate.metrics=[]", "--run", "a", "--json")
     words = ["--metric", "metrics/frechet", "--metric", "metrics/mmd", "--features", "c", "--json"]
-    found = json.loads(genframe(capsys, "evaluate", "a", *words))
+    found = genframe("evaluate", "a", *words)
     names = [one["name"] for one in found["results"]]
     assert names == ["fd(digits-classifier)", "fd_of_data(digits-classifier)", "mmd2", "mmd2_of_data"]
-    refused = json.loads(genframe(capsys, "evaluate", "a", *words[:2], "--features", "nowhere", "--json"))["refused"]
+    refused = genframe("evaluate", "a", *words[:2], "--features", "nowhere", "--json")["refused"]
     assert refused["metrics/frechet"].startswith("nowhere is not a run; train a classifier")
 
 
-def test_runs_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_side_by_side(genframe: Command) -> None:
     """One row a figure, one column a run, with standard errors; a figure that a run has not is a dash."""
     one = measured("runs/vae", figure("nll", 91.3951, 0.5512), figure("modes", 25.0, unit="of 25"))
     other = measured("runs/flow", figure("nll", 90.0, 1.25))
-    assert genframe(capsys, "compare", one, other) == (
+    assert genframe("compare", one, other) == (
         "                       vae        flow\n"
         "nll, nats     91.40 ± 0.55  90.0 ± 1.2\n"
         "modes, of 25            25           -\n"
     )
-    assert genframe(capsys, "compare", one, other, "--markdown") == (
+    assert genframe("compare", one, other, "--markdown") == (
         "|  | vae | flow |\n| --- | ---: | ---: |\n| nll, nats | 91.40 ± 0.55 | 90.0 ± 1.2 |\n| modes, of 25 | 25 | - |\n"
     )
 
 
-def test_unlike_protocols_are_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unlike_protocols_are_not_compared(genframe: Command) -> None:
     """The row is left out and the fields that differ are named with what they say; --mark shows it with a note."""
     one = measured("a", figure("nll", 1.0, kind="exact"), figure("mmd2", 0.5, unit=""))
     other = measured(
         "b", figure("nll", 2.0, kind="lower bound", protocol={"binarisation": "static"}), figure("mmd2", 0.25, unit="")
     )
-    printed = genframe(capsys, "compare", one, other)
+    printed = genframe("compare", one, other)
     table, _, note = printed.partition("\n\n")
     assert table.splitlines() == ["        a     b", "mmd2  0.5  0.25"]
     why = "nll: protocol.binarisation is none, static; kind is exact, lower bound\n"
     assert note == f"not compared, for protocols differ (--mark shows them):\n{why}"
-    marked = genframe(capsys, "compare", one, other, "--mark")
+    marked = genframe("compare", one, other, "--mark")
     assert "nll, nats [1]    1     2" in marked
     assert marked.endswith(f"of different protocols:\n[1] {why}")
 
 
-def test_json_gives_all_figures_and_says_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_gives_all_figures_and_says_what_differs(genframe: Command) -> None:
     """Stamps are in it, and not-a-number is null."""
     one, other = measured("a", figure("nll", float("nan"))), measured("b", figure("nll", 2.0), figure("x", 1.0, seed=1))
     third = measured("c", figure("nll", 2.0), figure("x", 2.0, seed=2))
-    found = json.loads(genframe(capsys, "compare", one, other, third, "--json"))
+    found = genframe("compare", one, other, third, "--json")
     assert found["runs"] == ["a", "b", "c"]
     assert [(row["name"], row["differing"]) for row in found["figures"]] == [("nll", []), ("x", ["seed"])]
     assert found["figures"][0]["results"][0]["value"] is None
     assert found["figures"][1]["results"][0] is None
 
 
-def test_many_runs_go_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_runs_go_below_each_other(genframe: Command) -> None:
     """Where columns do not fit into the terminal, they follow in a further block; no line is too wide."""
     runs = [measured(f"run-number-{number}", figure("nll", 1.0 + number, 0.01)) for number in range(9)]
-    printed = genframe(capsys, "compare", *runs)
+    printed = genframe("compare", *runs)
     assert max(map(len, printed.splitlines())) <= 100
     assert printed.count("nll, nats") == 2
     assert all(run in printed for run in runs)
 
 
-def test_folders_of_one_name_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+def test_folders_of_one_name_are_told_apart(genframe: Command) -> None:
     """The columns are then whole paths."""
     runs = [measured(f"{where}/run", figure("nll", 1.0)) for where in "ab"]
-    assert genframe(capsys, "compare", *runs).splitlines()[0].split() == runs
+    assert genframe("compare", *runs).splitlines()[0].split() == runs
 
 
 @pytest.mark.parametrize(
@@ -155,7 +144,7 @@ def test_folders_of_one_name_are_told_apart(capsys: pytest.CaptureFixture[str]) 
         (["a", "unlike"], 9, "no figure of these runs compares: their protocols differ: nll by seed; --mark shows them"),
     ],
 )
-def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str) -> None:
+def test_mistakes_are_one_line(genframe: Command, words: list[str], code: int, message: str) -> None:
     """Whatever cannot be compared is said in one line with its exit code."""
     measured("a", figure("nll", 1.0))
     measured("other", figure("mmd2", 1.0))
@@ -165,7 +154,7 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], words: list[s
         Path(name, "experiment.yaml").write_text("")
         if text is not None:
             Path(name, "results.json").write_text(text)
-    said = genframe(capsys, "compare", *words, code=code)
+    said = genframe("compare", *words, code=code)
     assert message in said
     assert "\n" not in said
 

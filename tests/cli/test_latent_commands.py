@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from genframe.cli.values import joined_ranges, range_of
 from genframe.directions import Direction, read_tensors
 from genframe.latents import latents_of
 
+Command: TypeAlias = Callable[..., Any]
 SMALL = ["train.threads=1", "train.batch_size=16", "evaluate.metrics=[]"]
 NET = "{type: nets/mlp, hidden: [16]}"
 VAE = ["model.encoder.dim=3", f"model.encoder.network={NET}", f"model.decoder.network={NET}", "train.steps=30", *SMALL]
@@ -68,24 +70,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def genframe(capsys: pytest.CaptureFixture[str], *words: str | Path, code: int = 0) -> Any:
-    """Run a command that gives ``code``; return what it printed, or said on standard error where it failed."""
-    capsys.readouterr()
-    try:
-        found = main([str(word) for word in words])
-    except SystemExit as stop:
-        found = int(stop.code or 0)
-    printed = capsys.readouterr()
-    assert found == code, printed.err
-    if code:
-        assert printed.err.count("\n") == 1, "an error is one line"
-        return printed.err.rstrip("\n")
-    return json.loads(printed.out) if "--json" in words else printed.out
-
-
-def test_codes_are_a_file_that_says_whose_they_are(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_codes_are_a_file_that_says_whose_they_are(runs: Path, genframe: Command) -> None:
     """Codes are the model's latents of the split, in its order, with the labels asked for beside them."""
-    out = genframe(capsys, "encode", runs / "vae", "--to", "a/codes.safetensors", "--labels", "mood", "--json")
+    out = genframe("encode", runs / "vae", "--to", "a/codes.safetensors", "--labels", "mood", "--json")
     assert (out["latent"], out["split"], out["shape"]) == ("posterior mean", "test", [3])
     tensors, stamp = read_tensors("a/codes.safetensors")
     trained = load(runs / "vae")
@@ -98,20 +85,20 @@ def test_codes_are_a_file_that_says_whose_they_are(runs: Path, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("kind", ["pca", "zca"])
-def test_whitened_codes_have_covariance_one(runs: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+def test_whitened_codes_have_covariance_one(runs: Path, genframe: Command, kind: str) -> None:
     """Their mean is zero and their covariance the identity; ZCA's are the nearest such to what they were."""
     words = ("encode", runs / "vae", "--to", "codes.safetensors", "--split", "train", "--whiten", kind)
-    assert "posterior mean" in genframe(capsys, *words)
+    assert "posterior mean" in genframe(*words)
     codes = read_tensors("codes.safetensors")[0]["codes"]
     torch.testing.assert_close(codes.T.cov(), torch.eye(3), atol=1e-4, rtol=0)
     assert float(codes.mean(0).abs().max()) < 1e-4
 
 
 @pytest.mark.parametrize("along", ["linear", "spherical", "prior"])
-def test_interpolation_is_a_picture_with_figures(runs: Path, capsys: pytest.CaptureFixture[str], along: str) -> None:
+def test_interpolation_is_a_picture_with_figures(runs: Path, genframe: Command, along: str) -> None:
     """A row a pair, with its ends outside; distances of the paths, of pixels and of data, with standard errors."""
     words = ("--along", along, "--steps", "5", "-n", "3", "--pairs", "8", "--classifier", runs / "mood", "--out", "i.png")
-    out = genframe(capsys, "interpolate", runs / "vae", *words, "--json")
+    out = genframe("interpolate", runs / "vae", *words, "--json")
     assert set(out["distance"]) == {"latents", "pixels", "pixels less latents", "data"}
     assert all(row["mean"] is not None and row["standard_error"] > 0 for row in out["distance"].values())
     difference = out["distance"]["pixels"]["mean"] - out["distance"]["latents"]["mean"]
@@ -121,16 +108,16 @@ def test_interpolation_is_a_picture_with_figures(runs: Path, capsys: pytest.Capt
     assert picture.read_info("i.png")["along"] == along
 
 
-def test_an_animation_goes_there_and_back(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_animation_goes_there_and_back(runs: Path, genframe: Command) -> None:
     """Of five frames a GIF shows five and the inner three backwards; its comment says how it was made."""
     words = ("traverse", runs / "vae", "--component", "0", "--range", "-2..2", "--steps", "5", "-n", "4", "--out", "t.gif")
-    assert "component 0" in genframe(capsys, *words)
+    assert "component 0" in genframe(*words)
     with Image.open("t.gif") as image:
         assert image.n_frames == 8  # type: ignore[attr-defined]
         assert json.loads(image.info["comment"])["direction"]["attribute"] == "component 0"
 
 
-def test_a_dimension_moves_by_its_deviations(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dimension_moves_by_its_deviations(runs: Path, genframe: Command) -> None:
     """The direction of a dimension is zero but there, where it is the deviation of training codes."""
     words = (
         "traverse",
@@ -145,7 +132,7 @@ def test_a_dimension_moves_by_its_deviations(runs: Path, capsys: pytest.CaptureF
         "d.safetensors",
         "--json",
     )
-    out = genframe(capsys, *words)
+    out = genframe(*words)
     assert [row["strength"] for row in out["rows"]] == [0, 1, 2]
     vector = read_tensors("d.safetensors")[0]["direction"]
     trained = load(runs / "vae")
@@ -153,21 +140,21 @@ def test_a_dimension_moves_by_its_deviations(runs: Path, capsys: pytest.CaptureF
     torch.testing.assert_close(vector, torch.tensor([0.0, 1.0, 0.0]) * codes.std(0))
 
 
-def test_arithmetic_adds_data_and_classes(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_arithmetic_adds_data_and_classes(runs: Path, genframe: Command) -> None:
     """a - a + b is b, whatever a; classes are mean latents."""
-    same = genframe(capsys, "arithmetic", runs / "vae", "2 - 2 + 5", "--json")
-    alone = genframe(capsys, "arithmetic", runs / "vae", "5", "--json")
+    same = genframe("arithmetic", runs / "vae", "2 - 2 + 5", "--json")
+    alone = genframe("arithmetic", runs / "vae", "5", "--json")
     assert same["length"] == pytest.approx(alone["length"], rel=1e-5)
-    out = genframe(capsys, "arithmetic", runs / "vae", "4 - grim + mood=smiling")
+    out = genframe("arithmetic", runs / "vae", "4 - grim + mood=smiling")
     assert "4 - grim + mood=smiling" in out
-    genframe(capsys, "arithmetic", runs / "cvae", "4 - 3 + label=7", "--json")
+    genframe("arithmetic", runs / "cvae", "4 - 3 + label=7", "--json")
 
 
-def test_the_edit_changes_the_classifier_s_verdict(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_edit_changes_the_classifier_s_verdict(runs: Path, genframe: Command) -> None:
     """Four steps: held-out persons begin and cease to smile, nearer to themselves than to others; the direction is a file."""
     words = ("edit", runs / "vae", "--attribute", "smiling", "--strength", "-2..2", "--steps", "3")
     more = ("--classifier", runs / "mood", "--keep", "person", "--save", "smile.safetensors")
-    out = genframe(capsys, *words, *more, "--json")
+    out = genframe(*words, *more, "--json")
     low, middle, high = out["rows"]
     assert low["flipped"]["value"] > 0.8 < high["flipped"]["value"]
     assert middle["flipped"]["value"] < 0.2
@@ -175,21 +162,21 @@ def test_the_edit_changes_the_classifier_s_verdict(runs: Path, capsys: pytest.Ca
     assert low["flipped"]["n"] + high["flipped"]["n"] == middle["flipped"]["n"] == out["n"]
     assert set(out["direction"]["counts"]) == {"positives", "negatives"}
     assert out["direction"]["attribute"] == "mood=smiling"
-    again = genframe(capsys, *words, "--direction", "smile.safetensors", "--classifier", runs / "mood", "--json")
+    again = genframe(*words, "--direction", "smile.safetensors", "--classifier", runs / "mood", "--json")
     assert [row["flipped"] for row in again["rows"]] == [row["flipped"] for row in out["rows"]]
-    assert "verdict changed" in genframe(capsys, *words, *more)
+    assert "verdict changed" in genframe(*words, *more)
 
 
-def test_the_residual_keeps_what_latents_leave_out(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_residual_keeps_what_latents_leave_out(runs: Path, genframe: Command) -> None:
     """Moved by nothing, data are themselves, where their reconstructions are not."""
     words = ("edit", runs / "vae", "--attribute", "smiling", "--strength", "0..1", "--steps", "2", "--json")
-    plain, residual = genframe(capsys, *words), genframe(capsys, *words, "--residual")
+    plain, residual = genframe(*words), genframe(*words, "--residual")
     assert residual["rows"][0]["distance"]["value"] < 1e-6 < plain["rows"][0]["distance"]["value"]
 
 
-def test_an_edit_against_one_class(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_edit_against_one_class(runs: Path, genframe: Command) -> None:
     """The negatives are those of the class named alone."""
-    out = genframe(capsys, "edit", runs / "cvae", "--attribute", "8", "--against", "3", "--labelled", "70", "--json")
+    out = genframe("edit", runs / "cvae", "--attribute", "8", "--against", "3", "--labelled", "70", "--json")
     assert out["direction"]["attribute"] == "label=8 against 3"
     assert 0 < sum(out["direction"]["counts"].values()) < 40
 
@@ -221,10 +208,10 @@ def mistakes(runs: Path) -> list[tuple[list[str | Path], int, str]]:
 
 
 @pytest.mark.parametrize("number", range(19))
-def test_mistakes_are_one_line(runs: Path, capsys: pytest.CaptureFixture[str], number: int) -> None:
+def test_mistakes_are_one_line(runs: Path, genframe: Command, number: int) -> None:
     """Each says what was found and what would do."""
     words, code, message = mistakes(runs)[number]
-    assert message in genframe(capsys, *words, code=code)
+    assert message in genframe(*words, code=code)
 
 
 def test_every_mistake_is_tried(runs: Path) -> None:
@@ -232,15 +219,15 @@ def test_every_mistake_is_tried(runs: Path) -> None:
     assert len(mistakes(runs)) == 19
 
 
-def test_a_direction_of_another_model_is_refused(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_direction_of_another_model_is_refused(runs: Path, genframe: Command) -> None:
     """By the digest of the weights; so are files that hold something else."""
-    genframe(capsys, "traverse", runs / "cvae", "--component", "0", "--save", "other.safetensors")
+    genframe("traverse", runs / "cvae", "--component", "0", "--save", "other.safetensors")
     words = ("traverse", runs / "vae", "--direction", "other.safetensors")
-    assert "other.safetensors is of another model: its weights are" in genframe(capsys, *words, code=4)
-    genframe(capsys, "encode", runs / "vae", "--to", "other.safetensors")
-    assert "is not a direction" in genframe(capsys, *words, code=4)
+    assert "other.safetensors is of another model: its weights are" in genframe(*words, code=4)
+    genframe("encode", runs / "vae", "--to", "other.safetensors")
+    assert "is not a direction" in genframe(*words, code=4)
     Path("other.safetensors").write_bytes(b"\x00" * 100)
-    assert "not a safetensors file" in genframe(capsys, *words, code=4)
+    assert "not a safetensors file" in genframe(*words, code=4)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -264,26 +251,25 @@ NO_LATENT = {
 @pytest.mark.parametrize("name", NO_LATENT)
 @pytest.mark.parametrize("command", [["edit", "--attribute", "3"], ["interpolate"], ["encode", "--to", "c.safetensors"]])
 def test_families_without_a_latent_are_refused(
-    capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory, name: str, command: list[str]
+    genframe: Command, tmp_path_factory: pytest.TempPathFactory, name: str, command: list[str]
 ) -> None:
     """With exit code 9, before any data are read, saying what would do."""
     run = Path("run")
-    genframe(capsys, "train", *NO_LATENT[name], *SMALL, "--run", run, "--json")
+    genframe("train", *NO_LATENT[name], *SMALL, "--run", run, "--json")
     word, *rest = command
-    message = genframe(capsys, word, run, *rest, code=9)
+    message = genframe(word, run, *rest, code=9)
     assert "no latent" in message or "classes cannot be averaged" in message
     assert "train one" in message
 
 
-def test_a_random_walk_is_told_which_sampler_would_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_random_walk_is_told_which_sampler_would_do(genframe: Command) -> None:
     """diffusion/ddpm cannot be inverted; the run is edited by the ODE, and its directions are of that sampler."""
     network = "model.decoder.network={type: nets/unet, channels: [8], blocks: 1}"
     words = ["diffusion-digits", "data.limit=60", "train.steps=2", network, *SMALL, "model.sampler=diffusion/ddpm"]
-    genframe(capsys, "train", *words, "--run", "run", "--json")
-    assert "--sampler diffusion/ode" in genframe(capsys, "interpolate", "run", code=9)
+    genframe("train", *words, "--run", "run", "--json")
+    assert "--sampler diffusion/ode" in genframe("interpolate", "run", code=9)
     ode = ("--sampler", "{type: diffusion/ode, tolerance: 1e-2}")
     genframe(
-        capsys,
         "traverse",
         "run",
         "--component",
@@ -299,15 +285,15 @@ def test_a_random_walk_is_told_which_sampler_would_do(capsys: pytest.CaptureFixt
         "d.safetensors",
     )
     found = ("traverse", "run", "--direction", "d.safetensors", "-n", "2", "--steps", "2")
-    genframe(capsys, *found, *ode)
-    assert "is of another sampler" in genframe(capsys, *found, "--sampler", "{type: diffusion/heun, steps: 4}", code=4)
+    genframe(*found, *ode)
+    assert "is of another sampler" in genframe(*found, "--sampler", "{type: diffusion/heun, steps: 4}", code=4)
 
 
-def test_a_search_says_its_cost(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_says_its_cost(capsys: pytest.CaptureFixture[str], genframe: Command) -> None:
     """A GAN has no encoder: latents are searched for, and that is said on standard error."""
     critic = "model.loss.critic={type: nets/mlp, hidden: [8]}"
     words = ["gan-digits", "data.limit=60", "train.steps=2", "model.decoder={type: nets/mlp, hidden: [8]}", critic, *SMALL]
-    genframe(capsys, "train", *words, "--run", "run", "--json")
+    genframe("train", *words, "--run", "run", "--json")
     capsys.readouterr()
     assert main(["interpolate", "run", "-n", "2", "--steps", "3"]) == 0
     printed = capsys.readouterr()

@@ -8,8 +8,9 @@ import os
 import re
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from genframe import train as train_model
 from genframe.cli import main, train
 from genframe.experiment.reporting import Silent
 
+Command: TypeAlias = Callable[..., Any]
 SMALL = [
     "data.limit=80",
     "model.encoder.network.hidden=[8]",
@@ -54,30 +56,14 @@ def run(finished: Path, folder: Path) -> Path:
     return Path("run")
 
 
-def genframe(capsys: pytest.CaptureFixture[str], *words: str | Path, code: int = 0) -> Any:
-    """Run a command that gives ``code``; return what it printed, or said on standard error where it failed."""
-    capsys.readouterr()
-    try:
-        found = main([str(word) for word in words])
-    except SystemExit as stop:
-        found = int(stop.code or 0)
-    printed = capsys.readouterr()
-    assert found == code, printed.err
-    assert "Traceback" not in printed.err
-    if code:
-        assert printed.err.count("\n") == 1, "an error is one line"
-        return printed.err.rstrip("\n")
-    return json.loads(printed.out) if "--json" in words else printed.out
-
-
 def pixels(path: Path | str) -> list[Any]:
     """Return a picture's bytes."""
     return np.asarray(Image.open(path)).tolist()
 
 
-def test_training_ends_with_picture_figures_and_three_commands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_ends_with_picture_figures_and_three_commands(genframe: Command) -> None:
     """The last lines name the bits per dimension, the picture, and what to do next; the picture is there."""
-    printed = genframe(capsys, "train", "vae-digits", *SMALL, "--run", "runs/a")
+    printed = genframe("train", "vae-digits", *SMALL, "--run", "runs/a")
     assert re.search(r"^bits_per_dim: \d+\.\d+ ± \S+ bits/dim", printed, re.MULTILINE)
     *_, shown, heading, first, second, third = printed.splitlines()
     assert shown == "picture: runs/a/samples/step-00000006.png"
@@ -92,21 +78,21 @@ def test_training_ends_with_picture_figures_and_three_commands(capsys: pytest.Ca
         assert main(command.split()[1:]) == 0
 
 
-def test_a_run_without_a_folder_gets_a_free_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_a_folder_gets_a_free_one(genframe: Command) -> None:
     """runs/NAME, then runs/NAME-2: no run is ever written over."""
     words = ("train", "vae-digits", *SMALL, "train.steps=1", "evaluate.metrics=[]", "--json")
-    outcomes = [genframe(capsys, *words) for _ in range(2)]
+    outcomes = [genframe(*words) for _ in range(2)]
     assert [outcome["run"] for outcome in outcomes] == ["runs/vae-digits", "runs/vae-digits-2"]
     assert outcomes[0]["picture"] == "runs/vae-digits/samples/step-00000001.png"
 
 
-def test_stages_suggest_no_longer_training(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stages_suggest_no_longer_training(genframe: Command) -> None:
     """train.steps means nothing where there are stages, so it is not proposed; and metrics without meaning say so."""
     words = ["data.limit=80", "train.stages.0.steps=2", "train.threads=1", "model.prior.components=2"]
-    printed = genframe(capsys, "train", "ae-gmm-digits", *words, "evaluate.metrics=[metrics/nll]", "--run", "g")
+    printed = genframe("train", "ae-gmm-digits", *words, "evaluate.metrics=[metrics/nll]", "--run", "g")
     assert "metrics/nll: not measured: the density of this model is implicit" in printed
     assert printed.splitlines()[-1] == "  genframe evaluate g --split validation"
-    assert genframe(capsys, "resume", "g") == "g is complete, all its 2 steps are made\n"
+    assert genframe("resume", "g") == "g is complete, all its 2 steps are made\n"
 
 
 NETWORK = {"type": "nets/mlp", "hidden": [4]}
@@ -136,37 +122,37 @@ def test_reconstruction_is_proposed_where_it_says_something(model: dict[str, Any
     assert train.next_commands(train_model(experiment, folder="p"))[1] == f"{command} p"
 
 
-def test_training_into_a_run_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_into_a_run_is_refused(run: Path, genframe: Command) -> None:
     """What is there is kept, and resume is named."""
-    said = genframe(capsys, "train", "cvae-digits", *SMALL, "--run", run, code=5)
+    said = genframe("train", "cvae-digits", *SMALL, "--run", run, code=5)
     assert said.startswith("genframe train: run holds a run already; go on with it (genframe resume run)")
 
 
-def test_a_run_is_no_experiment(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_no_experiment(run: Path, genframe: Command) -> None:
     """Who trains a run's folder means to resume it."""
-    said = genframe(capsys, "train", run, code=2)
+    said = genframe("train", run, code=2)
     assert said == "genframe train: run is a run, not an experiment; go on with it by: genframe resume run"
 
 
-def test_a_folder_that_cannot_be_made(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_made(folder: Path, genframe: Command) -> None:
     """A file stands where the run should go."""
     (folder / "file").write_text("")
-    said = genframe(capsys, "train", "vae-digits", *SMALL, "--run", "file/run", code=7)
+    said = genframe("train", "vae-digits", *SMALL, "--run", "file/run", code=7)
     assert said == "genframe train: file/run cannot be written: Not a directory"
 
 
-def test_resuming_a_finished_run_does_nothing(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resuming_a_finished_run_does_nothing(run: Path, genframe: Command) -> None:
     """It is said to be complete, and not a byte changes."""
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    said = genframe(capsys, "resume", run)
+    said = genframe("resume", run)
     assert said == "run is complete, all its 6 steps are made; for more of them: genframe resume run train.steps=12\n"
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-    assert genframe(capsys, "resume", run, "--json")["step"] == 6
+    assert genframe("resume", run, "--json")["step"] == 6
 
 
-def test_resuming_with_more_steps(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resuming_with_more_steps(run: Path, genframe: Command) -> None:
     """A longer run goes on from where it was."""
-    outcome = genframe(capsys, "resume", run, "train.steps=9", "--json")
+    outcome = genframe("resume", run, "train.steps=9", "--json")
     assert (outcome["step"], outcome["picture"]) == (9, "run/samples/step-00000009.png")
 
 
@@ -195,107 +181,103 @@ def test_resuming_with_more_steps(run: Path, capsys: pytest.CaptureFixture[str])
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_mistakes_are_one_line(
-    run: Path, folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str
-) -> None:
+def test_mistakes_are_one_line(run: Path, folder: Path, genframe: Command, words: list[str], code: int, message: str) -> None:
     """Whatever is wrong is said in one line with its exit code, never in a traceback."""
     (folder / "file").write_text("no picture")
-    assert message in genframe(capsys, *words, code=code)
+    assert message in genframe(*words, code=code)
 
 
-def test_an_unconditional_model_has_no_classes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unconditional_model_has_no_classes(genframe: Command) -> None:
     """A class is asked of a model that has none."""
-    genframe(capsys, "train", "vae-digits", *SMALL, "evaluate.metrics=[]", "--run", "a", "--json")
-    said = genframe(capsys, "sample", "a", "--condition", "3", code=4)
+    genframe("train", "vae-digits", *SMALL, "evaluate.metrics=[]", "--run", "a", "--json")
+    said = genframe("sample", "a", "--condition", "3", code=4)
     assert said.endswith("there is no class 3: this model is not conditional")
 
 
-def test_a_picture_is_drawn_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_is_drawn_again(run: Path, genframe: Command) -> None:
     """Pixel for pixel, from what it carries: run, checkpoint, seed, number, class and precision."""
     words = ("-n", "7", "--seed", "5", "--condition", "3", "--precision", "bfloat16")
-    drawn = genframe(capsys, "sample", run, *words).strip()
+    drawn = genframe("sample", run, *words).strip()
     assert drawn == "run/samples/step-00000006-seed-5-class-3-n-7.png"
-    assert genframe(capsys, "sample", "--like", drawn, "--out", "again/again.png") == "again/again.png\n"
+    assert genframe("sample", "--like", drawn, "--out", "again/again.png") == "again/again.png\n"
     assert Path("again/again.png").read_bytes() == Path(drawn).read_bytes()
     carried = {"seed": 5, "n": 7, "class": 3, "precision": "bfloat16"}
     assert {key: picture.read_info(drawn)[key] for key in carried} == carried
-    genframe(capsys, "sample", run, *words[:-1], "float32", "--out", "full.png")
+    genframe("sample", run, *words[:-1], "float32", "--out", "full.png")
     assert pixels("full.png") != pixels(drawn)
-    outcome = genframe(capsys, "sample", "--like", drawn, "--out", "again.npz", "--json")
+    outcome = genframe("sample", "--like", drawn, "--out", "again.npz", "--json")
     assert (outcome["n"], outcome["seed"]) == (7, 5)
     with np.load("again.npz") as archive:
         assert archive["x"].shape == (7, 1, 8, 8)
 
 
-def test_states_on_the_way_to_samples(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_states_on_the_way_to_samples(folder: Path, genframe: Command) -> None:
     """A row of states for each sample, the sample last; an animation with a frame for each; an array of all; drawn again."""
     chain = "model.sampler={type: gsn/chain, steps: 20}"
     small = ("train.steps=1", "evaluate.metrics=[]", "model.encoder.dim=4", "train.validate_every=1")
-    genframe(capsys, "train", "gsn-digits", *small, chain, "--run", "a", "--json")
-    drawn = genframe(capsys, "sample", "a", "-n", "3", "--states", "5").strip()
+    genframe("train", "gsn-digits", *small, chain, "--run", "a", "--json")
+    drawn = genframe("sample", "a", "-n", "3", "--states", "5").strip()
     assert drawn == "a/samples/step-00000001-seed-0-states-5-n-3.png"
-    genframe(capsys, "sample", "--like", drawn, "--out", "again.png")
+    genframe("sample", "--like", drawn, "--out", "again.png")
     assert Path("again.png").read_bytes() == Path(drawn).read_bytes()
-    genframe(capsys, "sample", "a", "-n", "3", "--states", "5", "--out", "way.npz")
-    genframe(capsys, "sample", "a", "-n", "3", "--out", "samples.npz")
+    genframe("sample", "a", "-n", "3", "--states", "5", "--out", "way.npz")
+    genframe("sample", "a", "-n", "3", "--out", "samples.npz")
     with np.load("way.npz") as way, np.load("samples.npz") as samples:
         assert way["x"].shape == (3, 5, 1, 8, 8)
         assert np.array_equal(way["x"][:, -1], samples["x"])
         rows = picture.grid(torch.from_numpy(way["x"]).flatten(0, 1), Real((1, 8, 8), 0, 1), columns=5)
         assert np.array_equal(np.asarray(rows), np.asarray(Image.open(drawn)))
-    genframe(capsys, "sample", "a", "-n", "9", "--out", "way.gif")
+    genframe("sample", "a", "-n", "9", "--out", "way.gif")
     with Image.open("way.gif") as animation:
         assert (animation.format, animation.info["loop"]) == ("GIF", 0)
         assert getattr(animation, "n_frames", 0) == 20
 
 
-def test_samples_are_compiled_where_asked(
-    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_samples_are_compiled_where_asked(run: Path, genframe: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """With --compile, and only then, the decoder is compiled; the samples are the same."""
     compiled: list[Any] = []
     monkeypatch.setattr("torch.compile", lambda function, **_: (compiled.append(function), function)[1])
-    genframe(capsys, "sample", run, "--out", "eager.png")
+    genframe("sample", run, "--out", "eager.png")
     assert compiled == []
-    genframe(capsys, "sample", run, "--out", "compiled.png", "--compile")
+    genframe("sample", run, "--out", "compiled.png", "--compile")
     assert compiled != []
     assert pixels("eager.png") == pixels("compiled.png")
 
 
-def test_the_picture_that_training_drew_is_drawn_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_picture_that_training_drew_is_drawn_again(run: Path, genframe: Command) -> None:
     """The picture at the end of training shows the samples of seed 0 of the stored weights."""
     path = "run/samples/step-00000006.png"
-    genframe(capsys, "sample", run, "--like", path, "--out", "again.png")
+    genframe("sample", run, "--like", path, "--out", "again.png")
     assert pixels("again.png") == pixels(path)
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_pictures_drawn_midway_name_their_own_checkpoint(capsys: pytest.CaptureFixture[str], stored: bool) -> None:
+def test_pictures_drawn_midway_name_their_own_checkpoint(genframe: Command, stored: bool) -> None:
     """A picture carries the digest of the checkpoint of its own step, and none where there is no such checkpoint."""
     every = ["train.sample_every=2", f"train.checkpoint_every={2 if stored else 3}", "train.steps=5", "train.keep=4"]
-    genframe(capsys, "train", "vae-digits", *SMALL, *every, "evaluate.metrics=[]", "--run", "a", "--json")
+    genframe("train", "vae-digits", *SMALL, *every, "evaluate.metrics=[]", "--run", "a", "--json")
     for step in (2, 4):
         manifest = Path(f"a/checkpoints/step-{step:08d}/MANIFEST.json")
         digest = hashlib.sha256(manifest.read_bytes()).hexdigest() if stored else ""
         assert picture.read_info(f"a/samples/step-{step:08d}.png")["checkpoint"] == digest
 
 
-def test_a_picture_whose_run_has_moved(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_whose_run_has_moved(run: Path, genframe: Command) -> None:
     """The message says where it was and how to say where it is; then it works."""
-    drawn = genframe(capsys, "sample", run, "-n", "4", "--out", "drawn.png").strip()
+    drawn = genframe("sample", run, "-n", "4", "--out", "drawn.png").strip()
     was = run.resolve()
     run.rename("elsewhere")
-    said = genframe(capsys, "sample", "--like", drawn, code=5)
+    said = genframe("sample", "--like", drawn, code=5)
     assert said.endswith(f"the run of drawn.png is not in {was}; say where it is: genframe sample RUN --like drawn.png")
-    genframe(capsys, "sample", "elsewhere", "--like", drawn, "--out", "again.png")
+    genframe("sample", "elsewhere", "--like", drawn, "--out", "again.png")
     assert pixels("again.png") == pixels("drawn.png")
 
 
-def test_a_picture_whose_run_was_trained_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_whose_run_was_trained_on(run: Path, genframe: Command) -> None:
     """Another checkpoint would give another picture, so it is refused."""
-    genframe(capsys, "sample", run, "--out", "drawn.png")
-    genframe(capsys, "resume", run, "train.steps=7", "--json")
-    said = genframe(capsys, "sample", run, "--like", "drawn.png", code=5)
+    genframe("sample", run, "--out", "drawn.png")
+    genframe("resume", run, "train.steps=7", "--json")
+    said = genframe("sample", run, "--like", "drawn.png", code=5)
     assert said.endswith("drawn.png was drawn at step 6 from another checkpoint than run now has, which is of step 7")
 
 
@@ -311,34 +293,34 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("info", FOREIGN.values(), ids=FOREIGN.keys())
-def test_foreign_pictures_are_refused(run: Path, capsys: pytest.CaptureFixture[str], info: Any) -> None:
+def test_foreign_pictures_are_refused(run: Path, genframe: Command, info: Any) -> None:
     """A picture of another program, or one that somebody made up, costs a line and no time."""
     image = Image.new("RGB", (4, 4))
     if info is None:
         image.save("foreign.png")
     else:
         picture.write("foreign.png", image, info)
-    said = genframe(capsys, "sample", "--like", "foreign.png", code=4)
+    said = genframe("sample", "--like", "foreign.png", code=4)
     assert said.startswith("genframe sample: foreign.png ")
 
 
-def test_reconstruction_says_what_it_cost(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_reconstruction_says_what_it_cost(run: Path, genframe: Command) -> None:
     """The picture, and the mean squared error of as many data as were asked for."""
-    outcome = genframe(capsys, "reconstruct", run, "-n", "3", "--split", "train", "--json")
+    outcome = genframe("reconstruct", run, "-n", "3", "--split", "train", "--json")
     assert (outcome["n"], outcome["split"]) == (3, "train")
     assert outcome["squared_error"] > 0
-    printed = genframe(capsys, "reconstruct", run, "--out", "pairs.png")
+    printed = genframe("reconstruct", run, "--out", "pairs.png")
     assert printed.splitlines()[0] == "pairs.png"
     assert re.fullmatch(r"squared error: \S+ \(mean of \d+ data of the test split\)", printed.splitlines()[1])
-    assert genframe(capsys, "sample", "--like", "pairs.png", code=4).endswith(
+    assert genframe("sample", "--like", "pairs.png", code=4).endswith(
         "pairs.png is not a picture of samples: it does not say their 'seed'"
     )
 
 
-def test_evaluation_is_printed_and_kept(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluation_is_printed_and_kept(run: Path, genframe: Command) -> None:
     """The experiment's metrics, or those named; results with their stamps stay in the run's folder."""
-    assert re.search(r"^rate: ", genframe(capsys, "evaluate", run), re.MULTILINE)
-    outcome = genframe(capsys, "evaluate", run, "--metric", "metrics/reconstruction", "--split", "train", "--json")
+    assert re.search(r"^rate: ", genframe("evaluate", run), re.MULTILINE)
+    outcome = genframe("evaluate", run, "--metric", "metrics/reconstruction", "--split", "train", "--json")
     assert [result["name"] for result in outcome["results"]] == ["squared_error", "rmse"]
     assert outcome["results"][0]["stamp"]["split"] == "train"
     assert json.loads((run / "results.json").read_text()) == outcome
@@ -353,26 +335,26 @@ def test_evaluating_a_folder_that_cannot_be_written_loses_no_figure(run: Path, c
     assert "results.json cannot be written" in printed.err
 
 
-def test_missing_data_are_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_data_are_named(run: Path, genframe: Command) -> None:
     """A run whose data are gone can be sampled, and says what it misses when it is measured."""
     text = (run / "experiment.yaml").read_text()
     digits = re.search(r"^data:\n(?:  .*\n)+", text, re.MULTILINE)
     assert digits is not None
     (run / "experiment.yaml").write_text(text.replace(digits[0], "data: {type: data/idx, path: gone, labels: true}\n"))
-    genframe(capsys, "sample", run, "-n", "2")
-    assert "gone: expected a folder, found nothing" in genframe(capsys, "evaluate", run, code=4)
+    genframe("sample", run, "-n", "2")
+    assert "gone: expected a folder, found nothing" in genframe("evaluate", run, code=4)
 
 
-def test_a_damaged_checkpoint_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_checkpoint_is_told(run: Path, capsys: pytest.CaptureFixture[str], genframe: Command) -> None:
     """Passed over for the one before it, with a line on standard error; none left is an error of its own code."""
-    genframe(capsys, "resume", run, "train.steps=8", "--json")
+    genframe("resume", run, "train.steps=8", "--json")
     newest, older = sorted((run / "checkpoints").iterdir(), reverse=True)[:2]
     (newest / "tensors.safetensors").write_bytes(b"")
     capsys.readouterr()
     assert main(["sample", str(run), "-n", "2"]) == 0
     assert capsys.readouterr().err.startswith("step-00000008 is damaged: ")
     (older / "MANIFEST.json").write_text("{}")
-    assert "no valid checkpoint" in genframe(capsys, "sample", run, code=6)
+    assert "no valid checkpoint" in genframe("sample", run, code=6)
 
 
 class Interrupt(Silent):
@@ -384,7 +366,9 @@ class Interrupt(Silent):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_names_the_way_back(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_names_the_way_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], genframe: Command
+) -> None:
     """An interrupted run says how to go on, exits as the signal does, and goes on."""
 
     class Context:
@@ -399,21 +383,21 @@ def test_ctrl_c_names_the_way_back(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         assert main(["train", "vae-digits", *SMALL, "--run", "a"]) == 130
     said = capsys.readouterr().err.splitlines()
     assert said == ["go on with: genframe resume a", "genframe train: stopped by SIGINT after step 2"]
-    assert genframe(capsys, "resume", "a", "--json")["step"] == 6
+    assert genframe("resume", "a", "--json")["step"] == 6
 
 
-def test_not_a_number_is_its_own_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_not_a_number_is_its_own_code(genframe: Command) -> None:
     """A learning rate that is far too high ends with where it began."""
-    said = genframe(capsys, "train", "vae-digits", *SMALL, "train.lr=1e30", "train.warmup=0", "--run", "a", "--json", code=8)
+    said = genframe("train", "vae-digits", *SMALL, "train.lr=1e30", "train.warmup=0", "--run", "a", "--json", code=8)
     assert re.search(r"step \d: the (loss of player 'model' is (nan|inf)|weights|gradient)", said)
 
 
-def test_a_gpu_that_is_not_there(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_gpu_that_is_not_there(run: Path, genframe: Command) -> None:
     """Asked for by name it is refused in a line."""
     import torch
 
     if torch.cuda.is_available():
-        assert genframe(capsys, "sample", run, "--device", "cuda")
+        assert genframe("sample", run, "--device", "cuda")
     else:
-        said = genframe(capsys, "sample", run, "--device", "cuda", code=9)
+        said = genframe("sample", run, "--device", "cuda", code=9)
         assert said == "genframe sample: there is no GPU here; choose --device cpu"
