@@ -11,7 +11,21 @@ from typing import Any
 
 import torch
 
-from . import autoregressive, diffusion, diffusion_sampling, diffusion_steps, flows, gan, loop, memory, rbm, startup, toys, vae
+from . import (
+    autoregressive,
+    diffusion,
+    diffusion_losses,
+    diffusion_sampling,
+    diffusion_steps,
+    flows,
+    gan,
+    loop,
+    memory,
+    rbm,
+    startup,
+    toys,
+    vae,
+)
 
 BENCHMARKS = {
     "startup": startup.measure,
@@ -22,6 +36,7 @@ BENCHMARKS = {
     "autoregressive": autoregressive.measure,
     "rbm": rbm.measure,
     "diffusion": diffusion.measure,
+    "diffusion losses": diffusion_losses.measure,
     "diffusion sampling": diffusion_sampling.measure,
     "diffusion steps": diffusion_steps.measure,
     "memory": memory.measure,

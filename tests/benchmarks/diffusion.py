@@ -21,6 +21,8 @@ from .pairs import compare
 RATE = 2e-4
 IMAGE, CHANNELS, BATCH, STEPS, DRAWN, WALK = (3, 32, 32), (32, 64, 64), 16, 3, 64, 4
 TINY_STEPS = 200
+KEPT = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)
+ALPHA, SIGMA = KEPT.sqrt(), (1 - KEPT).sqrt()
 
 
 class Scale(DecoderSpec):
@@ -67,25 +69,29 @@ def denoiser(network: object, space: Real) -> Model:
     return setup.model(spec, space)
 
 
+def noised(clean: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+    """Return data of [-1, 1] after some steps of the chain of Ho et al. 2020."""
+    shape = (-1, *(1,) * (clean.dim() - 1))
+    return ALPHA[step].reshape(shape) * clean + SIGMA[step].reshape(shape) * noise
+
+
 class ByHand:
     """The chain and the loss of Ho et al. 2020, around a network."""
 
     def __init__(self, network: Any) -> None:
         self.network = network
-        squared = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)
-        self.alpha, self.sigma = squared.sqrt(), (1 - squared).sqrt()
+        parameters: Iterable[nn.Parameter] = list(network.parameters())
+        self.optimizer = torch.optim.AdamW(parameters, lr=RATE, fused=True, weight_decay=0.0)
 
     def train(self, x: Tensor, batch: int, steps: int, precision: str = "float32") -> float:
-        """Train and return the seconds of a step."""
-        parameters: Iterable[nn.Parameter] = list(self.network.parameters())
-        optimizer = torch.optim.AdamW(parameters, lr=RATE, fused=True, weight_decay=0.0)
+        """Train on, and return the seconds of a step."""
+        optimizer = self.optimizer
         batches = torch.randperm(len(x)).split(batch)[:steps]
         start = time.perf_counter()
         for indices in batches:
             clean = 2 * x[indices] - 1
             noise, step = torch.randn_like(clean), torch.randint(1000, (len(clean),))
-            shape = (-1, *(1,) * (clean.dim() - 1))
-            noisy = self.alpha[step].reshape(shape) * clean + self.sigma[step].reshape(shape) * noise
+            noisy = noised(clean, noise, step)
             optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
                 predicted = self.network.at_time(noisy, step + 1.0, None)
@@ -101,8 +107,8 @@ class ByHand:
         x = torch.randn(n, *IMAGE)
         places = list(range(1000 - 1, 0, -1000 // WALK))
         for here, there in zip(places, [*places[1:], -1], strict=True):
-            alpha, sigma = float(self.alpha[here]), float(self.sigma[here])
-            next_alpha, next_sigma = (float(self.alpha[there]), float(self.sigma[there])) if there >= 0 else (1.0, 0.0)
+            alpha, sigma = float(ALPHA[here]), float(SIGMA[here])
+            next_alpha, next_sigma = (float(ALPHA[there]), float(SIGMA[there])) if there >= 0 else (1.0, 0.0)
             noise = self.network.at_time(x, torch.full((n,), here + 1.0), None)
             clean = ((x - sigma * noise) / alpha).clamp(-1, 1)
             x = next_alpha * clean + next_sigma * (x - alpha * clean) / sigma
@@ -127,12 +133,14 @@ class Diffusers:
         self.scheduler, self.accelerator = DDPMScheduler(1000), Accelerator(cpu=True)
         self.pipeline = DDIMPipeline(self.network, DDIMScheduler(1000))
         self.pipeline.set_progress_bar_config(disable=True)
+        optimizer = torch.optim.AdamW(self.network.parameters(), lr=RATE, weight_decay=0.0)
+        self.prepared, self.optimizer = self.accelerator.prepare(self.network, optimizer)
 
     def train(self, x: Tensor, batch: int, steps: int) -> float:
-        """Train and return the seconds of a step."""
-        optimizer = torch.optim.AdamW(self.network.parameters(), lr=RATE, weight_decay=0.0)
-        loader = torch.utils.data.DataLoader(2 * x[: batch * steps] - 1, batch_size=batch, shuffle=True)
-        network, optimizer, loader = self.accelerator.prepare(self.network, optimizer, loader)
+        """Train on, and return the seconds of a step."""
+        network, optimizer = self.prepared, self.optimizer
+        chosen = 2 * x[torch.randperm(len(x))[: batch * steps]] - 1
+        loader = self.accelerator.prepare(torch.utils.data.DataLoader(chosen, batch_size=batch, shuffle=True))
         start = time.perf_counter()
         for clean in loader:
             noise = torch.randn(clean.shape)
@@ -176,13 +184,14 @@ def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _settings(steps: int, **fields: object) -> TrainSpec:
-    settings = {"steps": steps, "batch_size": BATCH, "lr": RATE, "log_every": steps, "device": "cpu", **fields}
-    return TrainSpec.model_validate(settings)
+def settings(steps: int, **fields: object) -> TrainSpec:
+    """Return how genframe trains here."""
+    found = {"steps": steps, "batch_size": BATCH, "lr": RATE, "log_every": steps, "device": "cpu", **fields}
+    return TrainSpec.model_validate(found)
 
 
 def _loop(space: Real, points: Tensor) -> dict[str, Callable[[], float]]:
-    framework = setup.Framework(_settings(TINY_STEPS), denoiser(Scale(), space), setup.dataset(space, points))
+    framework = setup.Framework(settings(TINY_STEPS), denoiser(Scale(), space), setup.dataset(space, points))
     hand = ByHand(ScaleDecoder())
     return {"genframe": framework.seconds, "by hand": lambda: hand.train(points, BATCH, TINY_STEPS)}
 
@@ -191,9 +200,9 @@ def _training(
     plain: Model, fast: Model, hand: ByHand, peer: Diffusers | None, x: Tensor, space: Real
 ) -> dict[str, Callable[[], float]]:
     data = setup.dataset(space, x)
-    compiled = _settings(STEPS, compile="on", precision="bfloat16")
+    compiled = settings(STEPS, compile="on", precision="bfloat16")
     ways = {
-        "genframe": setup.Framework(_settings(STEPS), plain, data).seconds,
+        "genframe": setup.Framework(settings(STEPS), plain, data).seconds,
         "genframe, compiled, bfloat16": setup.Framework(compiled, fast, data).seconds,
         "by hand": lambda: hand.train(x, BATCH, STEPS),
         "by hand, bfloat16": lambda: hand.train(x, BATCH, STEPS, "bfloat16"),

@@ -49,10 +49,14 @@ class Framework:
         self._steps = spec.steps
         self._trainer = Trainer(endless, composed, data, Silence(), Silent(), StopRequest())
 
+    def advance(self, steps: int) -> None:
+        """Make some steps."""
+        self._trainer.advance(steps)
+
     def seconds(self) -> float:
         """Make the spec's number of steps and return the seconds of one."""
         start = time.perf_counter()
-        self._trainer.advance(self._steps)
+        self.advance(self._steps)
         return (time.perf_counter() - start) / self._steps
 
 
