@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Categorical, Space, normal_like
+from genframe.execution import full_precision
 
 __all__ = ["BernoulliUnits", "CodeChains", "VisibleUnits", "bernoulli", "random_states", "visible_units"]
 
@@ -80,7 +81,8 @@ class VisibleUnits(nn.Module, ABC):
 
     def energy(self, v: Tensor, bias: Tensor) -> Tensor:
         """Return the energy of units that no hidden unit acts on: (B,)."""
-        return -(v * bias).sum(1)
+        with full_precision(v):
+            return -(v @ bias)
 
     def drive(self, v: Tensor) -> Tensor:
         """Return what hidden units see of ``v``."""
