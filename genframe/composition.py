@@ -117,6 +117,10 @@ class Composition:
         part = cast("ComponentSpec | None", getattr(self.spec, role))
         return part is not None and trait in part.provided_traits()
 
+    def reads(self, role: Role) -> bool:
+        """Return whether the part in ``role`` reads the condition."""
+        return self.has(role, Conditional) and self.spec.reads(role, self.context) is not None
+
 
 def check(spec: ModelSpec, data: Space, condition: Space | None = None, context: Space | None = None) -> Composition:
     """Type the model ``spec`` for data of a space, and for labels of the space ``condition`` if it has any.

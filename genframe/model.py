@@ -118,13 +118,18 @@ class Model(nn.Module):
         """Return the digest of all weights, by their names' order."""
         return data_digest(*(tensor.detach().cpu() for _, tensor in sorted(self.state_dict().items())))
 
-    def context(self, condition: Tensor | None) -> Tensor | None:
-        """Return the encoded condition, (B, ...) -> (B, context); a nested model's is encoded already."""
-        if condition is None or self.condition is None:
-            if self.composition.context is not None and condition is None:
+    def context(self, condition: Tensor | None, *readers: Role) -> Tensor | None:
+        """Return the encoded condition, (B, ...) -> (B, context); a nested model's is encoded already.
+
+        :raises Unsupported: if there is no condition, and one of ``readers`` reads it, or any part where none are named.
+        """
+        if self.composition.context is None:
+            return None
+        if condition is None:
+            if any(map(self.composition.reads, readers or get_args(Role))):
                 raise Unsupported(f"this model is conditional: give a condition in {self.composition.condition}")
-            return condition if self.composition.context is not None else None
-        return self.condition.encode(condition)
+            return None
+        return condition if self.condition is None else self.condition.encode(condition)
 
     def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the latent of each datum: (B, data) -> (B, latent).
@@ -133,11 +138,11 @@ class Model(nn.Module):
         """
         if self.encoder is None:
             raise Unsupported(NO_ENCODER)
-        return self.encoder.encode(x, self.context(condition))
+        return self.encoder.encode(x, self.context(condition, "encoder"))
 
     def decode(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the datum of each latent: (B, latent) -> (B, data)."""
-        return self.decoder.decode(latent, self.context(condition))
+        return self.decoder.decode(latent, self.context(condition, "decoder"))
 
     def reconstruct(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Encode and decode: (B, data) -> (B, data)."""
@@ -150,7 +155,7 @@ class Model(nn.Module):
         """
         if self.encoder is None:
             raise Unsupported(NO_ENCODER)
-        return self.encoder.codes(x, self.context(condition))
+        return self.encoder.codes(x, self.context(condition, "encoder"))
 
     def latents(self, code: Tensor) -> Tensor:
         """Return the latent of each code: (B, code) -> (B, latent)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import pytest
@@ -215,9 +216,12 @@ def test_conditions_reach_the_likelihood() -> None:
 
 @pytest.mark.parametrize("readers", [["encoder"], ["decoder"], ["encoder", "decoder"]])
 def test_only_the_parts_named_read_the_condition(readers: list[str]) -> None:
-    """A part that is left out is built without a context, and its results are the same whatever the label."""
+    """A part that is left out is built without a context, gives the same whatever the label, and asks for none."""
     drawn = model(BITS, {**CONDITIONAL, "conditional": readers})
     x, zero = bits(2), torch.zeros(2, dtype=torch.long)
+    for part, ask, given in (("encoder", drawn.encode, x), ("decoder", drawn.decode, drawn.encode(x, zero))):
+        with pytest.raises(Unsupported) if part in readers else nullcontext():
+            ask(given)
     latents = [drawn.encode(x, label) for label in (zero, zero + 1)]
     data = [drawn.decode(latents[0], label) for label in (zero, zero + 1)]
     assert torch.equal(*latents) != ("encoder" in readers)
