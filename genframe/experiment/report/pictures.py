@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ... import picture
+from ...captions import caption_text, reads_captions
 from ...data import Dataset
 from ...errors import DataError, GenframeError
 from ...interpolation import between_pairs
@@ -35,6 +36,7 @@ MOST_FILE: Final = 2**26
 SAVED: Final = re.compile(r"step-(\d{8,18})\.png")
 RECONSTRUCTED: Final = 20
 PATHS, ON_PATH = 6, 9
+CAPTIONS, OF_EACH = 4, 16
 POINTS: Final = 1024  # in a plane, where 64 would show no shape
 
 
@@ -106,6 +108,8 @@ def _of_training(path: Path, of: Drawn) -> Picture:
 def fresh(of: Drawn) -> Group:
     """Return samples that no picture of training shows."""
     about = "Drawn for this report by a seed of their own, none of them chosen."
+    if reads_captions(of.run.model.composition.condition):
+        return _of_captions(of, about)
     n = POINTS if of.run.model.composition.data.shape == (2,) else PICTURE_COUNT
     samples = of.run.sample(n, default_condition(of.run.model, n), seed=of.seed)
     what = f"{len(samples)} samples at step {of.run.step:,}, seed {of.seed}"
@@ -113,6 +117,23 @@ def fresh(of: Drawn) -> Group:
     command = of.command("sample", "-n", n, "--seed", of.seed)
     image = picture.grid(samples.x, samples.space)
     return Group("Fresh samples", about, (_picture(image, what, f"{_capital(what)}{in_turn}", command),))
+
+
+def _of_captions(of: Drawn, about: str) -> Group:
+    """Return samples of the first held-out captions, a picture each."""
+    name, model = "Fresh samples", of.run.model
+    try:
+        _, conditions = _held_out(of, CAPTIONS)
+    except GenframeError as error:
+        return Group(name, about, absent=(str(error),))
+    shown = []
+    for condition in [] if conditions is None else conditions:
+        text = caption_text(condition.tolist())
+        samples = of.run.sample(OF_EACH, condition.expand(OF_EACH, -1), seed=of.seed)
+        what = f"{OF_EACH} samples of “{text}” at step {of.run.step:,}, seed {of.seed}"
+        command = of.command("sample", "-n", OF_EACH, "--seed", of.seed, "--condition", text)
+        shown.append(_picture(picture.grid(samples.x, model.composition.data), what, what, command))
+    return Group(name, about, tuple(shown))
 
 
 def reconstructions(of: Drawn) -> Group:

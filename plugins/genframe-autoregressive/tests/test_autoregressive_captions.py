@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import shlex
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from genframe import picture
+from genframe import load, picture
 from genframe.cli import main
+from genframe.experiment.report.pictures import Drawn, fresh
 
 SMALL = [
     "data.n=60",
@@ -51,6 +54,18 @@ def test_a_caption_is_given_as_text(run: Path, capsys: pytest.CaptureFixture[str
     path = capsys.readouterr().out.strip()
     assert path == "run/samples/step-00000004-seed-0-a-red-circle-at-the-top-n-2.png"
     assert picture.read_info(path)["captions"] == ["a red circle at the top"] * 2
+
+
+def test_a_report_draws_held_out_captions(run: Path, tmp_path: Path) -> None:
+    """Each caption has a picture of its own, and the command that draws it."""
+    drawn = fresh(Drawn(load(run), seed=3)).pictures
+    captions = [shlex.split(one.command)[-1] for one in drawn]
+    assert len(captions) == 4
+    assert all(caption.startswith("a ") and caption in one.caption for caption, one in zip(captions, drawn, strict=True))
+    for one in drawn[:2]:
+        assert main([*shlex.split(one.command)[1:], "--out", str(tmp_path / "again.png")]) == 0
+        with Image.open(io.BytesIO(one.png)) as shown, Image.open(tmp_path / "again.png") as again:
+            assert shown.convert("RGB").tobytes() == again.convert("RGB").tobytes()
 
 
 @pytest.mark.parametrize(
