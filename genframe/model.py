@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
+from itertools import chain, repeat
 from types import MethodType
 from typing import Any, cast, get_args
 
@@ -102,7 +102,7 @@ class Model(nn.Module):
     @property
     def device(self) -> torch.device:
         """The device of the model's first tensor; the CPU where it has none."""
-        tensor = next(self.parameters(), next(self.buffers(), None))
+        tensor = next(chain(self.parameters(), self.buffers()), None)
         return tensor.device if tensor is not None else torch.device("cpu")
 
     def parts(self) -> dict[str, nn.Module]:
@@ -322,14 +322,15 @@ def _trait_names(part: ComponentSpec) -> str:
 @contextmanager
 def evaluating(model: Model) -> Iterator[None]:
     """Evaluate without gradients; every module's mode and torch's global generators are as before afterwards."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
+    training = [module for module in model.modules() if module.training]
+    if training:
+        model.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
             yield
     finally:
-        for module, mode in modes.items():
-            module.training = mode
+        for module in training:
+            module.training = True
 
 
 @cache
@@ -342,13 +343,14 @@ def _compiled_function(function: Callable[..., Any]) -> Callable[..., Any]:
 def _compiled(model: Model) -> Iterator[None]:
     """Compile what samplers ask of decoders, a nested model's too; torch keeps the compiled code for the next time."""
     asked = ("decode", "likelihood", "denoise")
-    decoders = [(part, name) for part in model.modules() if isinstance(part, Decoder) for name in asked if hasattr(part, name)]
+    decoders = [part for part in model.modules() if isinstance(part, Decoder)]
+    methods = [(decoder, name) for decoder in decoders for name in asked if hasattr(type(decoder), name)]
     try:
-        for decoder, name in decoders:
+        for decoder, name in methods:
             setattr(decoder, name, MethodType(_compiled_function(getattr(type(decoder), name)), decoder))
         yield
     finally:
-        for decoder, name in decoders:
+        for decoder, name in methods:
             vars(decoder).pop(name, None)  # its class's own comes to light again
 
 

@@ -113,6 +113,8 @@ def _training(
 
 
 def _sampling(composed: list[Model], hand: nn.Module, others: dict[str, Peer], n: int) -> dict[str, Callable[[], float]]:
+    for model in composed:
+        model.eval()  # as loaded ones are
     ways: dict[str, Callable[[], object]] = {
         "genframe": lambda: composed[0].sample(n),
         "genframe, compiled": lambda: composed[0].sample(n, compile=True),

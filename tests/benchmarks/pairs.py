@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from random import Random
 from statistics import median, quantiles
-from typing import Any, Final
+from typing import Any
 
 __all__ = ["compare"]
-
-SETTLE: Final = 0.1  # seconds
 
 
 def compare(ways: Mapping[str, Callable[[], float]], reference: str, pairs: int = 15) -> dict[str, Any]:
     """Alternate between all ways and return each one's median seconds and its ratio to ``reference``, with quartiles.
 
     Every way returns the seconds that a step took. The first round warms up and does not count. Rounds go through the ways in
-    orders of their own, with a pause before each, since threads of one library may still spin while the next begins.
+    orders of their own, so that none always follows the same.
     """
     order = Random(0)
     times: dict[str, list[float]] = {name: [] for name in ways}
     for pair in range(pairs + 1):
         for name in order.sample(list(ways), len(ways)):
-            time.sleep(SETTLE)
             seconds = ways[name]()
             if pair:
                 times[name].append(seconds)

@@ -19,6 +19,8 @@ from .pairs import compare
 
 STEPS, BATCH, VISIBLE, HIDDEN, RATE, MOMENTUM = 40, 100, 784, 500, 0.05, 0.5
 CHAINS, SWEEPS = 1000, 10
+SETTLE = 0.1
+"""Seconds for which threads of scikit-learn's linear algebra may spin after its last call, while others would begin."""
 SPACE = Real((1, 28, 28), 0, 1, levels=2)
 SPEC = {
     "encoder": "core/identity",
@@ -78,7 +80,9 @@ class Peer:
         """Train for an epoch and return its share of each of our steps in seconds."""
         start = time.perf_counter()
         self._machine.fit(self._x)
-        return (time.perf_counter() - start) / STEPS
+        seconds = (time.perf_counter() - start) / STEPS
+        time.sleep(SETTLE)
+        return seconds
 
 
 def chains_of(sweep: Any, v: Tensor) -> float:

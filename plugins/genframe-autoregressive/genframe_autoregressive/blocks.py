@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genframe_nets.attention import attend
 from genframe_nets.initialisation import initialised
 
 from .specs.transformer import TransformerFields
@@ -58,8 +59,7 @@ class Block(nn.Module):
         """Return (B, T, dim) -> (B, T, dim); where ``causal``, a token sees itself and those before it."""
         qk, v = self.projected(x)
         q, k = (each.transpose(1, 2) for each in rotary(qk).unbind(2))  # (B, heads, T, head)
-        attended = F.scaled_dot_product_attention(q, k, v.squeeze(2).transpose(1, 2), is_causal=causal)
-        return self.mixed(x, attended)
+        return self.mixed(x, attend(q, k, v.squeeze(2).transpose(1, 2), causal=causal))
 
     def projected(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return queries and keys (B, T, 2, heads, head), not turned yet, and values (B, T, 1, heads, head)."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genframe_nets.attention import attend
+
 from .blocks import Block, Rotary
 
 __all__ = ["Cache"]
@@ -48,7 +50,7 @@ class Cache:
             v = v.squeeze(2).transpose(1, 2)
             kept.keys[:, :, : x.shape[1]] = _paired(k)
             kept.values[:, :, : x.shape[1]] = v
-            x = kept.block.mixed(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
+            x = kept.block.mixed(x, attend(q, k, v, causal=True))
         self.filled = x.shape[1]
 
     def next(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:

@@ -6,11 +6,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
-from torch.nn.functional import unfold
+from torch.nn.functional import scaled_dot_product_attention, unfold
 
 from genframe import Mismatch, Real
 from genframe_nets import DiT
-from genframe_nets.attention import CrossAttention, SelfAttention
+from genframe_nets.attention import FEW, CrossAttention, SelfAttention, attend
 from genframe_nets.dit import from_patches, grid_positions, into_patches
 
 TOKENS = Real((4, 6))
@@ -39,6 +39,17 @@ def test_self_attention_is_torchs():
     )
     x = torch.randn(2, 7, 12)
     torch.testing.assert_close(ours(x), theirs(x, x, x, need_weights=False)[0])
+
+
+def test_few_tokens_are_attended_to_in_single_precision():
+    """Under autocast, where it is faster on a CPU; more of them in bfloat16, and doubles stay doubles."""
+    few, more = torch.randn(1, 1, 5, 8), torch.randn(1, 1, FEW + 1, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, of_more = attend(few.bfloat16(), few, few.bfloat16(), causal=True), attend(more, more, more)
+    assert (found.dtype, of_more.dtype) == (torch.float32, torch.bfloat16)
+    rounded = few.bfloat16().float()
+    torch.testing.assert_close(found, scaled_dot_product_attention(rounded, few, rounded, is_causal=True))
+    assert attend(few.double(), few.double(), few.double()).dtype == torch.float64
 
 
 def test_cross_attention_is_torchs():
