@@ -16,6 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Go on training; of a run that is complete, say so and leave it as it is."""
+    from ..experiment.allocation import keep_freed_memory
     from ..experiment.signals import Interrupted
     from ..experiment.training import is_complete, resume
     from .output import print_json, say
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace) -> None:
             more = "" if trained.experiment.train.stages else f"; for more of them: genframe {longer(trained)}"
             print(f"{options.run} is complete, all its {trained.step} steps are made{more}")
         return
+    keep_freed_memory()
     try:
         with reporter(options.json) as listener:
             trained = resume(options.run, options.overrides, reporter=listener, require_exact=options.require_exact)

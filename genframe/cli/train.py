@@ -28,10 +28,12 @@ def run(options: argparse.Namespace) -> None:
     experiment = read_experiment(options.source, options.overrides)
     check_placed(experiment)
 
+    from ..experiment.allocation import keep_freed_memory
     from ..experiment.signals import Interrupted
     from ..experiment.training import train
     from .output import say
 
+    keep_freed_memory()
     folder = options.run or free_folder(Path("runs"), experiment.spec.name)
     try:
         with reporter(options.json) as listener:
