@@ -18,7 +18,7 @@ from genframe.traits import TimeConditioned, TraitSet
 from . import setup
 from .pairs import compare
 
-RATE = 2e-4
+RATE = 1e-3
 IMAGE, CHANNELS, BATCH, STEPS, DRAWN, WALK = (3, 32, 32), (32, 64, 64), 16, 3, 64, 4
 TINY_STEPS = 200
 KEPT = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)

@@ -17,7 +17,7 @@ from genframe_data.shapes import Shapes
 from . import setup
 from .diffusion import BATCH, IMAGE, UNET, ByHand, Diffusers, denoiser, noised, settings
 
-MARKS, SEEDS, HELD_OUT = (25, 50, 100, 200), 3, 512
+MARKS, SEEDS, HELD_OUT = (50, 100, 200), 2, 512
 Advance: TypeAlias = Callable[[int], object]
 Predict: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
