@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -28,10 +28,18 @@ class Direction:
     vector: Tensor
     stamp: Mapping[str, Any]
 
-    def moved(self, latent: Tensor, strengths: Tensor) -> Tensor:
-        """Return each latent moved by each multiple: (N, latent), (S,) -> (N, S, latent)."""
+    def moved(self, latent: Tensor, strengths: Tensor, along: Literal["linear", "spherical"] = "linear") -> Tensor:
+        """Return each latent moved by each multiple: (N, latent), (S,) -> (N, S, latent).
+
+        ``spherical`` gives what was moved the length that it had: under N(0, I) in many dimensions lengths hardly vary, so
+        that longer latents are of no datum (White 2016, sec. 2).
+        """
         shape = (1, -1, *(1,) * self.vector.ndim)
-        return latent.unsqueeze(1) + strengths.to(latent).view(shape) * self.vector.to(latent)
+        made = latent.unsqueeze(1) + strengths.to(latent).view(shape) * self.vector.to(latent)
+        if along == "linear":
+            return made
+        before, after = (_lengths(each, latent.ndim - 1) for each in (latent.unsqueeze(1), made))
+        return made * (before / after.clamp_min(1e-30)).to(latent)
 
     def save(self, path: Path | str) -> None:
         """Write a safetensors file with the stamp as its metadata.
@@ -61,6 +69,11 @@ class Direction:
                 f"{path} is damaged: expected finite floats of the shape {found.get('shape')}, found {vector.shape}"
             )
         return cls(vector, {name: value for name, value in found.items() if name != "kind"})
+
+
+def _lengths(latents: Tensor, axes: int) -> Tensor:
+    """Return the lengths over the last ``axes``, which stay as axes of size 1, in double precision."""
+    return latents.double().square().sum(tuple(range(-axes, 0)), keepdim=True).sqrt()
 
 
 def attribute_direction(codes: Tensor, positive: Tensor, negative: Tensor) -> Tensor:

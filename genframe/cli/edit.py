@@ -73,7 +73,8 @@ def run(options: argparse.Namespace) -> None:
     x, condition = subject.data(split)
     strengths = strengths_of(options.strength, options.steps)
     latents = subject.latents.encode(x, condition)
-    made = subject.latents.decode_each(direction.moved(latents, torch.tensor(strengths, device=x.device)), condition)
+    moved = direction.moved(latents, torch.tensor(strengths, device=x.device), options.along)
+    made = subject.latents.decode_each(moved, condition)
     if options.residual:
         made = with_residual(x, made, subject.latents.decode(latents, condition), space)
     verdicts = None
@@ -83,13 +84,14 @@ def run(options: argparse.Namespace) -> None:
     kept = labels_of(data, options.keep, whole)[: len(x)] if options.keep else None
     figures = moved_figures(x, made, strengths, space, verdicts=verdicts, classes=kept)
     columns = [x[: options.n], *made[: options.n].unbind(1)]
-    out = subject.show(options.out, f"edited-{attribute.name}", columns, {"direction": dict(direction.stamp)})
+    how = {"along": options.along, "direction": dict(direction.stamp)}
+    out = subject.show(options.out, f"edited-{attribute.name}", columns, how)
     usual = spread_of(x, space)
     if options.json:
         print_json(
             {
                 "out": str(out),
-                "direction": dict(direction.stamp),
+                **how,
                 "split": split.name,
                 "n": len(x),
                 "residual": options.residual,

@@ -45,9 +45,12 @@ def add_latent_arguments(parser: argparse.ArgumentParser, *, shown: int | None =
 
 
 def add_strengths(parser: argparse.ArgumentParser, name: str, default: str) -> None:
-    """Declare a range of multiples and how many of it there are."""
+    """Declare a range of multiples, how many of it there are, and how latents are moved by them."""
     parser.add_argument(name, type=range_of, default=range_of(default), metavar="LOW..HIGH", help=f"multiples; {default}")
     parser.add_argument("--steps", type=count, default=9, help="how many, evenly from the lowest to the highest")
+    parser.add_argument(
+        "--along", choices=("linear", "spherical"), default="linear", help="spherical keeps the length of each latent"
+    )
 
 
 def strengths_of(limits: tuple[float, float], steps: int) -> list[float]:

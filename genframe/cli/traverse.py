@@ -43,12 +43,14 @@ def run(options: argparse.Namespace) -> None:
     x, condition = subject.data(subject.split(options.split, options.n))
     strengths = strengths_of(options.range, options.steps)
     latents = subject.latents.encode(x, condition)
-    moved = subject.latents.decode_each(direction.moved(latents, torch.tensor(strengths, device=x.device)), condition)
+    moved = direction.moved(latents, torch.tensor(strengths, device=x.device), options.along)
+    made = subject.latents.decode_each(moved, condition)
     name = "direction" if options.direction else str(direction.stamp["attribute"]).replace(" ", "-")
-    out = subject.show(options.out, f"traversed-{name}", list(moved.unbind(1)), {"direction": dict(direction.stamp)})
+    how = {"along": options.along, "direction": dict(direction.stamp)}
+    out = subject.show(options.out, f"traversed-{name}", list(made.unbind(1)), how)
     space = subject.space
     figures = (
-        [Figure.of(distances(x, each, space)) for each in moved.unbind(1)]
+        [Figure.of(distances(x, each, space)) for each in made.unbind(1)]
         if isinstance(space, Real)
         else [None] * len(strengths)
     )
@@ -57,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
             {"strength": s, **({"distance": f.value, "standard_error": f.error} if f else {})}
             for s, f in zip(strengths, figures, strict=True)
         ]
-        print_json({"out": str(out), "direction": dict(direction.stamp), "rows": rows})
+        print_json({"out": str(out), **how, "rows": rows})
         return
     print(f"{out}\nalong {direction.stamp['attribute']}; distance from the original as a share of the range of values")
     print_table(("strength", "distance"), [(f"{s:+.3g}", str(f or "")) for s, f in zip(strengths, figures, strict=True)])

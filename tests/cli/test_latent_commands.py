@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from genframe import load, picture
 from genframe.cli import main
@@ -165,6 +166,22 @@ def test_the_edit_changes_the_classifier_s_verdict(runs: Path, genframe: Command
     again = genframe(*words, "--direction", "smile.safetensors", "--classifier", runs / "mood", "--json")
     assert [row["flipped"] for row in again["rows"]] == [row["flipped"] for row in out["rows"]]
     assert "verdict changed" in genframe(*words, *more)
+
+
+def test_moved_latents_may_keep_their_lengths(runs: Path, genframe: Command) -> None:
+    """Spherically moved ones lie in the direction of those moved straight, as long as they were; the command says which."""
+    direction = Direction(torch.randn(2, 3), {})
+    latents, strengths = torch.randn(5, 2, 3), torch.tensor([-2.0, 0.0, 3.0])
+    straight, turned = (direction.moved(latents, strengths, along) for along in ("linear", "spherical"))
+    torch.testing.assert_close(turned.flatten(2).norm(dim=2), latents.flatten(1).norm(dim=1)[:, None].expand(5, 3))
+    torch.testing.assert_close(nn.functional.cosine_similarity(turned.flatten(2), straight.flatten(2), dim=2), torch.ones(5, 3))
+    torch.testing.assert_close(turned[:, 1], latents)
+    words = ("edit", runs / "vae", "--attribute", "smiling", "--strength", "0..2", "--steps", "2", "--json")
+    plain, kept = genframe(*words), genframe(*words, "--along", "spherical")
+    assert (plain["along"], kept["along"]) == ("linear", "spherical")
+    assert plain["rows"][0] == kept["rows"][0]
+    assert plain["rows"][1]["distance"] != kept["rows"][1]["distance"]
+    assert genframe("traverse", runs / "vae", "--dimension", "0", "--along", "spherical", "--json")["along"] == "spherical"
 
 
 def test_the_residual_keeps_what_latents_leave_out(runs: Path, genframe: Command) -> None:
