@@ -94,12 +94,17 @@ class ByHand:
             noisy = noised(clean, noise, step)
             optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-                predicted = self.network.at_time(noisy, step + 1.0, None)
+                predicted = self.predict(noisy, step)
                 loss = F.mse_loss(predicted.float(), noise)
             loss.backward()
             optimizer.step()
             loss.item()
         return (time.perf_counter() - start) / steps
+
+    def predict(self, noisy: Tensor, step: Tensor) -> Tensor:
+        """Return the noise in noisy data."""
+        predicted: Tensor = self.network.at_time(noisy, step + 1.0, None)
+        return predicted
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
@@ -109,7 +114,7 @@ class ByHand:
         for here, there in zip(places, [*places[1:], -1], strict=True):
             alpha, sigma = float(ALPHA[here]), float(SIGMA[here])
             next_alpha, next_sigma = (float(ALPHA[there]), float(SIGMA[there])) if there >= 0 else (1.0, 0.0)
-            noise = self.network.at_time(x, torch.full((n,), here + 1.0), None)
+            noise = self.predict(x, torch.full((n,), here))
             clean = ((x - sigma * noise) / alpha).clamp(-1, 1)
             x = next_alpha * clean + next_sigma * (x - alpha * clean) / sigma
         return (x + 1) / 2

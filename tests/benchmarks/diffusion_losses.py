@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genframe import Real
+from genframe import Model, Real
 from genframe_data.shapes import Shapes
 
 from . import setup
@@ -56,13 +56,16 @@ def _loops(x: Tensor) -> dict[str, tuple[Advance, Predict]]:
     def framework(**options: object) -> tuple[Advance, Predict]:
         model = denoiser(UNET, space)
         training = setup.Framework(settings(1, **options), model, data)
-        return training.advance, _own(model.decoder.network)
+        return training.advance, _predicted_by(model)
 
     hand = ByHand(denoiser(UNET, space).decoder.network)
     loops = {
         "genframe": framework(),
         "genframe, compiled, bfloat16": framework(compile="on", precision="bfloat16"),
-        "by hand": (lambda steps: hand.train(x, BATCH, steps), _own(hand.network)),
+        "by hand": (
+            lambda steps: hand.train(x, BATCH, steps),
+            lambda noisy, step: hand.network.at_time(noisy, step + 1.0, None),
+        ),
     }
     if find_spec("diffusers") and find_spec("accelerate"):
         peer = Diffusers()
@@ -70,8 +73,15 @@ def _loops(x: Tensor) -> dict[str, tuple[Advance, Predict]]:
     return loops
 
 
-def _own(network: Any) -> Predict:
-    return lambda noisy, step: network.at_time(noisy, step + 1.0, None)
+def _predicted_by(model: Model) -> Predict:
+    """Return how the model predicts noise, whose network sees noisy data at unit scale."""
+    decoder: Any = model.decoder
+
+    def predict(noisy: Tensor, step: Tensor) -> Tensor:
+        time = (step + 1) / 1000
+        return decoder.predict(noisy, time, decoder.coefficients(time).scale)  # type: ignore[no-any-return]
+
+    return predict
 
 
 @torch.no_grad()

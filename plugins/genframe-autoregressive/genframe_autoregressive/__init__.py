@@ -32,7 +32,7 @@ def genframe_recipes() -> list[Recipe]:
         "pixelcnn-digits": "a gated PixelCNN of 8x8 digits, in bits per dimension; minutes",
         "transformer-digits": "a transformer over the pixels of 8x8 digits, in bits per dimension; minutes",
         "pixelcnn-mnist": "a gated PixelCNN of binarised MNIST, in nats",
-        "dalle-shapes": "pictures from captions: a VQ-VAE, then a transformer over its codes; twenty minutes",
+        "dalle-shapes": "pictures from captions: a VQ-VAE, then a transformer over its codes; 25 minutes",
         "char-shakespeare": "a transformer over the characters of a text, in bits per character; ten minutes",
     }
     return [Recipe(name, "genframe_autoregressive", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
