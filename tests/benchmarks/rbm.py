@@ -53,17 +53,21 @@ class ByHand(nn.Module):
 
 
 def by_hand(machine: ByHand, x: Tensor) -> float:
-    """Train by hand and return the seconds of a step."""
+    """Train by hand, watching the reconstruction error as genframe does, and return the seconds of a step."""
     optimizer = torch.optim.SGD(machine.parameters(), lr=RATE, momentum=MOMENTUM, fused=True)
+    errors = torch.zeros(())
     start = time.perf_counter()
     for rows in torch.randperm(len(x)).split(BATCH):
         v = x[rows].flatten(1)
         optimizer.zero_grad()
-        data, chains = machine.free_energy(torch.cat((v, machine.sweep(v)))).chunk(2)
+        swept = machine.sweep(v)
+        errors += F.mse_loss(v, swept, reduction="sum") / len(v)
+        data, chains = machine.free_energy(torch.cat((v, swept))).chunk(2)
         loss = data.mean() - chains.mean()
         loss.backward()
         optimizer.step()
         loss.item()
+    errors.item()
     return (time.perf_counter() - start) / STEPS
 
 
