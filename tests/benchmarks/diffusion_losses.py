@@ -62,10 +62,7 @@ def _loops(x: Tensor) -> dict[str, tuple[Advance, Predict]]:
     loops = {
         "genframe": framework(),
         "genframe, compiled, bfloat16": framework(compile="on", precision="bfloat16"),
-        "by hand": (
-            lambda steps: hand.train(x, BATCH, steps),
-            lambda noisy, step: hand.network.at_time(noisy, step + 1.0, None),
-        ),
+        "by hand": (lambda steps: hand.train(x, BATCH, steps), hand.predict),
     }
     if find_spec("diffusers") and find_spec("accelerate"):
         peer = Diffusers()
