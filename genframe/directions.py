@@ -38,8 +38,9 @@ class Direction:
         made = latent.unsqueeze(1) + strengths.to(latent).view(shape) * self.vector.to(latent)
         if along == "linear":
             return made
-        before, after = (_lengths(each, latent.ndim - 1) for each in (latent.unsqueeze(1), made))
-        return made * (before / after.clamp_min(1e-30)).to(latent)
+        before, after = (each.reshape(*each.shape[:2], -1).double().norm(dim=2) for each in (latent.unsqueeze(1), made))
+        factor: Tensor = (before / after.clamp_min(1e-30)).to(latent)  # (N, S)
+        return made * factor.view(*factor.shape, *(1,) * self.vector.ndim)
 
     def save(self, path: Path | str) -> None:
         """Write a safetensors file with the stamp as its metadata.
@@ -69,11 +70,6 @@ class Direction:
                 f"{path} is damaged: expected finite floats of the shape {found.get('shape')}, found {vector.shape}"
             )
         return cls(vector, {name: value for name, value in found.items() if name != "kind"})
-
-
-def _lengths(latents: Tensor, axes: int) -> Tensor:
-    """Return the lengths over the last ``axes``, which stay as axes of size 1, in double precision."""
-    return latents.double().square().sum(tuple(range(-axes, 0)), keepdim=True).sqrt()
 
 
 def attribute_direction(codes: Tensor, positive: Tensor, negative: Tensor) -> Tensor:

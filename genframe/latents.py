@@ -96,11 +96,8 @@ class _Flowing(Latents):
         return cast(Invertible, self.model.sampler).invert(self.model, x, context)
 
     def _decoded(self, latent: Tensor, context: Tensor | None) -> Tensor:
-        state = None
-        for state in cast(Invertible, self.model.sampler).trajectory_from(self.model, latent, context):  # noqa: B007
-            pass
-        assert state is not None
-        return cast(Tensor, state.x)
+        sampler = self.model.sampler
+        return sampler.last(cast(Invertible, sampler).trajectory_from(self.model, latent, context))
 
 
 class Search(Latents):

@@ -19,7 +19,7 @@ from .plugins import installed
 from .roles import Batch, MetricResult, generator_for
 from .specs import MetricSpec
 
-__all__ = ["average", "blocks", "not_finite", "prepared", "samples", "sharing_samples", "stamp"]
+__all__ = ["average", "blocks", "not_finite", "prepared", "prepared_for", "samples", "sharing_samples", "stamp"]
 
 BLOCK: Final = 250  # what a datum is prepared with depends on its block, never on a memory limit
 DATA: Final = 0  # the first of a metric's streams of randomness; its own draws take others
@@ -37,6 +37,12 @@ def prepared(split: Split, seed: int, device: torch.device) -> Batch:
     batches = list(blocks(split, seed, device))
     conditions = [batch.condition for batch in batches if batch.condition is not None]
     return Batch(torch.cat([batch.x for batch in batches]), torch.cat(conditions) if conditions else None)
+
+
+def prepared_for(model: Model, split: Split, seed: int) -> tuple[Tensor, Tensor | None]:
+    """Return the whole prepared split on the model's device, and its condition where the model has one."""
+    batch = prepared(split, seed, model.device)
+    return batch.x, batch.condition if model.composition.condition is not None else None
 
 
 @dataclass

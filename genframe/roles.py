@@ -8,6 +8,7 @@ global generator, which the trainer seeds, saves and restores.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -139,12 +140,14 @@ class Sampler(ABC):
 
     def draw(self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Return the last state's data: (n, data)."""
-        state = None
-        for state in self.trajectory(model, n, context, generator):  # noqa: B007 - only the last is wanted
-            pass
-        if state is None:
+        return self.last(self.trajectory(model, n, context, generator))
+
+    def last(self, states: Iterator[State]) -> Tensor:
+        """Go through the states of a walk, one at a time, and return the last one's data: (n, data)."""
+        kept = deque(states, maxlen=1)
+        if not kept:
             raise RuntimeError(f"{type(self).__name__} yielded no state")
-        return state.x
+        return kept.pop().x
 
 
 @dataclass(frozen=True)

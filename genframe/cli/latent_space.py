@@ -84,10 +84,9 @@ class Subject:
 
     def data(self, split: Split) -> tuple[Tensor, Tensor | None]:
         """Return the prepared data, and their condition for a conditional model."""
-        from ..measuring import prepared
+        from ..measuring import prepared_for
 
-        batch = prepared(split, self.seed, self.run.model.device)
-        return batch.x, batch.condition if self.run.model.composition.condition is not None else None
+        return prepared_for(self.run.model, split, self.seed)
 
     def stamp(self) -> dict[str, Any]:
         """Return what says of which model, and of which of its latents, codes and directions are."""

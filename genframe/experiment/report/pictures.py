@@ -18,7 +18,7 @@ from ...data import Dataset
 from ...errors import DataError, GenframeError
 from ...interpolation import between_pairs
 from ...latents import Search, latents_of
-from ...measuring import prepared
+from ...measuring import prepared_for
 from ..reconstruction import reconstruct, reconstructs
 from ..run import PICTURE_COUNT, Run, default_condition
 
@@ -171,10 +171,9 @@ def interpolations(of: Drawn) -> Group:
 
 def _held_out(of: Drawn, n: int) -> tuple[Tensor, Tensor | None]:
     """Return the first so many data that the experiment is evaluated on, an even number of them, and their conditions."""
-    experiment, model = of.run.experiment, of.run.model
+    experiment = of.run.experiment
     split = (of.data or experiment.data.load()).split(experiment.evaluate.split)
-    batch = prepared(split.subset(slice(0, min(n, len(split) // 2 * 2))), 0, model.device)
-    return batch.x, batch.condition if model.composition.condition is not None else None
+    return prepared_for(of.run.model, split.subset(slice(0, min(n, len(split) // 2 * 2))), 0)
 
 
 PICTURES: Final[tuple[Callable[[Drawn], Group], ...]] = (through_training, fresh, reconstructions, interpolations)
