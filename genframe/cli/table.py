@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> None:
     from ..experiment.suite import read_suite
 
     suite = read_suite(options.suite)
-    for row in suite.spec.rows:
-        check_placed(suite.experiment(row, suite.spec.seeds[0]))
+    for experiment in suite.experiments():
+        check_placed(experiment)
 
     from ..experiment.tabulating import make_runs, tabulate
     from ..files import write_whole

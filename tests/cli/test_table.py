@@ -39,6 +39,17 @@ OWN = {
     },
 }
 
+CLASSIFIER = {
+    "name": "classifier",
+    "model": {
+        "condition": {"type": "nets/mlp", "hidden": [4], "dim": 3},
+        "encoder": "core/identity",
+        "decoder": "core/identity",
+        "prior": "core/categorical",
+        "loss": "core/nll",
+    },
+}
+
 
 def written(folder: Path, suite: dict[str, Any]) -> str:
     """Write a suite and the experiment beside it, and return the suite's path."""
@@ -116,6 +127,7 @@ def test_runs_of_other_settings_are_not_written_over(made: Path, tmp_path: Path,
         ({"columns": [{"figure": "fd", "title": "FD", "scale": 0}]}, "columns.0.scale: should be greater than 0, found 0"),
         ({"metrics": ["metrics/nlll"]}, "there is no metric 'metrics/nlll'; did you mean 'metrics/nll'?"),
         ({"budgett": 1}, "unknown field 'budgett'; did you mean 'budget'?"),
+        ({"features": {"experiment": "own.yaml", "set": {"train.stepz": 1}}}, "unknown field 'stepz'; did you mean 'steps'?"),
         ({"set": {"train.stepz": 1}}, "unknown field 'stepz'; did you mean 'steps'?"),
         ({"set": {"model.prior": "flow/gaussian", "model.decoder": "core/inverse"}}, "model.decoder"),
     ],
@@ -143,13 +155,15 @@ def test_a_seed_without_a_figure_leaves_no_mean() -> None:
     assert broken.standard_error is None
 
 
-def test_the_documentation_s_suite_is_in_order() -> None:
-    """Every experiment of docs/table.yaml types, and there are eight families or more."""
-    from genframe.experiment.loading import check_placed
-    from genframe.experiment.suite import read_suite
-
-    suite = read_suite(Path(__file__).parents[2] / "docs" / "table.yaml")
-    assert len(suite.spec.rows) >= 8
-    assert len(suite.spec.seeds) >= 3
-    for row in suite.spec.rows:
-        check_placed(suite.experiment(row, 0))
+def test_features_of_an_experiment_with_settings(tmp_path: Path) -> None:
+    """The experiment that gives features is trained with its own settings, and metrics compare its features."""
+    classifier = {"data": {"type": "data/labels", "of": {"type": "data/toy", "name": "moons", "n": 200, "labels": True}}}
+    features = {"experiment": "classifier.yaml", "set": {"train.steps": 2, "train.threads": 1}}
+    metrics = [{"type": "metrics/frechet", "n": 40}]
+    suite = {**SUITE, "seeds": [0], "features": features, "metrics": metrics, "rows": SUITE["rows"][:1]}
+    path = written(tmp_path, suite)
+    (tmp_path / "classifier.yaml").write_text(documents.dump({**CLASSIFIER, **classifier}))
+    assert main(["table", path, "--folder", str(tmp_path / "runs")]) == 0
+    assert "steps: 2" in (tmp_path / "runs/features/experiment.yaml").read_text()
+    results = json.loads((tmp_path / "runs/a-gaussian/seed-0/results.json").read_text())["results"]
+    assert {one["name"] for one in results} == {"fd(classifier)", "fd_of_data(classifier)"}

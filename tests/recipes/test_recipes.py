@@ -10,8 +10,9 @@ import pytest
 
 from genframe import ComponentSpec, evaluate, installed, train
 from genframe.core import ModelPrior, Sum
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.loading import check_placed, read_experiment
 from genframe.experiment.spec import check_experiment
+from genframe.experiment.suite import read_suite
 from genframe_data import Labels
 from genframe_metrics import Perceptual
 
@@ -169,3 +170,17 @@ def test_recipe_has_a_name_and_a_summary(name: str) -> None:
     assert recipe.path == f"recipes/{name}.yaml"
     assert recipe.text().startswith("# ")
     assert 20 < len(recipe.summary) < 100
+
+
+@pytest.mark.parametrize("name", ["table.yaml", "table-fashion.yaml"])
+def test_the_documentation_s_suites_are_in_order(
+    name: str, mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every experiment of the tables types, and there are eight families or more, by three seeds or more."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fashion-mnist").symlink_to(mnist)
+    suite = read_suite(Path(__file__).parents[2] / "docs" / name)
+    assert len(suite.spec.rows) >= 8
+    assert len(suite.spec.seeds) >= 3
+    for experiment in suite.experiments():
+        check_placed(experiment)
