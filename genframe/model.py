@@ -56,7 +56,7 @@ class Model(nn.Module):
     """A typed composition of five parts. Made by :func:`compose`.
 
     ``encoder`` and ``condition`` may be ``None``. Parts own their parameters; ``loss`` owns those that only
-    training needs (critics).
+    training needs (critics). ``nested`` are the models within it, such as one that is its prior.
     """
 
     encoder: Encoder | None
@@ -78,6 +78,7 @@ class Model(nn.Module):
         self.prior = spec.prior.build(code, spec.reads("prior", context), self.encoder)
         self.loss = spec.loss.build(composition.spaces)
         self.sampler: Sampler = spec.sampler.build()
+        self.nested = [module for module in self.modules() if isinstance(module, Model) and module is not self]
         self.loss.begin(self)
 
     def __repr__(self) -> str:
@@ -211,8 +212,10 @@ class Model(nn.Module):
                 self.sampler.draw(self, len(rows), context, generator)
                 for context, rows, generator in self._chunks(n, condition, seed)
             ]
-        x = torch.cat(chunks)[:n] if n else torch.empty(0, *self.composition.data.shape)
-        return self._samples(x, seed)
+        if not chunks:
+            return self._samples(torch.empty(0, *self.composition.data.shape), seed)
+        x = torch.cat(chunks) if len(chunks) > 1 else chunks[0]
+        return self._samples(x[:n], seed)
 
     def states(
         self,
@@ -321,12 +324,17 @@ def _trait_names(part: ComponentSpec) -> str:
 
 @contextmanager
 def evaluating(model: Model) -> Iterator[None]:
-    """Evaluate without gradients; every module's mode and torch's global generators are as before afterwards."""
-    training = [module for module in model.modules() if module.training]
+    """Evaluate without gradients; every module's mode and torch's global generators are as before afterwards.
+
+    A model that is in evaluation mode with all its parts is taken at its word.
+    """
+    learning = model.training or any(part.training for part in model.children())
+    training = [module for module in model.modules() if module.training] if learning else []
     if training:
         model.eval()
+    device = model.device
     try:
-        with torch.no_grad(), torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+        with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
             yield
     finally:
         for module in training:
@@ -341,13 +349,12 @@ def _compiled_function(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def _compiled(model: Model) -> Iterator[None]:
-    """Compile what samplers ask of decoders, a nested model's too; torch keeps the compiled code for the next time."""
+    """Compile what samplers ask of the decoder, and of nested models'; torch keeps the compiled code for the next time."""
     asked = ("decode", "likelihood", "denoise")
-    decoders = [part for part in model.modules() if isinstance(part, Decoder)]
-    methods = [(decoder, name) for decoder in decoders for name in asked if hasattr(type(decoder), name)]
+    methods = [(each.decoder, name) for each in (model, *model.nested) for name in asked if hasattr(type(each.decoder), name)]
     try:
         for decoder, name in methods:
-            setattr(decoder, name, MethodType(_compiled_function(getattr(type(decoder), name)), decoder))
+            vars(decoder)[name] = MethodType(_compiled_function(getattr(type(decoder), name)), decoder)
         yield
     finally:
         for decoder, name in methods:

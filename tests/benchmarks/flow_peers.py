@@ -22,9 +22,9 @@ class Peer:
     sample: Callable[[int], Any]
 
 
-def peers(flow: str) -> dict[str, Peer]:
-    """Return what the installed peers have of ``flow``: realnvp, spline or glow."""
-    makers = {
+def peers(flow: str, hidden: int) -> dict[str, Peer]:
+    """Return what the installed peers have of ``flow``, realnvp, spline or glow, by the width of its hidden layers."""
+    makers: dict[tuple[str, str], Callable[[int], Peer]] = {
         ("realnvp", "normflows"): normflows_realnvp,
         ("realnvp", "nflows"): nflows_realnvp,
         ("realnvp", "zuko"): zuko_realnvp,
@@ -33,40 +33,45 @@ def peers(flow: str) -> dict[str, Peer]:
         ("spline", "zuko"): zuko_spline,
         ("glow", "normflows"): normflows_glow,
     }
-    return {peer: make() for (name, peer), make in makers.items() if name == flow and importlib.util.find_spec(peer)}
+    return {peer: make(hidden) for (name, peer), make in makers.items() if name == flow and importlib.util.find_spec(peer)}
 
 
-def normflows_realnvp() -> Peer:
+def normflows_realnvp(hidden: int) -> Peer:
     """Eight affine couplings of 64 values."""
     import normflows as nf
 
     flows: list[Any] = []
     for _ in range(8):
-        flows += [nf.flows.AffineCouplingBlock(nf.nets.MLP([32, 128, 128, 64], init_zeros=True)), nf.flows.Permute(64, "swap")]
+        flows += [
+            nf.flows.AffineCouplingBlock(nf.nets.MLP([32, hidden, hidden, 64], init_zeros=True)),
+            nf.flows.Permute(64, "swap"),
+        ]
     model = nf.NormalizingFlow(nf.distributions.base.DiagGaussian(64, trainable=False), flows)
     return Peer(model, model.forward_kld, model.sample)
 
 
-def normflows_spline() -> Peer:
+def normflows_spline(hidden: int) -> Peer:
     """Four rational-quadratic couplings of 64 values; its own residual conditioner."""
     import normflows as nf
 
     flows: list[Any] = []
     for number in range(4):
-        layer = nf.flows.CoupledRationalQuadraticSpline(64, 1, 128, num_bins=8, tail_bound=3.0, reverse_mask=bool(number % 2))
+        layer = nf.flows.CoupledRationalQuadraticSpline(
+            64, 1, hidden, num_bins=8, tail_bound=3.0, reverse_mask=bool(number % 2)
+        )
         flows.append(layer)
     model = nf.NormalizingFlow(nf.distributions.base.DiagGaussian(64, trainable=False), flows)
     return Peer(model, model.forward_kld, model.sample)
 
 
-def normflows_glow() -> Peer:
-    """Three levels of eight steps, 128 hidden channels, on 3×32×32."""
+def normflows_glow(hidden: int) -> Peer:
+    """Three levels of eight steps, on 3×32×32."""
     import normflows as nf
 
     bases, merges, flows = [], [], []
     for level in range(3):
         channels = 3 * 2 ** (3 - level + 1)
-        blocks = [nf.flows.GlowBlock(channels, 128, split_mode="channel", scale=True) for _ in range(8)]
+        blocks = [nf.flows.GlowBlock(channels, hidden, split_mode="channel", scale=True) for _ in range(8)]
         flows.append([*blocks, nf.flows.Squeeze()])
         size = 32 // 2 ** (3 - level)
         if level:
@@ -89,14 +94,18 @@ def nflows_flow(transforms: list[Any]) -> Peer:
     return Peer(flow, lambda x: -flow.log_prob(x).mean(), flow.sample)
 
 
-def nflows_net(inputs: int, outputs: int) -> nn.Module:
-    """Return a perceptron as nflows asks for it: its own does not take the context that its couplings pass."""
+def nflows_net(hidden: int) -> Callable[[int, int], nn.Module]:
+    """Return what makes a perceptron, as nflows asks for it: its own does not take the context that its couplings pass."""
 
     class Perceptron(nn.Sequential):
         def forward(self, x: Tensor, context: object = None) -> Tensor:
             return super().forward(x)
 
-    return Perceptron(nn.Linear(inputs, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, outputs))
+    def net(inputs: int, outputs: int) -> nn.Module:
+        layers = [nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, outputs)]
+        return Perceptron(*layers)
+
+    return net
 
 
 def nflows_mask(number: int) -> Tensor:
@@ -106,32 +115,32 @@ def nflows_mask(number: int) -> Tensor:
     return mask
 
 
-def nflows_realnvp() -> Peer:
+def nflows_realnvp(hidden: int) -> Peer:
     """Eight affine couplings of 64 values."""
     from nflows.transforms.coupling import AffineCouplingTransform
 
-    return nflows_flow([AffineCouplingTransform(nflows_mask(n), nflows_net) for n in range(8)])
+    return nflows_flow([AffineCouplingTransform(nflows_mask(n), nflows_net(hidden)) for n in range(8)])
 
 
-def nflows_spline() -> Peer:
+def nflows_spline(hidden: int) -> Peer:
     """Four rational-quadratic couplings of 64 values."""
     from nflows.transforms.coupling import PiecewiseRationalQuadraticCouplingTransform as Transform
 
-    layers = [Transform(nflows_mask(n), nflows_net, num_bins=8, tails="linear", tail_bound=3.0) for n in range(4)]
+    layers = [Transform(nflows_mask(n), nflows_net(hidden), num_bins=8, tails="linear", tail_bound=3.0) for n in range(4)]
     return nflows_flow(layers)
 
 
-def zuko_realnvp() -> Peer:
+def zuko_realnvp(hidden: int) -> Peer:
     """Eight affine couplings of 64 values."""
     import zuko
 
-    flow = zuko.flows.RealNVP(64, transforms=8, hidden_features=(128, 128))
+    flow = zuko.flows.RealNVP(64, transforms=8, hidden_features=(hidden, hidden))
     return Peer(flow, lambda x: -flow().log_prob(x).mean(), lambda n: flow().sample((n,)))
 
 
-def zuko_spline() -> Peer:
+def zuko_spline(hidden: int) -> Peer:
     """Four rational-quadratic couplings of 64 values."""
     import zuko
 
-    flow = zuko.flows.NSF(64, bins=8, transforms=4, passes=2, hidden_features=(128, 128))
+    flow = zuko.flows.NSF(64, bins=8, transforms=4, passes=2, hidden_features=(hidden, hidden))
     return Peer(flow, lambda x: -flow().log_prob(x).mean(), lambda n: flow().sample((n,)))

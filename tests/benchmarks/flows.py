@@ -18,14 +18,33 @@ from .flow_peers import Peer, peers
 from .pairs import compare
 
 RATE = 1e-3
-VECTOR, BATCH, STEPS, DRAWS = 64, 512, 20, 512
-IMAGE, IMAGE_BATCH, IMAGE_STEPS, IMAGE_DRAWS = (3, 32, 32), 16, 4, 64
+VECTOR, BATCH, STEPS, DRAWN = 64, 512, 20, 512
+IMAGE, IMAGE_BATCH, IMAGE_STEPS, IMAGES_DRAWN = (3, 32, 32), 16, 4, 64
+DRAWS = 5  # one after another, as steps of training are
 
-COUPLING_NET = {"type": "nets/mlp", "hidden": [128, 128], "activation": "relu", "zero": True}
-SPECS = {
-    "realnvp": {"type": "flow/realnvp", "couplings": 8, "scale": "exp", "network": COUPLING_NET},
-    "spline": {"type": "flow/spline", "order": "halves", "couplings": 4, "bins": 8, "bound": 3.0, "network": COUPLING_NET},
-    "glow": {
+
+def perceptron(hidden: int) -> dict[str, Any]:
+    """Return the networks of couplings."""
+    return {"type": "nets/mlp", "hidden": [hidden, hidden], "activation": "relu", "zero": True}
+
+
+def realnvp(hidden: int) -> dict[str, Any]:
+    """Return eight affine couplings."""
+    return {"type": "flow/realnvp", "couplings": 8, "scale": "exp", "network": perceptron(hidden)}
+
+
+SPECS: dict[tuple[str, int], dict[str, Any]] = {  # by flow and hidden width
+    ("realnvp", 64): realnvp(64),
+    ("realnvp", 128): realnvp(128),
+    ("spline", 128): {
+        "type": "flow/spline",
+        "order": "halves",
+        "couplings": 4,
+        "bins": 8,
+        "bound": 3.0,
+        "network": perceptron(128),
+    },
+    ("glow", 128): {
         "type": "flow/glow",
         "scales": 3,
         "steps": 8,
@@ -41,9 +60,17 @@ def flow(encoder: dict[str, Any], space: Real) -> Model:
     return setup.model({"encoder": encoder, "decoder": "core/inverse", "loss": "core/nll"}, space)
 
 
-def train(loss: Callable[[Tensor], Tensor], parameters: Iterable[nn.Parameter], x: Tensor, batch: int, steps: int) -> float:
+def train(
+    loss: Callable[[Tensor], Tensor],
+    parameters: Iterable[nn.Parameter],
+    x: Tensor,
+    batch: int,
+    steps: int,
+    *,
+    fused: bool = True,
+) -> float:
     """Train by hand and return the seconds of a step."""
-    optimizer = torch.optim.AdamW(parameters, lr=RATE, fused=True, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0.0, fused=fused)
     batches = torch.randperm(len(x)).split(batch)[:steps]
     start = time.perf_counter()
     for indices in batches:
@@ -57,39 +84,40 @@ def train(loss: Callable[[Tensor], Tensor], parameters: Iterable[nn.Parameter], 
 
 @torch.no_grad()
 def seconds(draw: Callable[[], object]) -> float:
-    """Return the seconds of drawing once."""
+    """Return the seconds of drawing once, of several times."""
     start = time.perf_counter()
-    draw()
-    return time.perf_counter() - start
+    for _ in range(DRAWS):
+        draw()
+    return (time.perf_counter() - start) / DRAWS
 
 
 def measure() -> dict[str, Any]:
-    """Alternate training steps, then draws, of the three flows."""
-    return {name: _measure(name) for name in SPECS}
+    """Alternate training steps, then draws, of the flows."""
+    return {f"{name} {hidden}": _measure(name, hidden) for name, hidden in SPECS}
 
 
-def _measure(name: str) -> dict[str, Any]:
+def _measure(name: str, hidden: int) -> dict[str, Any]:
     image = name == "glow"
     space = Real(IMAGE if image else (VECTOR,))
     batch, steps = (IMAGE_BATCH, IMAGE_STEPS) if image else (BATCH, STEPS)
     x = torch.randn(batch * steps, *space.shape)
-    hand, others = by_hand(name), peers(name)
-    composed = [flow(SPECS[name], space) for _ in range(2)]
+    hand, others = by_hand(name, hidden), peers(name, hidden)
+    composed = [flow(SPECS[name, hidden], space) for _ in range(2)]
     modules = {"genframe": composed[0], "by hand": hand, **{peer: other.module for peer, other in others.items()}}
     counts = {way: sum(parameter.numel() for parameter in module.parameters()) for way, module in modules.items()}
-    print(f"{name}: parameters " + ", ".join(f"{way} {count:,}" for way, count in counts.items()))
+    print(f"{name}, hidden {hidden}: parameters " + ", ".join(f"{way} {count:,}" for way, count in counts.items()))
     return {
         "parameters": counts,
         "training": compare(_training(composed, hand, others, x, batch, steps), "by hand"),
-        "sampling": compare(_sampling(composed, hand, others, IMAGE_DRAWS if image else DRAWS), "by hand"),
+        "sampling": compare(_sampling(composed, hand, others, IMAGES_DRAWN if image else DRAWN), "by hand"),
     }
 
 
-def by_hand(name: str) -> nn.Module:
+def by_hand(name: str, hidden: int) -> nn.Module:
     """Return the flow that is written by hand."""
     if name == "realnvp":
-        return RealNvp(VECTOR, 8, 128)
-    return Spline(VECTOR, 4, 128, 8, 3.0) if name == "spline" else Glow(3, 32, 3, 8, 128)
+        return RealNvp(VECTOR, 8, hidden)
+    return Spline(VECTOR, 4, hidden, 8, 3.0) if name == "spline" else Glow(3, 32, 3, 8, hidden)
 
 
 def _training(
@@ -101,14 +129,15 @@ def _training(
     def framework(model: Model, compiled: str) -> Callable[[], float]:
         return setup.Framework(TrainSpec.model_validate({**settings, "compile": compiled}), model, data).seconds
 
-    def loop(loss: Callable[[Tensor], Tensor], module: nn.Module) -> Callable[[], float]:
-        return lambda: train(loss, list(module.parameters()), x, batch, steps)
+    def loop(loss: Callable[[Tensor], Tensor], module: nn.Module, *, fused: bool = True) -> Callable[[], float]:
+        return lambda: train(loss, list(module.parameters()), x, batch, steps, fused=fused)
 
     return {
         "genframe": framework(composed[0], "off"),
         "genframe, compiled": framework(composed[1], "on"),
         "by hand": loop(hand, hand),
-        **{peer: loop(other.loss, other.module) for peer, other in others.items()},
+        **{peer: loop(other.loss, other.module, fused=False) for peer, other in others.items()},
+        **{f"{peer}, fused AdamW": loop(other.loss, other.module) for peer, other in others.items()},
     }
 
 
