@@ -1,4 +1,4 @@
-"""What goes into a network: checked shapes, flattened, with the context beside it."""
+"""What goes into a network: checked shapes, flattened, with the context beside it; and what comes out, in its shape."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from genframe import Real, Space, require_real
 
-__all__ = ["checked", "context_dims", "flat", "flat_context", "with_context"]
+__all__ = ["checked", "context_dims", "flat", "flat_context", "shaped", "with_context"]
 
 
 def checked(x: Tensor, space: Real) -> Tensor:
@@ -21,8 +21,14 @@ def checked(x: Tensor, space: Real) -> Tensor:
 
 
 def flat(x: Tensor, space: Real) -> Tensor:
-    """Return ``x`` of ``space`` as vectors: (B, ...) -> (B, D)."""
-    return checked(x, space).reshape(x.shape[0], space.dims)
+    """Return ``x`` of ``space`` as vectors: (B, ...) -> (B, D). Vectors stay as they are, which spares gradients a node."""
+    checked(x, space)
+    return x if x.ndim == 2 else x.reshape(x.shape[0], space.dims)
+
+
+def shaped(x: Tensor, space: Real) -> Tensor:
+    """Return vectors ``x`` as data of ``space``: (B, D) -> (B, ...). Where these are vectors, as they are."""
+    return x if len(space.shape) == 1 else x.reshape(x.shape[0], *space.shape)
 
 
 def context_dims(context: Space | None) -> int:

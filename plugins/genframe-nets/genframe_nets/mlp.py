@@ -11,7 +11,7 @@ from genframe import Decoder, Encoder, Real, Space, into_space
 from .activations import Activation, activation
 from .film import FiLM
 from .initialisation import initialised, zeroed
-from .inputs import context_dims, flat, with_context
+from .inputs import context_dims, flat, shaped, with_context
 from .specs.mlp import MLP, MLPDecoder
 from .time_embedding import TimeEmbedding
 
@@ -69,7 +69,7 @@ class PerceptronDecoder(Decoder):
     def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """Return data: (B, latent) -> (B, data)."""
         x: Tensor = self.layers(with_context(flat(latent, self.latent), context, self.context_dims))
-        return into_space(x.reshape(x.shape[0], *self.data.shape), self.data)
+        return into_space(shaped(x, self.data), self.data)
 
 
 class TimedPerceptronDecoder(PerceptronDecoder):
@@ -91,7 +91,7 @@ class TimedPerceptronDecoder(PerceptronDecoder):
         x = with_context(flat(x, self.latent), context, self.context_dims)
         for layer in self.layers:
             x = layer(x, embedding) if isinstance(layer, FiLM) else layer(x)
-        return into_space(x.reshape(x.shape[0], *self.data.shape), self.data)
+        return into_space(shaped(x, self.data), self.data)
 
 
 def _layers(spec: MLP | MLPDecoder, inputs: int, outputs: int | None, time_dims: int = 0) -> nn.Sequential:

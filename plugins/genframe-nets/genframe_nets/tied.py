@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from genframe import Decoder, Encoder, Real, Space, Unsupported, into_space
 
 from .initialisation import initialised
-from .inputs import context_dims, flat, flat_context
+from .inputs import context_dims, flat, flat_context, shaped
 from .traits import Transposable
 
 __all__ = ["TransposedDecoder"]
@@ -42,7 +42,7 @@ class TransposedDecoder(Decoder):
             x = x + self.context(flat_context(context, self.context_dims))
         for weight, bias in zip(others, list(self.biases)[1:], strict=True):
             x = F.linear(encoder.activate(x), weight.t(), bias)
-        return into_space(x.reshape(x.shape[0], *self.data.shape), self.data)
+        return into_space(shaped(x, self.data), self.data)
 
 
 def _transposable(encoder: object) -> Transposable:
