@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final, TypeAlias, cast
+from typing import ClassVar, Final, TypeAlias, cast
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from .errors import Unsupported
 from .model import Model, evaluating
 from .roles import generator_for
 from .spaces import Real
+from .specs import Role
 from .suggestions import fitting, has
 from .traits import Invertible, NormalBase, Posterior
 from .ways import Way, way_of
@@ -37,7 +38,12 @@ ROWS: Final = 250  # encoded or decoded at once; bounds memory
 
 
 class Latents(ABC):
-    """The latents of a model's data, and the data of latents, without gradients. Made by :func:`latents_of`."""
+    """The latents of a model's data, and the data of latents, without gradients. Made by :func:`latents_of`.
+
+    A condition is wanted where one of the ``readers`` reads it.
+    """
+
+    readers: ClassVar[tuple[Role, ...]] = ("encoder", "decoder")
 
     def __init__(self, model: Model, seed: int = 0) -> None:
         self.model, self.seed = model, seed
@@ -68,7 +74,7 @@ class Latents(ABC):
             for start in range(0, max(1, len(rows)), ROWS):
                 torch.manual_seed(self.seed)  # for encoders that draw; the generators are as before afterwards
                 part = slice(start, start + ROWS)
-                context = self.model.context(None if condition is None else condition[part])
+                context = self.model.context(None if condition is None else condition[part], *self.readers)
                 done.append(call(rows[part], context))
         return torch.cat(done)
 
@@ -108,6 +114,8 @@ class Search(Latents):
     ``restarts`` of ``draws`` draws of the prior, the same for every datum, so that a datum's latent does not depend on others.
     It costs ``draws`` + 3 · ``restarts`` · ``steps`` decodings a datum, counting a gradient as two.
     """
+
+    readers = ("decoder", "prior")
 
     def __init__(
         self,

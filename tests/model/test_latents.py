@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Model, ModelSpec, Real, Unsupported, compose, generator_for
+from genframe import Categorical, Model, ModelSpec, Real, Space, Unsupported, compose, generator_for
 from genframe.core.parts import StandardNormal
 from genframe.interpolation import interpolated, linear, spherical
 from genframe.latents import Search, from_base, latents_of, to_base
@@ -97,7 +97,7 @@ def family(name: str) -> Model:
     return made(FAMILIES[name][1], DEQUANTISED if name == "flow" else IMAGES)
 
 
-def made(spec: dict[str, Any], space: Real = IMAGES) -> Model:
+def made(spec: dict[str, Any], space: Space = IMAGES) -> Model:
     """Compose a model."""
     return compose(ModelSpec.model_validate(spec), space)
 
@@ -126,17 +126,22 @@ def test_every_family_has_its_way(name: str) -> None:
         torch.testing.assert_close(back, x, atol=2e-3, rtol=0)
 
 
+def test_a_condition_that_only_the_prior_reads_is_not_asked_for() -> None:
+    """Latents of captioned pictures, say, are the autoencoder's."""
+    classes = Categorical((), 3)
+    vae = {**VAE, "prior": {"type": "core/model", "model": NESTED}, "condition": "core/one_hot", "conditional": ["prior"]}
+    latents = latents_of(compose(ModelSpec.model_validate(vae), IMAGES, classes))
+    assert latents.decode(latents.encode(data())).shape == data().shape
+    with pytest.raises(Unsupported, match="this model is conditional"):
+        latents_of(compose(ModelSpec.model_validate({**vae, "conditional": ["decoder"]}), IMAGES, classes)).encode(data())
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_models_without_a_latent_are_refused(name: str) -> None:
     """The reason is said, and what would do."""
     spec, message = REFUSED[name]
-    space = Real((1, 8, 8), 0.0, 1.0, 2) if name in ("rbm",) else IMAGES
-    if name == "autoregressive":
-        from genframe import Categorical
-
-        model = compose(ModelSpec.model_validate(spec), Categorical((16,), 4))
-    else:
-        model = made(spec, space)
+    spaces: dict[str, Space] = {"autoregressive": Categorical((16,), 4), "rbm": Real((1, 8, 8), 0.0, 1.0, 2)}
+    model = made(spec, spaces.get(name, IMAGES))
     with pytest.raises(Unsupported) as caught:
         latents_of(model)
     assert message in str(caught.value) or "classes cannot be averaged" in str(caught.value)
