@@ -38,6 +38,7 @@ bench: $(STAMP)
 
 table: $(STAMP)
 	$(BIN)/genframe table docs/table.yaml --jobs 2 --out docs/table.md
+	test ! -d fashion-mnist || $(BIN)/genframe table docs/table-fashion.yaml --jobs 2 --out docs/table-fashion.md
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs

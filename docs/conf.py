@@ -15,7 +15,7 @@ project_copyright = "the genframe authors"
 release = version = __version__
 
 extensions = ["myst_parser", "spec_reference"]
-exclude_patterns = ["_build", "_ext", "table.md"]  # part of the front page
+exclude_patterns = ["_build", "_ext", "table.md", "table-fashion.md"]  # part of the front page
 nitpicky = True
 myst_heading_anchors = 3
 

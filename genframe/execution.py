@@ -1,10 +1,10 @@
-"""How parts run: in which precision, and what autocast and the compiler are to leave alone."""
+"""How parts run: in which precision, whether compiled, and what autocast and the compiler are to leave alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import wraps
+from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -13,7 +13,7 @@ from torch._compile import _disable_dynamo  # torch.compiler.disable, without im
 
 from .specs import Precision
 
-__all__ = ["eager", "full_precision", "run_in"]
+__all__ = ["eager", "full_precision", "no_compiler", "run_in"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,3 +42,15 @@ def full_precision(x: Tensor) -> AbstractContextManager[object]:
     device = x.device.type
     cast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
     return torch.autocast(device, enabled=False) if cast else nullcontext()
+
+
+@cache
+def no_compiler(device: torch.device) -> str:
+    """Return why nothing can be compiled for the device, such as for want of a C++ compiler; an empty text where it can."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    try:
+        torch.compile(torch.sin)(torch.zeros(1, device=device))
+    except TorchDynamoException as error:
+        return f"nothing can be compiled on this machine: {str(error).partition(chr(10))[0]}"
+    return ""

@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 from .composition import Composition, ModelSpec, check
 from .data import data_digest
 from .errors import Unsupported
-from .execution import run_in
+from .execution import no_compiler, run_in
 from .likelihood import LogProb
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, generator_for
 from .spaces import Space
@@ -206,6 +206,7 @@ class Model(nn.Module):
         up to rounding.
 
         :raises ValueError: if ``condition`` does not have ``n`` rows.
+        :raises Unsupported: with ``compile``, if there is no compiler on this machine.
         """
         with _compiled(self) if compile else nullcontext(), run_in(precision, self.device):
             chunks = [
@@ -350,6 +351,8 @@ def _compiled_function(function: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def _compiled(model: Model) -> Iterator[None]:
     """Compile what samplers ask of the decoder, and of nested models'; torch keeps the compiled code for the next time."""
+    if reason := no_compiler(model.device):
+        raise Unsupported(f"{reason}; install a compiler, such as g++, or sample without compiling")
     asked = ("decode", "likelihood", "denoise")
     methods = [(each.decoder, name) for each in (model, *model.nested) for name in asked if hasattr(type(each.decoder), name)]
     try:

@@ -9,12 +9,26 @@ from typing import Final, Literal
 
 import torch
 
-__all__ = ["AutoCompile"]
+from ..errors import Problem, SpecError
+from ..execution import no_compiler
+from .environment import pick_device
+from .spec import TrainSpec
+
+__all__ = ["AutoCompile", "check_compiler"]
 
 WARM_UP: Final = 10
 MEASURED: Final = 20
 LEAST_COST: Final = 30.0  # seconds; the cheapest compilation of a training step that was seen took 28
 HOPED_SHARE: Final = 0.5  # of a step's time that compilation may save; the best seen was 0.58
+
+
+def check_compiler(spec: TrainSpec) -> None:
+    """Return if a training that is to be compiled can be, on this machine.
+
+    :raises SpecError: if it cannot, saying why.
+    """
+    if spec.compile == "on" and (reason := no_compiler(pick_device(spec.device))):
+        raise SpecError(Problem("train.compile", reason, "install a compiler, such as g++, or say auto or off"))
 
 
 class AutoCompile:
@@ -52,6 +66,10 @@ class AutoCompile:
         if hoped < LEAST_COST:
             self.decision = False
             self._say(f"compile: not worth it; the {self._remaining} steps left take about {self._remaining * typical:.0f} s")
+            return "keep"
+        if reason := no_compiler(self._device):
+            self.decision = False
+            self._say(f"compile: {reason}")
             return "keep"
         self._phase, self._eager, self._times = "compiled", typical, []
         return "compile"

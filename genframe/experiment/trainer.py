@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast, get_args
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..data import Dataset
 from ..errors import CheckpointError, NonFiniteError, Problem, SpecError
-from ..execution import run_in
+from ..execution import no_compiler, run_in
 from ..model import Model
 from ..roles import Loss, LossOutput, generator_for
 from ..specs import Role
@@ -133,13 +133,20 @@ class Trainer:
         self.turns = [by_name[name] for name in self.objective.players if name in by_name]
         seed = spec.seed + progress.stage
         self.order = DataOrder(len(self.split), spec.batch_size, seed, self.device, progress.epoch, progress.position)
-        self._call = torch.compile(self.objective, dynamic=False) if self._compile_now() else self.objective
+        self._call = self._compiled() if self._compile_now() else self.objective
         self._auto: AutoCompile | None = None
         if spec.compile == "auto" and progress.compile is None:
             self._auto = AutoCompile(self.device, self._steps - progress.stage_step, self.reporter.message)
 
     def _compile_now(self) -> bool:
         return self.spec.compile == "on" or (self.spec.compile == "auto" and self.progress.compile is True)
+
+    def _compiled(self) -> Callable[..., LossOutput]:
+        """Return the objective compiled, or as it is where a run goes on that was compiled on another machine."""
+        if reason := no_compiler(self.device):
+            self.reporter.message(f"compile: {reason}")
+            return self.objective
+        return torch.compile(self.objective, dynamic=False)
 
     def _train(self) -> None:
         progress = self.progress
@@ -194,7 +201,7 @@ class Trainer:
         self._step()
         verdict = auto.after_step()
         if verdict == "compile":
-            self._call = torch.compile(self.objective, dynamic=False)
+            self._call = self._compiled()
         elif verdict == "uncompile":
             self._call = self.objective
         if auto.decision is not None:

@@ -14,6 +14,7 @@ from ..errors import CheckpointError, NonFiniteError
 from ..model import Model, build
 from . import checkpoint as storage
 from . import environment
+from .compiling import check_compiler
 from .documents import Document
 from .folder import Row, RunFolder
 from .loading import Experiment, experiment_from, read_experiment
@@ -91,6 +92,7 @@ def train(
     if spec.train.start is not None:
         taken = take_parts(run.model, spec.train.start)
         (reporter or Silent()).message(f"begins with {taken}")
+    check_compiler(spec.train)
     dataset = data or spec.data.load()
     thread_count = spec.train.threads or torch.get_num_threads()
     if run.folder is None:
@@ -127,6 +129,7 @@ def resume(
         return run
     spec = files.experiment(assignments)
     run = Run(spec, build(check_experiment(spec), seed=spec.train.seed), files.path)
+    check_compiler(spec.train)
     dataset = data or spec.data.load()
     with RunLock(files.path):
         storage.sweep(files.checkpoints)

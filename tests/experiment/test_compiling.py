@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.exc import TorchDynamoException
 
-from genframe import Dataset, ModelSpec, Real, Split, compose
+from genframe import Dataset, ModelSpec, Real, Split, Unsupported, compose
+from genframe.cli import main
+from genframe.execution import no_compiler
 from genframe.experiment.compiling import AutoCompile
 from genframe.experiment.reporting import Silent
 from genframe.experiment.signals import StopRequest
@@ -20,11 +25,12 @@ CPU = torch.device("cpu")
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until it is moved, on a machine with a compiler that is not asked."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         monkeypatch.setattr(time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr("genframe.experiment.compiling.no_compiler", lambda device: "")
 
 
 def decide(
@@ -146,6 +152,53 @@ def test_auto_measures_in_training_and_keeps_the_decision_in_the_state() -> None
     resumed.advance(10)
     assert again.messages == []
     assert all(torch.equal(one, other) for one, other in zip(weights(made), weights(resumed), strict=True))
+
+
+@pytest.fixture
+def without_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine on which torch finds no compiler."""
+    no_compiler.cache_clear()
+
+    def failing(_: Any) -> Any:
+        raise TorchDynamoException("InvalidCxxCompiler: No working C++ compiler found\n\nSet TORCHDYNAMO_VERBOSE=1")
+
+    monkeypatch.setattr(torch, "compile", failing)
+    yield
+    no_compiler.cache_clear()
+
+
+NO_COMPILER = "nothing can be compiled on this machine: InvalidCxxCompiler: No working C++ compiler found"
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_machine_without_a_compiler(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is to be compiled is refused before anything is made; auto says so and goes on."""
+    words = ["vae-digits", "train.steps=2", "evaluate.metrics=[]", "--run", str(tmp_path / "run")]
+    assert main(["train", *words, "train.compile=on"]) == 2
+    assert f"train.compile: {NO_COMPILER}; install a compiler, such as g++, or say auto or off" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setattr("genframe.experiment.compiling.LEAST_COST", 0.0)
+    heard = Heard()
+    made = trainer(heard, compile="auto")
+    made.advance(40)
+    assert heard.messages == [f"compile: {NO_COMPILER}"]
+    assert made.state()["compile"] is False
+    with pytest.raises(Unsupported, match="or sample without compiling"):
+        made.model.sample(2, compile=True)
+
+
+@pytest.mark.usefixtures("without_compiler")
+def test_a_compiled_run_goes_on_without_a_compiler() -> None:
+    """One that auto compiled on another machine; it says that it goes on as it is."""
+    made, heard = trainer(Silent(), compile="auto"), Heard()
+    made.advance(10)
+    tensors = {name: tensor.clone() for name, tensor in made.tensors().items()}
+    resumed = trainer(heard, compile="auto")
+    resumed.restore(tensors, {**made.state(), "compile": True})
+    resumed.advance(30)
+    assert heard.messages == [f"compile: {NO_COMPILER}"]
 
 
 @pytest.mark.slow
