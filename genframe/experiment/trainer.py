@@ -193,7 +193,7 @@ class Trainer:
     def _begin_losses(self) -> None:
         """Let losses take from the model, as it begins, what they need."""
         with torch.no_grad():
-            for model in [module for module in self.model.modules() if isinstance(module, Model)]:  # nested ones too
+            for model in (self.model, *self.model.nested):
                 model.loss.begin(model)
 
     def _measured_step(self, auto: AutoCompile) -> None:
