@@ -74,7 +74,7 @@ def genframe_recipes() -> list[Recipe]:
         "realnvp-digits": "RealNVP of 8x8 digits, in bits per dimension; half a minute",
         "glow-digits": "Glow of 8x8 digits, in bits per dimension; half a minute",
         "glow-cifar": "a small Glow of a subset of CIFAR-10, in bits per dimension; six minutes",
-        "glow-faces": "a small Glow of the CMU faces, persons held out, for edits; two minutes",
+        "glow-faces": "a small Glow of the CMU faces, persons held out, for edits; a minute",
         "vardeq-digits": "realnvp-digits with variational dequantisation; half a minute",
         "vae-flow-digits": "a variational autoencoder of 8x8 digits with a flow as its prior",
         "ae-flow-digits": "an autoencoder of 8x8 digits, then a spline flow of its codes",
