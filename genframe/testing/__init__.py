@@ -6,7 +6,8 @@
     class TestMine(PluginConformance):
         plugin = "mine"
 
-Without pytest, :func:`check_component` and :func:`check_plugin` return what they find. Imported by tests only.
+Without pytest, :func:`check_component` and :func:`check_plugin` return what they find. :func:`part` builds one component
+between given spaces. Imported by tests only.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .checks import CHECKS, Check
 from .drawing import draw
 from .example import Example
 from .finding import ConformanceError, Finding
+from .part import part
 from .resuming import checkpoint_tensors, train_interrupted
 from .suite import PluginConformance, check_component, check_plugin, require_conformance
 
@@ -29,6 +31,7 @@ __all__ = [
     "check_plugin",
     "checkpoint_tensors",
     "draw",
+    "part",
     "require_conformance",
     "train_interrupted",
 ]

@@ -11,6 +11,7 @@ import torch
 
 from ..data import Split
 from ..roles import Metric, MetricResult
+from .part import part
 from .setting import ModelSetting, seeded
 
 __all__ = ["answers", "measures"]
@@ -53,7 +54,7 @@ def measures(settings: Sequence[ModelSetting]) -> Iterator[str]:
 def _measure(setting: ModelSetting, seed: int) -> list[MetricResult]:
     train, test = (_split(setting, name, number) for number, name in enumerate(("train", "test")))
     with seeded(seed):
-        metric: Metric = setting.spec.build()
+        metric: Metric = part(setting.spec)
         return metric.measure(setting.model(), test, train=train, seed=3)
 
 

@@ -28,6 +28,7 @@ from ..traits import (
     TimeConditioned,
 )
 from .drawing import SCALAR, arrow, support, unbounded
+from .part import part
 from .setting import Inputs, Output, PartSetting, seeded
 
 __all__ = ["DecoderSetting", "EncoderSetting", "PriorSetting"]
@@ -42,7 +43,7 @@ class EncoderSetting(PartSetting):
 
     def make(self, companion: Encoder | None) -> Encoder:
         """Build the encoder."""
-        return self.spec.build(self.data, self.context)
+        return part(self.spec, data=self.data, context=self.context)
 
     @property
     def spaces(self) -> tuple[Space, Space]:
@@ -95,7 +96,7 @@ class TiedSetting(PartSetting):
         if self.encoder is None:
             return None
         with seeded(0):
-            return self.encoder.build(self.data, self.context).eval()
+            return part(self.encoder, data=self.data, context=self.context).eval()
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class DecoderSetting(TiedSetting):
 
     def make(self, companion: Encoder | None) -> Decoder:
         """Build the decoder."""
-        return self.spec.build(self.latent, self.data, self.context, companion)
+        return part(self.spec, data=self.data, latent=self.latent, context=self.context, encoder=companion)
 
     @property
     def spaces(self) -> tuple[Space, Space]:
@@ -161,7 +162,7 @@ class PriorSetting(TiedSetting):
 
     def make(self, companion: Encoder | None) -> Prior:
         """Build the prior."""
-        return self.spec.build(self.code, self.context, companion)
+        return part(self.spec, code=self.code, context=self.context, encoder=companion)
 
     @property
     def spaces(self) -> tuple[Space, Space]:

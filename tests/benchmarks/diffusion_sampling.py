@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genframe import Model, Real
 from genframe.model import evaluating
+from genframe.testing import part
 from genframe_diffusion import (
     DDIM,
     DDPM,
@@ -98,7 +99,7 @@ def _overhead(model: Model, spec: Walk) -> float:
 
 
 def _walk(model: Model, spec: Walk) -> None:
-    spec.build().draw(model, BATCH, generator=torch.Generator().manual_seed(0))
+    part(spec).draw(model, BATCH, generator=torch.Generator().manual_seed(0))
 
 
 def _seconds(run: Callable[[], None]) -> float:

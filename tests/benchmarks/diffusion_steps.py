@@ -16,6 +16,7 @@ import torch
 import genframe
 from genframe import Model, Run
 from genframe.experiment.loading import read_experiment
+from genframe.testing import part
 from genframe_diffusion import DDPM, GridWalk, Heun
 from genframe_diffusion.specs.samplers import Grid
 from genframe_metrics.estimates import jackknife
@@ -68,7 +69,7 @@ def _run(recipe: str, folder: Path, assignments: Sequence[str] = ()) -> Run:
 @contextmanager
 def _sampling_by(model: Model, sampler: GridWalk) -> Iterator[None]:
     usual = model.sampler
-    model.sampler = sampler.build()
+    model.sampler = part(sampler)
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from genframe import PriorSpec, Space
+from genframe.testing import part
 from genframe_autoregressive.sequence import AutoregressivePrior
 
 
@@ -16,7 +17,7 @@ def built(spec: PriorSpec, code: Space, context: Space | None = None, seed: int 
     """Return a prior in evaluation mode, with noise on all weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        prior = spec.build(code, context).eval()
+        prior = part(spec, code=code, context=context).eval()
         with torch.no_grad():
             for parameter in prior.parameters():
                 fan_in = parameter[0].numel() if parameter.dim() > 1 else 1

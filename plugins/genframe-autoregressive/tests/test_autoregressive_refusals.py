@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from genframe import Categorical, DataError, Mismatch, ModelSpec, PriorSpec, Real, Space, compose
 from genframe.core import IdentityDecoder, IdentityEncoder, NegativeLogLikelihood
+from genframe.testing import part
 from genframe_autoregressive import Made, PixelCNN, PixelRNN, SequentialSampling, TextEncoder, Transformer
 
 IMAGE, BITS = Real((1, 4, 4), 0, 1, levels=17), Real((1, 4, 4), 0, 1, levels=2)
@@ -94,14 +95,14 @@ def test_values_outside_the_alphabet_are_refused(spec: PriorSpec, space: Space, 
 
 def test_a_caption_longer_than_the_context_is_refused() -> None:
     """Of a text the encoder reads as many places as it was built for, and says so."""
-    encoder = TextEncoder(dim=8, depth=1, heads=2).build(Categorical((12,), 256), None)
+    encoder = part(TextEncoder(dim=8, depth=1, heads=2), data=Categorical((12,), 256))
     with pytest.raises(DataError, match="expected texts of 12 places, found 15; cut or fill them up to that length"):
         encoder.encode(torch.zeros(2, 15, dtype=torch.long))
 
 
 def test_a_transformer_says_which_context_it_was_built_for() -> None:
     """A context that is longer, or none at all, is refused before anything is computed."""
-    prior = Transformer(dim=8, depth=1, heads=2).build(Categorical((3,), 4), Real((5, 2)))
+    prior = part(Transformer(dim=8, depth=1, heads=2), code=Categorical((3,), 4), context=Real((5, 2)))
     with pytest.raises(ValueError, match=r"built for a context of shape \(2, 5, 2\), found \(2, 6, 2\)"):
         prior.sample(2, torch.zeros(2, 6, 2))
     with pytest.raises(ValueError, match="found none"):

@@ -9,6 +9,7 @@ import torch
 
 from genframe import Categorical, ModelSpec, PriorSpec, Real, Space, SpecError, check, compose, generator_for
 from genframe.core import IdentityDecoder, IdentityEncoder, NegativeLogLikelihood, Normal
+from genframe.testing import part
 from genframe_autoregressive import Made, PixelCNN, PixelRNN, SequentialSampling, TextEncoder, Transformer, sequence
 from genframe_autoregressive.cache import Cache
 from genframe_autoregressive.filtering import adjusted
@@ -76,7 +77,7 @@ def test_draws_in_bfloat16_follow_the_same_logits(build: Build) -> None:
 
 def test_large_draws_keep_a_quarter_gibibyte() -> None:
     """Keys and values of 784 tokens, as the cache allocates them, are what a transformer counts, and few rows at once."""
-    prior = Transformer(dim=16, depth=2, heads=2).build(Categorical((784,), 3), None)
+    prior = part(Transformer(dim=16, depth=2, heads=2), code=Categorical((784,), 3))
     assert isinstance(prior, TransformerPrior)
     cache = Cache(list(prior.blocks), prior.rotary, 5, prior.length)
     assert sum(kept.keys.numel() + kept.values.numel() for kept in cache.kept) == 5 * prior.numbers_kept
@@ -95,7 +96,7 @@ def test_unknown_values_may_hold_anything(build: Build) -> None:
 
 def sampler(**fields: object) -> SequentialSampler:
     """Return a sampler of the fields."""
-    built = SequentialSampling.model_validate(fields).build()
+    built = part(SequentialSampling.model_validate(fields))
     assert isinstance(built, SequentialSampler)
     return built
 
@@ -204,7 +205,7 @@ def test_a_caption_conditions_every_pixel(pool: bool) -> None:
 @pytest.mark.parametrize("space", [COLOUR, CLASSES])
 def test_spaces_come_back_through_the_alphabet(space: Space) -> None:
     """Values become whole numbers, channels of a pixel beside each other, and come back the same."""
-    prior = Made(hidden=(4,)).build(space, None)
+    prior = part(Made(hidden=(4,)), code=space)
     assert isinstance(prior, AutoregressivePrior)
     code = prior.sample(7, None, generator_for("cpu", 0))
     indices = prior.alphabet.indices(code)

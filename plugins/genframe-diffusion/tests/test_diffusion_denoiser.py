@@ -10,6 +10,7 @@ from torch import Tensor
 
 from genframe import Categorical, ModelSpec, SpecError, check, compose
 from genframe.core import OneHot
+from genframe.testing import part
 from genframe_diffusion import DDIM, EDM, VP, DenoiserDecoder, Denoising, Rectified
 from genframe_diffusion.denoiser import DenoisingDecoder, coefficients
 from genframe_diffusion.specs import Prediction
@@ -32,7 +33,7 @@ def targets(clean: Tensor, noise: Tensor, alpha: Tensor, sigma: Tensor) -> dict[
 @pytest.mark.parametrize("name", PROCESSES)
 def test_perfect_predictions_give_the_data(name: str) -> None:
     """Of any process, each kind of prediction gives the clean data where it is right."""
-    process = PROCESSES[name].build(PLANE, None)
+    process = part(PROCESSES[name], data=PLANE)
     clean, noise = torch.randn(2, 20, 2, dtype=torch.float64)
     time = torch.linspace(0.05, 0.9, 20, dtype=torch.float64)
     alpha, sigma = process.alpha_sigma(time)  # type: ignore[operator]
@@ -56,7 +57,7 @@ def test_edm_coefficients_are_the_papers() -> None:
 @pytest.mark.parametrize("process", [VP(), EDM(), Rectified()])
 def test_input_of_the_network_has_unit_scale(prediction: Prediction, process: VP) -> None:
     """Noisy data times c_in have deviation 1 at every time."""
-    built = process.build(PLANE, None)
+    built = part(process, data=PLANE)
     time = torch.linspace(built.least_time, 1, 30, dtype=torch.float64)  # type: ignore[arg-type, call-overload]
     alpha, sigma = built.alpha_sigma(time)  # type: ignore[operator]
     _, _, scale = coefficients(prediction, alpha, sigma, 0.7)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genframe import Batch, Categorical, Mismatch, Model, ModelSpec, Spaces, compose
 from genframe.core import OneHot
+from genframe.testing import part
 from genframe_diffusion import EDM, VP, DenoiserDecoder, Denoising, Process, Rectified
 from genframe_diffusion.bound import _denoising
 from genframe_diffusion.pairing import optimal_pairs
@@ -79,7 +80,7 @@ def test_likelihood_weighting_is_the_bounds_denoising_term() -> None:
 
 def test_times_of_a_batch_are_spread_evenly() -> None:
     """With low discrepancy each of B equal intervals has one time; without it some have none."""
-    process = VP(least_time=1e-6).build(PLANE, None)
+    process = part(VP(least_time=1e-6), data=PLANE)
     even = drawn_times(Denoising(), process, 100, torch.device("cpu"))  # type: ignore[arg-type]
     assert (
         sorted((even * 100).floor().int().tolist()) == list(range(100))
@@ -92,7 +93,7 @@ def test_times_of_a_batch_are_spread_evenly() -> None:
 @pytest.mark.parametrize("process", [EDM(), VP()])
 def test_log_normal_times(process: Process) -> None:
     """log(sigma / alpha) has the mean and deviation that are asked for: Karras et al. 2022, sec. 5."""
-    built = process.build(PLANE, None)
+    built = part(process, data=PLANE)
     time = drawn_times(Denoising(times="log_normal"), built, 20_000, torch.device("cpu"))  # type: ignore[arg-type]
     alpha, sigma = built.alpha_sigma(time)  # type: ignore[operator]
     log_ratio = torch.log(sigma / alpha)
@@ -102,7 +103,7 @@ def test_log_normal_times(process: Process) -> None:
 
 def test_logit_normal_times() -> None:
     """logit(t) has the mean and deviation that are asked for: Esser et al. 2024, eq. 19."""
-    built = Rectified().build(PLANE, None)
+    built = part(Rectified(), data=PLANE)
     spec = Denoising(times="logit_normal", mean=0.3, deviation=0.8)
     logits = torch.logit(drawn_times(spec, built, 20_000, torch.device("cpu")))  # type: ignore[arg-type]
     assert float(logits.mean()) == pytest.approx(0.3, abs=0.03)

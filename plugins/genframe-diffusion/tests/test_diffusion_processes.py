@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from genframe import Real, Space
+from genframe.testing import part
 from genframe_diffusion import EDM, VP, Process, Rectified
 from genframe_diffusion.processes import NoisingProcess
 from genframe_diffusion.testing import CHAINS, PLANE, PROCESSES
@@ -18,7 +19,7 @@ ALL = PROCESSES | CHAINS
 
 def built(spec: Process, data: Space = PLANE) -> NoisingProcess:
     """Return the process."""
-    process = spec.build(data, None)
+    process = part(spec, data=data)
     assert isinstance(process, NoisingProcess)
     return process
 

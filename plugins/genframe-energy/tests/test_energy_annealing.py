@@ -10,6 +10,7 @@ from torch import Tensor
 
 from genframe import Categorical, ModelSpec, Real, Space, Split, compose, generator_for
 from genframe.core import IdentityDecoder, IdentityEncoder
+from genframe.testing import part
 from genframe.testing.drawing import every_value
 from genframe_energy import ContrastiveDivergence, LogLikelihood, Rbm
 from genframe_energy.annealing import Estimate, LogZ, annealed_log_z, betas_of, student_quantile
@@ -20,7 +21,7 @@ BITS, CLASSES, REALS = Real((8,), 0, 1, levels=2), Categorical((4,), 3), Real((2
 
 def machine_of(space: Space, hidden: int, seed: int, scale: float = 1.0) -> RestrictedBoltzmannMachine:
     """Return a machine with random parameters."""
-    machine = Rbm(hidden=hidden).build(space, None)
+    machine = part(Rbm(hidden=hidden), code=space)
     assert isinstance(machine, RestrictedBoltzmannMachine)
     generator = generator_for("cpu", seed)
     with torch.no_grad():
@@ -148,7 +149,7 @@ def test_log_likelihood_is_that_of_the_enumerated_model(hidden: int) -> None:
     assert values is not None
     log_z = float((-machine.energy(values)).detach().double().logsumexp(0))
     exact = -float(machine.energy(data.stored).detach().double().mean()) - log_z
-    metric = LogLikelihood(samples=50, betas=((100, 1.0),), sweeps=50).build()
+    metric = part(LogLikelihood(samples=50, betas=((100, 1.0),), sweeps=50))
     results = {result.name: result for result in metric.measure(model, data, train=data, seed=0)}
     if hidden <= 20:
         assert results["log_likelihood"].value == pytest.approx(exact, abs=1e-4)

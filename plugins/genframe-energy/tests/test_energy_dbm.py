@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genframe import Batch, Model, ModelSpec, Real, SpecError, Split, compose, generator_for, resume, train
 from genframe.core import IdentityDecoder, IdentityEncoder
-from genframe.testing import checkpoint_tensors, train_interrupted
+from genframe.testing import checkpoint_tensors, part, train_interrupted
 from genframe.testing.drawing import every_value
 from genframe_energy import ContrastiveDivergence, Dbm, Gibbs, LogLikelihood
 from genframe_energy.annealing import annealed_log_z, betas_of
@@ -183,7 +183,7 @@ def test_figure_is_said_to_be_a_bound() -> None:
     data = machine.sample(200, generator=generator_for("cpu", 1))
     exact = float((log_sums(log_weights, layers[0])[number_of(data)] - log_weights.logsumexp(0)).mean().detach())
     split = Split("test", data)
-    results = {result.name: result for result in LogLikelihood().build().measure(model, split, train=split)}
+    results = {result.name: result for result in part(LogLikelihood()).measure(model, split, train=split)}
     assert results["log_likelihood_bound"].value < exact
     bound = -float(machine.energy(data).mean().detach()) - float(log_weights.logsumexp(0).detach())
     assert results["log_likelihood_bound"].value == pytest.approx(bound, abs=1e-4)

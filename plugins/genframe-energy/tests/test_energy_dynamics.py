@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from genframe import Encoder, Model, ModelSpec, Prior, PriorSpec, Real, SamplerSpec, Space, compose, generator_for
 from genframe.core import IdentityDecoder, IdentityEncoder
+from genframe.testing import part
 from genframe.traits import Energy, TraitSet, traits
 from genframe_energy import Gibbs, Hmc, Langevin, Neural, ScoreMatching, Tempering
 from genframe_energy.diagnostics import effective_sample_size, split_r_hat
@@ -112,7 +113,7 @@ def test_tempering_crosses_between_modes_that_langevin_does_not() -> None:
 
 def test_kernel_of_a_network_leaves_its_distribution_unchanged() -> None:
     """The neural energy's transition is reversible: without a network to reweigh it, the base density is stationary."""
-    prior = Neural(network=MLP(hidden=(4,), dim=1), base=1.5, step_size=1.0).build(PLANE, None)
+    prior = part(Neural(network=MLP(hidden=(4,), dim=1), base=1.5, step_size=1.0), code=PLANE)
     with torch.no_grad():
         for parameter in prior.parameters():
             parameter.zero_()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
 from genframe import Real
+from genframe.testing import part
 from genframe_flow import Iaf, Maf
 from genframe_flow.autoregressive import Autoregressive, Inverted
 from genframe_flow.elementwise import Affine, Elementwise
@@ -105,7 +106,7 @@ def test_gradients_of_the_inverted_layer(elementwise: Elementwise) -> None:
 def test_float32_inversion(spec: type[Maf | Iaf], order: Literal["reversed", "shuffled", "linear"]) -> None:
     """In float32, for 16 values, both directions after each other are within 1e-5."""
     torch.manual_seed(0)
-    flow = spec(order=order, hidden=(32,), layers=4).build(Real((16,)), None)
+    flow = part(spec(order=order, hidden=(32,), layers=4), data=Real((16,)))
     perturb(flow, 0.1)
     x = torch.randn(64, 16)
     with torch.no_grad():
@@ -126,7 +127,7 @@ def perturb(module: nn.Module, scale: float) -> None:
 @pytest.mark.parametrize("spec", [Maf, Iaf])
 def test_starts_as_the_identity(spec: type[Maf | Iaf]) -> None:
     """The last layers are zero: x stays, and so does volume; data of any shape become vectors."""
-    flow = spec(hidden=(8,)).build(Real((2, 3)), None)
+    flow = part(spec(hidden=(8,)), data=Real((2, 3)))
     x = torch.randn(4, 2, 3)
     z, log_det = flow.forward_and_log_det(x)  # type: ignore[operator]
     torch.testing.assert_close(z, x.flatten(1))
@@ -140,7 +141,7 @@ def test_constant_memory_has_the_same_gradients() -> None:
         found = []
         for memory in ("ordinary", "constant"):
             torch.manual_seed(0)
-            flow = spec(hidden=(8,), layers=2, memory=memory).build(Real((3,)), None)
+            flow = part(spec(hidden=(8,), layers=2, memory=memory), data=Real((3,)))
             perturb(flow, 0.3)
             z, log_det = flow.forward_and_log_det(x)  # type: ignore[operator]
             found.append(torch.autograd.grad((z.square().sum(1) - log_det).sum(), list(flow.parameters())))
@@ -151,7 +152,7 @@ def test_constant_memory_has_the_same_gradients() -> None:
 def test_extreme_data_give_finite_densities(spec: type[Maf | Iaf]) -> None:
     """±1e6 has a finite latent, log-determinant and gradient."""
     torch.manual_seed(0)
-    flow = spec(hidden=(8,), layers=2).build(Real((2,)), None)
+    flow = part(spec(hidden=(8,), layers=2), data=Real((2,)))
     perturb(flow, 0.1)
     x = torch.tensor([[1e6, -1e6], [-1e6, 1e6]], requires_grad=True)
     z, log_det = flow.forward_and_log_det(x)  # type: ignore[operator]

@@ -14,6 +14,7 @@ from genframe import Dataset, Decoder, DecoderSpec, ModelSpec, NonFiniteError, R
 from genframe.experiment.reporting import Silent
 from genframe.experiment.signals import StopRequest
 from genframe.experiment.trainer import Trainer
+from genframe.testing import part
 from genframe_flow import RealNvp
 from genframe_flow.chain import Chain
 from genframe_flow.coupling import Coupling
@@ -141,7 +142,7 @@ def test_training_lowers_the_loss_and_keeps_the_inverse(scale: str, memory: str)
     """After 60 steps the likelihood has risen, and the float32 inverse is off by less than 1e-5."""
     torch.manual_seed(0)
     network = MLPDecoder(hidden=(32,), zero=True)
-    flow = RealNvp(couplings=4, scale=scale, memory=memory, network=network).build(Real((4,)), None)
+    flow = part(RealNvp(couplings=4, scale=scale, memory=memory, network=network), data=Real((4,)))
     optimizer = torch.optim.Adam(flow.parameters(), lr=1e-2)
     x, losses = moons(256), []
     for _ in range(60):
@@ -164,7 +165,7 @@ def test_extreme_values_stay_finite(scale: str, size: float) -> None:
     """Bounded scales and a network that is linear at its ends keep latents, log-determinants and inverses finite."""
     torch.manual_seed(0)
     network = MLPDecoder(hidden=(16,), activation="relu")
-    flow = RealNvp(couplings=4, scale=scale, network=network).build(Real((4,)), None)
+    flow = part(RealNvp(couplings=4, scale=scale, network=network), data=Real((4,)))
     with torch.no_grad():
         latent, log_det = flow.forward_and_log_det(size * torch.randn(32, 4))
         assert bool(latent.isfinite().all())

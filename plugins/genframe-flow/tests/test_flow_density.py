@@ -11,6 +11,7 @@ import torch
 from genframe import EncoderSpec, Mismatch, Real
 from genframe.core import Normal
 from genframe.plugins import installed
+from genframe.testing import part
 from genframe.traits import Bijective
 from genframe_flow import FlowSequence, Glow, Iaf, Logit, Maf, Nice, RealNvp, Spline
 from genframe_nets import MLPDecoder
@@ -67,13 +68,13 @@ def test_flows_of_vectors_are_among_the_cases() -> None:
 def test_integrates_to_one(spec: EncoderSpec, space: Real) -> None:
     """With random weights, exp(log_prob) integrates to 1 ± 1e-3 over the range of the flow's samples, by midpoints."""
     torch.manual_seed(3)
-    flow = spec.build(space, None).double().eval()
+    flow = part(spec, data=space).double().eval()
     assert isinstance(flow, Bijective)
     with torch.no_grad():
         for parameter in flow.parameters():
             fan_in = parameter.shape[1] if parameter.dim() > 1 else 1
             parameter.add_(0.3 / fan_in**0.5 * torch.randn_like(parameter))
-        prior: Any = Normal().build(spec.code_space(space), None).double()
+        prior: Any = part(Normal(), code=spec.code_space(space)).double()
         drawn = flow.inverse(prior.sample(DRAWS).double())  # what lies beyond all of these is less than 1e-4 of the whole
         low, high = drawn.amin(0), drawn.amax(0)
         step = (high - low) / POINTS
@@ -89,9 +90,9 @@ def test_integrates_to_one(spec: EncoderSpec, space: Real) -> None:
 def test_extreme_data_have_finite_densities(spec: EncoderSpec, space: Real) -> None:
     """Values of ±1e6 have a finite log-density and finite gradients in float32."""
     torch.manual_seed(3)
-    flow = spec.build(space, None).eval()
+    flow = part(spec, data=space).eval()
     assert isinstance(flow, Bijective)
-    prior: Any = Normal().build(spec.code_space(space), None)
+    prior: Any = part(Normal(), code=spec.code_space(space))
     x = torch.tensor([[1e6, -1e6], [-1e6, 0.0]], requires_grad=True)
     code, log_det = flow.forward_and_log_det(x)
     log_prob = prior.log_prob(code) + log_det

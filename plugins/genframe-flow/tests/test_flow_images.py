@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
 from genframe import Batch, Encoder, EncoderSpec, Mismatch, Model, ModelSpec, Real, SpecError, check, compose
+from genframe.testing import part
 from genframe_flow import Glow, RealNvp
 from genframe_flow.checkerboard import CheckerboardCoupling
 from genframe_flow.coupling import Coupling
@@ -37,7 +38,7 @@ IMAGE, DIGITS = Real((2, 4, 4)), Real((1, 8, 8))
 
 def built(spec: EncoderSpec, data: Real, noise: float = 0.05) -> Any:
     """Return the encoder with noise on its weights, so that no layer is the identity."""
-    encoder = spec.build(data, None)
+    encoder = part(spec, data=data)
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.add_(noise * torch.randn_like(parameter))
@@ -103,7 +104,7 @@ def test_levels(spec: Glow | RealNvp, data: Real) -> None:
     sizes = spec.levels(data)
     assert sum(sizes) == data.dims
     assert len(sizes) == spec.scales
-    flow = cast(Any, spec.build(data, None)).flow
+    flow = cast(Any, part(spec, data=data)).flow
     assert isinstance(flow, MultiScale)
     assert tuple(flow.sizes) == sizes
 
@@ -195,7 +196,7 @@ def test_memory_changes_no_gradient(spec: Glow | RealNvp) -> None:
 
 def test_first_state() -> None:
     """Each actnorm of each scale takes its state from data, from no more rows than it needs, and keeps it in the state."""
-    encoder = cast(Any, Glow(network=SMALL, steps=2, scales=2).build(DIGITS, None))
+    encoder = cast(Any, part(Glow(network=SMALL, steps=2, scales=2), data=DIGITS))
     x = 3 + 2 * digits(FIRST_ROWS + 8)
     seen: list[Tensor] = []
     norms = [layer.norm for scale in encoder.flow.scales for layer in scale.layers if isinstance(layer, NormalisedLinear)]
@@ -208,14 +209,14 @@ def test_first_state() -> None:
         deviation, mean = torch.std_mean(y, (0, 2, 3), correction=0)
         assert torch.allclose(mean, torch.zeros_like(mean), atol=1e-4)
         assert torch.allclose(deviation, torch.ones_like(deviation), atol=1e-4)
-    other = Glow(network=SMALL, steps=2, scales=2).build(DIGITS, None)
+    other = part(Glow(network=SMALL, steps=2, scales=2), data=DIGITS)
     other.load_state_dict(encoder.state_dict())
     assert torch.equal(other.encode(x[:3]), encoder.encode(x[:3]))
 
 
 def test_learned_split() -> None:
     """The half that leaves is normalised by what stays, which is unchanged; at first by nothing."""
-    encoder = cast(Any, Glow(network=SMALL, steps=1, scales=2).build(IMAGE, None))
+    encoder = cast(Any, part(Glow(network=SMALL, steps=1, scales=2), data=IMAGE))
     *_, split = encoder.flow.scales[0].layers
     assert isinstance(split, Coupling)
     x = torch.randn(2, 8, 2, 2)
@@ -226,13 +227,13 @@ def test_learned_split() -> None:
     y = split(x)[0]
     assert torch.equal(y[:, :4], x[:, :4])
     assert not torch.allclose(y[:, 4:], x[:, 4:], atol=0.1)
-    plain = cast(Any, Glow(network=SMALL, steps=1, scales=2, learned_split=False).build(IMAGE, None))
+    plain = cast(Any, part(Glow(network=SMALL, steps=1, scales=2, learned_split=False), data=IMAGE))
     assert len(plain.flow.scales[0].layers) == len(encoder.flow.scales[0].layers) - 1
 
 
 def test_layers_of_the_paper() -> None:
     """Each scale of RealNVP has 3 checkerboard and 3 channel-wise couplings, the last 4 of the former. Dinh et al. 2017."""
-    flow = cast(Any, RealNvp(scales=2, network=SMALL).build(DIGITS, None)).flow
+    flow = cast(Any, part(RealNvp(scales=2, network=SMALL), data=DIGITS)).flow
     kinds = [[type(layer).__name__ for layer in scale.layers if not isinstance(layer, ActNorm)] for scale in flow.scales]
     assert kinds == [["CheckerboardCoupling"] * 3 + ["Squeeze"] + ["Coupling"] * 3, ["CheckerboardCoupling"] * 4]
     assert [layer.flipped for layer in flow.scales[0].layers if isinstance(layer, Coupling)] == [False, True, False]
@@ -243,7 +244,7 @@ def test_layers_of_the_paper() -> None:
 )
 def test_reads_the_context(spec: Glow | RealNvp) -> None:
     """Another context gives another latent, and the inverse with the same context leads back."""
-    encoder: Encoder = spec.build(IMAGE, Real((3,)))
+    encoder: Encoder = part(spec, data=IMAGE, context=Real((3,)))
     x, context = torch.randn(2, *IMAGE.shape), torch.randn(2, 3)
     latent = encoder.encode(x, context)
     assert not torch.allclose(latent, encoder.encode(x, context + 1), atol=1e-3)

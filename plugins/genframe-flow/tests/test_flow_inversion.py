@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from genframe import DataError, Encoder, EncoderSpec, Model, ModelSpec, Real, Space, Split, check, compose, evaluating
+from genframe.testing import part
 from genframe.traits import Bijective, TraitSet, traits
 from genframe_flow import Inversion, RealNvp
 from genframe_nets import MLP, MLPDecoder
@@ -72,7 +73,7 @@ def split(n: int = 300) -> Split:
 
 def measured(encoder: EncoderSpec, spec: Inversion | None = None, seed: int = 0) -> dict[str, tuple[float, str]]:
     """Return each figure's value and note."""
-    results = (spec or Inversion()).build().measure(model(encoder), split(), train=split(), seed=seed)
+    results = part(spec or Inversion()).measure(model(encoder), split(), train=split(), seed=seed)
     return {result.name: (result.value, result.note) for result in results}
 
 
@@ -90,7 +91,7 @@ def test_a_rounded_inverse_is_measured_as_such() -> None:
     x = split().stored + 1 / 1024
     expected = (x.bfloat16().float() - x).abs()
     data = replace(split(), stored=x)
-    results = Inversion().build().measure(model(DoublingSpec(rounds=True)), data, train=data)
+    results = part(Inversion()).measure(model(DoublingSpec(rounds=True)), data, train=data)
     assert results[0].value == float(expected.max()) > 9e-4
     assert results[1].value == pytest.approx(float(expected.double().mean()), rel=1e-12)
 
@@ -131,7 +132,7 @@ def test_other_models_are_refused() -> None:
 
 def test_stamp_and_seed() -> None:
     """The stamp says data, split and seed; latents depend on the seed, data do not; ``limit`` and no data are respected."""
-    metric = Inversion(limit=260).build()
+    metric = part(Inversion(limit=260))
     flow = model(RealNvp(couplings=2, network=MLPDecoder(hidden=(16,))))
     first, again, other = (metric.measure(flow, split(), train=split(), seed=seed) for seed in (3, 3, 4))
     assert [result.value for result in first] == [result.value for result in again]

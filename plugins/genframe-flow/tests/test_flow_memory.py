@@ -14,6 +14,7 @@ from torch.autograd import gradcheck
 
 from genframe import ModelSpec, Real, Unsupported, compose
 from genframe.experiment.objective import Objective
+from genframe.testing import part
 from genframe_flow import Glow, Nice, RealNvp
 from genframe_flow.bijection import Bijection
 from genframe_flow.chain import Chain
@@ -140,7 +141,7 @@ def test_autograd_checks_it() -> None:
 
 def kept_bytes(depth: int, memory: str) -> int:
     """Return the bytes that the graph of a flow keeps for the backward pass, parameters aside."""
-    flow = RealNvp(couplings=depth, network=SMOOTH, memory=memory).build(Real((6,)), None)
+    flow = part(RealNvp(couplings=depth, network=SMOOTH, memory=memory), data=Real((6,)))
     parameters = {parameter.untyped_storage().data_ptr() for parameter in flow.parameters()}
     kept: dict[int, int] = {}
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genframe import Encoder, EncoderSpec, ModelSpec, Real, Space, SpecError, check, compose
 from genframe.core import IdentityEncoder
+from genframe.testing import part
 from genframe_flow import FlowSequence, Logit, Scaling, Whitening
 from genframe_flow.encoder import FlowEncoder
 
@@ -21,7 +22,7 @@ NOISY = Real((2, 2), 0, 1, 4, dequantised=True)
 
 def flow(spec: EncoderSpec, data: Space) -> FlowEncoder:
     """Build a preprocessing."""
-    return cast(FlowEncoder, spec.build(data, None))
+    return cast(FlowEncoder, part(spec, data=data))
 
 
 def nll_model(encoder: EncoderSpec, data: Space = NOISY) -> Any:
@@ -215,4 +216,4 @@ def test_contradictions_are_refused(fields: dict[str, Any], message: str) -> Non
 def test_whitening_of_all_dimensions_may_say_so() -> None:
     """``dims`` equal to the data's is no mistake."""
     assert Whitening(dims=3).latent_space(Real((3,))) == Real((3,))
-    assert isinstance(Whitening(dims=3).build(Real((3,)), None), Encoder)
+    assert isinstance(part(Whitening(dims=3), data=Real((3,))), Encoder)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from genframe import Encoder, EncoderSpec, ModelSpec, Real, SpecError, check, compose, generator_for
+from genframe.testing import part
 from genframe_flow import FlowSequence, LearnedGaussian, Logistic, RealNvp, Scaling
 from genframe_flow.priors import GaussianPrior, LogisticPrior, level_sizes
 from genframe_nets import IsotropicDecoder
@@ -30,12 +31,12 @@ class Levels(Encoder):
 
 def logistic(shape: tuple[int, ...] = (3,)) -> LogisticPrior:
     """Build the logistic prior."""
-    return cast(LogisticPrior, Logistic().build(Real(shape), None))
+    return cast(LogisticPrior, part(Logistic(), code=Real(shape)))
 
 
 def gaussian(encoder: Encoder | None = None, **fields: Any) -> GaussianPrior:
     """Build the Gaussian prior."""
-    return cast(GaussianPrior, LearnedGaussian(**fields).build(CODE, None, encoder))
+    return cast(GaussianPrior, part(LearnedGaussian(**fields), code=CODE, encoder=encoder))
 
 
 def test_the_logistic_density_is_that_of_nice() -> None:
@@ -116,7 +117,7 @@ def test_levels_are_those_of_a_multi_scale_flow(within: str) -> None:
     spec: EncoderSpec = RealNvp(scales=2, network=network)
     spec = spec if within == "alone" else FlowSequence(flows=(Scaling(scale=2.0), spec))
     assert len(spec.levels(images)) == 2
-    assert level_sizes(spec.build(images, None), spec.code_space(images)) == spec.levels(images)
+    assert level_sizes(part(spec, data=images), spec.code_space(images)) == spec.levels(images)
 
 
 def test_maximum_likelihood_finds_mean_and_deviation() -> None:
@@ -170,7 +171,7 @@ def test_the_base_of_a_logistic_value_is_the_normal_of_its_quantile() -> None:
 
 def test_the_base_of_learned_normals_is_standard() -> None:
     """Draws less their means, in units of their scales, and back again."""
-    prior = cast(GaussianPrior, LearnedGaussian().build(Real((3,)), None))
+    prior = cast(GaussianPrior, part(LearnedGaussian(), code=Real((3,))))
     with torch.no_grad():
         prior.mean.copy_(torch.tensor([1.0, -2.0, 0.0]))
         prior.log_scale.copy_(torch.tensor([0.5, -1.0, 2.0]))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genframe import Categorical, Encoder, EncoderSpec, ModelSpec, Real, Space, SpecError, check, compose, traits
 from genframe.core import IdentityEncoder, OneHot
+from genframe.testing import part
 from genframe.traits import Bijective, Conditional, DataDependent, TraitSet
 from genframe_flow import FlowSequence, LearnedGaussian, RealNvp, Scaling, Whitening
 from genframe_flow.sequence import SequenceEncoder
@@ -64,7 +65,7 @@ class Tripled(EncoderSpec):
 def built(spec: FlowSequence, data: Space = PLANE) -> SequenceEncoder:
     """Build a sequence."""
     torch.manual_seed(0)
-    return cast(SequenceEncoder, spec.build(data, None))
+    return cast(SequenceEncoder, part(spec, data=data))
 
 
 def layers(encoder: SequenceEncoder) -> list[Any]:
@@ -138,7 +139,7 @@ def test_levels_are_the_last_flows() -> None:
     """Temperatures and per-level Gaussians see through a sequence."""
     spec = FlowSequence(flows=(Scaling(scale=2.0), Tripled()))
     assert spec.levels(Real((5,))) == (1, 4) == built(spec, Real((5,))).level_sizes
-    prior = LearnedGaussian(per="level").build(Real((5,)), None, built(spec, Real((5,))))
+    prior = part(LearnedGaussian(per="level"), code=Real((5,)), encoder=built(spec, Real((5,))))
     assert cast(Any, prior).mean.shape == (2,)
 
 

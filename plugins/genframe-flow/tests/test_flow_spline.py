@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from genframe import Mismatch, Real
+from genframe.testing import part
 from genframe_flow import Spline
 from genframe_flow.specs.coupling import Order
 from genframe_flow.spline import LEAST_DERIVATIVE, UNIT_DERIVATIVE, RationalQuadratic
@@ -143,7 +144,7 @@ def test_compiles_as_one_graph() -> None:
 def test_flow_starts_as_its_mixing(layer: Literal["coupling", "autoregressive"], order: Order) -> None:
     """With the default network a flow keeps volume at first; without matrices it only moves values."""
     spec = Spline(layer=layer, order=order, couplings=3)
-    flow = spec.build(Real((5,)), None)
+    flow = part(spec, data=Real((5,)))
     x = torch.randn(10, 5)
     z, log_det = flow.forward_and_log_det(x)  # type: ignore[operator]
     torch.testing.assert_close(log_det, torch.zeros(10), atol=1e-5, rtol=0)
@@ -155,8 +156,8 @@ def test_flow_starts_as_its_mixing(layer: Literal["coupling", "autoregressive"],
 def test_float32_inversion(layer: Literal["coupling", "autoregressive"]) -> None:
     """In float32 the inverse of eight layers with random networks is within 1e-5."""
     torch.manual_seed(0)
-    flow = Spline(layer=layer, network=SMALL, couplings=8 if layer == "coupling" else 4, order="shuffled").build(
-        Real((16,)), None
+    flow = part(
+        Spline(layer=layer, network=SMALL, couplings=8 if layer == "coupling" else 4, order="shuffled"), data=Real((16,))
     )
     x = torch.randn(64, 16)
     with torch.no_grad():
@@ -169,7 +170,7 @@ def test_float32_inversion(layer: Literal["coupling", "autoregressive"]) -> None
 def test_count_is_the_paper_s() -> None:
     """K bins have 3K - 1 parameters; an autoregressive network gives as many for each value."""
     assert Spline(bins=8).count() == 23
-    flow = Spline(layer="autoregressive", bins=5, network=SMALL, couplings=1).build(Real((3,)), None)
+    flow = part(Spline(layer="autoregressive", bins=5, network=SMALL, couplings=1), data=Real((3,)))
     assert any(parameter.shape == (3 * 14, 16) for parameter in flow.parameters())
 
 
@@ -180,7 +181,7 @@ def test_one_value_can_be_autoregressive_but_not_coupled() -> None:
     spec = Spline(layer="autoregressive", network=SMALL, couplings=2)
     assert spec.latent_space(Real((1,))) == Real((1,))
     x = torch.randn(5, 1)
-    flow = spec.build(Real((1,)), None)
+    flow = part(spec, data=Real((1,)))
     torch.testing.assert_close(flow.inverse(flow.encode(x)), x, atol=1e-5, rtol=0)  # type: ignore[operator]
 
 

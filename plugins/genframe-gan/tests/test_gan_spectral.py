@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from genframe import Encoder, EncoderSpec, Real
+from genframe.testing import part
 from genframe_gan import Spectral
 from genframe_nets import MLP, Conv, ResNet
 
@@ -23,7 +24,7 @@ def weights(encoder: Encoder) -> list[Tensor]:
 def test_largest_singular_value_is_one(network: EncoderSpec) -> None:
     """After some power iterations the weights' largest singular value is 1: Miyato et al. 2018, eq. 8."""
     torch.manual_seed(0)
-    encoder = Spectral(network=network).build(IMAGE, None).train()
+    encoder = part(Spectral(network=network), data=IMAGE).train()
     for _ in range(200):
         encoder.encode(torch.randn(2, 1, 8, 8))
     for weight in weights(encoder):
@@ -33,7 +34,7 @@ def test_largest_singular_value_is_one(network: EncoderSpec) -> None:
 def test_network_with_spectral_weights_is_lipschitz() -> None:
     """Layers of norm 1 with 1-Lipschitz activations move no two outputs farther apart than their inputs."""
     torch.manual_seed(0)
-    encoder = Spectral(network=MLP(hidden=(32, 32), dim=1, activation="relu")).build(Real((6,)), None).train()
+    encoder = part(Spectral(network=MLP(hidden=(32, 32), dim=1, activation="relu")), data=Real((6,))).train()
     for _ in range(200):
         encoder.encode(torch.randn(2, 6))
     x, y = torch.randn(1000, 6), torch.randn(1000, 6)
@@ -44,7 +45,7 @@ def test_network_with_spectral_weights_is_lipschitz() -> None:
 def test_power_iteration_goes_on_in_training_only() -> None:
     """In evaluation mode nothing of the state changes; in training mode the vectors of the iteration do."""
     torch.manual_seed(0)
-    encoder = Spectral(network=MLP(hidden=(32,), dim=3)).build(Real((6,)), None)
+    encoder = part(Spectral(network=MLP(hidden=(32,), dim=3)), data=Real((6,)))
 
     def vectors_after(mode: bool | None = None) -> list[Tensor]:
         if mode is not None:
@@ -59,6 +60,6 @@ def test_power_iteration_goes_on_in_training_only() -> None:
 
 def test_layer_that_starts_at_zero_is_drawn_anew() -> None:
     """A residual block's last convolution, zero at first, has no direction to keep; outputs are finite all the same."""
-    encoder = Spectral(network=ResNet(channels=(4,), blocks=1)).build(IMAGE, None)
+    encoder = part(Spectral(network=ResNet(channels=(4,), blocks=1)), data=IMAGE)
     assert bool(torch.isfinite(encoder.encode(torch.randn(2, 1, 8, 8))).all())
     assert all(bool(weight.any()) for weight in weights(encoder))

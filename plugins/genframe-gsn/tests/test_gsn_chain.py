@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genframe import Batch, Model, ModelSpec, Real, compose, generator_for
+from genframe.testing import part
 from genframe_gsn import Chain, Stochastic, Walkback
 from genframe_nets import MLP, MLPDecoder
 from genframe_vae import Bernoulli, Corrupted, NormalLikelihood, Reconstruction
@@ -160,7 +161,7 @@ def test_corruption_sets_each_share() -> None:
     """Salt and pepper sets half of the amount to either bound; Gaussian noise has the amount as its deviation."""
     grey = torch.full((100_000, 1), 0.25)
     for kind, data in (("salt_and_pepper", Real((1,), -1, 2)), ("gaussian", Real((1,)))):
-        encoder: Any = Stochastic(network=MLP(hidden=(2,)), corruption=kind, amount=0.4).build(data, None)
+        encoder: Any = part(Stochastic(network=MLP(hidden=(2,)), corruption=kind, amount=0.4), data=data)
         found = encoder.corrupt(grey, generator_for("cpu", 5))
         if kind == "gaussian":
             assert float(found.std()) == pytest.approx(0.4, rel=0.01)
@@ -175,7 +176,7 @@ def test_trajectory_shows_every_state_after_the_burn_in() -> None:
     shown = {}
     for draw in ("mean", "sample"):
         model = set_by_hand(network())
-        model.sampler = Chain(steps=6, burn_in=2, draw=draw).build()
+        model.sampler = part(Chain(steps=6, burn_in=2, draw=draw))
         with torch.no_grad():
             states = list(model.sampler.trajectory(model, 5000, generator=generator_for("cpu", 1)))
         assert [(state.step, state.steps) for state in states] == [(3, 6), (4, 6), (5, 6), (6, 6)]

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from genframe import ModelSpec, Real, check, compose
+from genframe.testing import part
 from genframe_data import Digits
 from genframe_metrics import CodeLength, LinearProbe
 from genframe_metrics.codes import logistic_regression
@@ -37,7 +38,7 @@ def test_a_probe_of_an_untrained_encoder() -> None:
     """Random features of digits tell the classes far better than chance; the stamp says what was fitted to what."""
     model = compose(ModelSpec.model_validate(AUTOENCODER), DIGITS)
     data = Digits().load()
-    (result,) = LinearProbe(of=Digits(labels=True)).build().measure(model, data.split("test"), train=data.split("train"))
+    (result,) = part(LinearProbe(of=Digits(labels=True))).measure(model, data.split("test"), train=data.split("train"))
     assert 0.85 < result.value < 1
     assert (result.stamp["latent"], result.stamp["fitted_to"], result.stamp["data"]) == ("encoder", 1294, 359)
 
@@ -63,7 +64,7 @@ def test_codes_of_normal_data_take_the_bits_that_theory_says(toy: Any) -> None:
     """At fine steps a component of deviation s takes log2(s sqrt(2 pi e) / step) bits: Cover & Thomas 2006, theorem 8.3.1."""
     train, test = toy.split(40_000, seed=1), toy.split(4_000, seed=2)
     model = toy.model()
-    bits, _ = CodeLength(step=0.1).build().measure(model, test, train=train)
+    bits, _ = part(CodeLength(step=0.1)).measure(model, test, train=train)
     codes = model.encode(train.stored)
     deviations = torch.linalg.svdvals(codes - codes.mean(0)) / math.sqrt(len(codes) - 1)
     step = 0.1 * float(deviations.square().mean().sqrt())
@@ -75,7 +76,7 @@ def test_finer_steps_take_more_bits_and_err_less(toy: Any) -> None:
     """Rate rises and distortion falls to that of the reconstructions."""
     train, test = toy.split(2_000, seed=1), toy.split(500, seed=2)
     model = toy.model()
-    results = [CodeLength(step=step).build().measure(model, test, train=train) for step in (2.0, 0.5, 0.01)]
+    results = [part(CodeLength(step=step)).measure(model, test, train=train) for step in (2.0, 0.5, 0.01)]
     bits, errors = zip(*((bits.value, error.value) for bits, error in results), strict=True)
     assert list(bits) == sorted(bits)
     assert list(errors) == sorted(errors, reverse=True)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from genframe import Categorical, ModelSpec, Real, Split, compose
+from genframe.testing import part
 from genframe_metrics import SamplingCost, SamplingTime
 from genframe_metrics.cost import Usage
 
@@ -31,7 +32,7 @@ def cost(model: dict[str, Any], space: Any = DATA, batch: int = 8) -> dict[str, 
     composed = compose(ModelSpec.model_validate(model), space)
     low = torch.zeros(30, *space.shape, dtype=torch.long if isinstance(space, Categorical) else torch.float32)
     split = Split("test", low)
-    return {one.name: one.value for one in SamplingCost(batch=batch).build().measure(composed, split, train=split)}
+    return {one.name: one.value for one in part(SamplingCost(batch=batch)).measure(composed, split, train=split)}
 
 
 @pytest.mark.parametrize("batch", [1, 8, 100])
@@ -71,7 +72,7 @@ def test_a_model_without_weights_has_no_calls() -> None:
 def test_time_is_stamped_with_the_machine(toy: Any) -> None:
     """Seconds are above zero and finite, with device, threads, batch, repetitions and torch's version; others differ."""
     split = toy.split(30)
-    (found,) = SamplingTime(batch=16, repeats=3).build().measure(toy.model(), split, train=split)
+    (found,) = part(SamplingTime(batch=16, repeats=3)).measure(toy.model(), split, train=split)
     assert 0 < found.value < 1
     assert found.standard_error is not None
     assert found.unit == "s a sample"

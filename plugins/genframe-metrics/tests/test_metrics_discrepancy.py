@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from genframe import Categorical, DataError, Split
+from genframe.testing import part
 from genframe_metrics import Mmd
 from genframe_metrics.discrepancy import median_distance, squared_mmd
 
@@ -105,8 +106,8 @@ def test_bandwidth_is_the_median_of_data() -> None:
 def test_model_of_the_data_and_a_wrong_one(toy: Any) -> None:
     """Samples of the true model are as near the data as data are; those of a shifted model are not."""
     split = toy.split(800)
-    right, baseline = Mmd(n=800).build().measure(toy.model(), split, train=split)
-    wrong, same = Mmd(n=800).build().measure(toy.model(shift=0.5), split, train=split)
+    right, baseline = part(Mmd(n=800)).measure(toy.model(), split, train=split)
+    wrong, same = part(Mmd(n=800)).measure(toy.model(shift=0.5), split, train=split)
     assert abs(right.value) < 3 * right.standard_error
     assert abs(baseline.value) < 3 * baseline.standard_error
     assert wrong.value > 5 * wrong.standard_error
@@ -116,15 +117,15 @@ def test_model_of_the_data_and_a_wrong_one(toy: Any) -> None:
 def test_stamp_counts_what_was_used(toy: Any) -> None:
     """Where data are fewer than asked, the stamp says how many data and samples there were, and the bandwidth's rule."""
     split = toy.split(50)
-    stamp = Mmd(n=800).build().measure(toy.model(), split, train=split)[0].stamp
+    stamp = part(Mmd(n=800)).measure(toy.model(), split, train=split)[0].stamp
     assert (stamp["data"], stamp["of"], stamp["samples"]) == (50, 50, 50)
     assert stamp["bandwidths"] == "0.5, 1, 2 times the median distance of the first 1000 data used"
-    assert "50" not in Mmd(n=20).build().measure(toy.model(), split, train=split)[0].stamp["bandwidths"].split()
+    assert "50" not in part(Mmd(n=20)).measure(toy.model(), split, train=split)[0].stamp["bandwidths"].split()
 
 
 def test_seed_decides(toy: Any) -> None:
     """The same seed gives the same figure and leaves torch's global generator alone; another seed gives another."""
-    split, model, metric = toy.split(60), toy.model(), Mmd(n=30).build()
+    split, model, metric = toy.split(60), toy.model(), part(Mmd(n=30))
     state = torch.get_rng_state()
     first = metric.measure(model, split, train=split, seed=4)
     torch.manual_seed(9)
@@ -139,7 +140,7 @@ def test_nan_in_samples_stays_in(toy: Any) -> None:
     """Samples with NaN make the discrepancy NaN and are counted in the note."""
     split, model = toy.split(30), toy.model()
     model.decoder.shift = math.nan
-    found, baseline = Mmd(n=30).build().measure(model, split, train=split)
+    found, baseline = part(Mmd(n=30)).measure(model, split, train=split)
     assert math.isnan(found.value)
     assert found.note == "30 of 30 samples are not finite"
     assert math.isfinite(baseline.value)
@@ -157,4 +158,4 @@ def test_too_few_data_are_refused(toy: Any) -> None:
     """Seven data, or none, are refused by name of the split."""
     for n in (0, 7):
         with pytest.raises(DataError, match="'test' has"):
-            Mmd().build().measure(toy.model(), Split("test", torch.zeros(n, 4).double()), train=toy.split(5))
+            part(Mmd()).measure(toy.model(), Split("test", torch.zeros(n, 4).double()), train=toy.split(5))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genframe import DataError, ModelSpec, Real, Split, compose
 from genframe.core import IdentityDecoder, IdentityEncoder, NegativeLogLikelihood, Normal
+from genframe.testing import part
 from genframe_metrics import Frechet, KernelDistance, PrecisionRecall
 from genframe_metrics.discrepancy import kernel_distance
 from genframe_metrics.estimates import jackknife
@@ -190,7 +191,7 @@ def test_metrics_compare_samples_and_training_data(spec: Frechet | KernelDistanc
     """Against N(0, I), a model of N(0, I) scores as training data do, and figures are stamped with what was compared."""
     model = compose(POINTS, Real((2,)))
     test, train = (Split(name, normal(150, 2, seed).float()) for seed, name in enumerate(("test", "train")))
-    results = {result.name: result for result in spec.build().measure(model, test, train=train, seed=1)}
+    results = {result.name: result for result in part(spec).measure(model, test, train=train, seed=1)}
     names = {"metrics/frechet": ["fd"], "metrics/kernel_distance": ["kd"]}.get(
         spec.type, ["precision", "recall", "density", "coverage"]
     )
@@ -211,7 +212,7 @@ def test_figures_of_what_is_not_finite_are_not_numbers(spec: Frechet | Precision
     model = compose(POINTS, Real((2,)))
     test, train = (Split(name, normal(30, 2, seed).float()) for seed, name in enumerate(("test", "train")))
     test.stored[3, 1] = math.nan
-    first = spec.build().measure(model, test, train=train)[0]
+    first = part(spec).measure(model, test, train=train)[0]
     assert math.isnan(first.value)
     assert "1 of 30 data are not finite" in first.note
 
@@ -223,4 +224,4 @@ def test_few_data_are_refused(sizes: tuple[int, int]) -> None:
     test, train = (Split(name, torch.zeros(n, 2)) for n, name in zip(sizes, ("test", "train"), strict=True))
     few = "test" if sizes[0] == 19 else "train"
     with pytest.raises(DataError, match=f"needs 20 data, the split '{few}' has 19"):
-        Frechet().build().measure(model, test, train=train)
+        part(Frechet()).measure(model, test, train=train)

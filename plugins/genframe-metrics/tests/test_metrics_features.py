@@ -29,6 +29,7 @@ from genframe import (
 from genframe.classifying import class_log_probs
 from genframe.data import into
 from genframe.experiment.loading import read_experiment
+from genframe.testing import part
 from genframe_data import Digits, Stacked
 from genframe_metrics import Accuracy, Frechet, StackedModes
 from genframe_metrics.features import extractor
@@ -70,7 +71,7 @@ def generator_of(space: Space) -> Model:
 def test_accuracy_is_the_share_of_most_probable_classes(classifier: Run) -> None:
     """It is what the argmax of the probabilities says, with the standard error of a share, and far above chance."""
     split = classifier.experiment.data.load().split("test")
-    (found,) = Accuracy().build().measure(classifier.model, split, train=split)
+    (found,) = part(Accuracy()).measure(classifier.model, split, train=split)
     whole = split.batch(slice(None))
     assert whole.condition is not None
     probabilities = torch.stack([classifier.model.log_prob(torch.full((359,), one), whole.condition).nats for one in range(10)])
@@ -148,7 +149,7 @@ def test_figures_by_other_weights_do_not_compare(run: Path, digits: tuple[Split,
     test, training = digits
     model = generator_of(DIGITS)
     one, same, other = (
-        Frechet(features=folder, n=60).build().measure(model, test, train=training)[0] for folder in (run, run, second)
+        part(Frechet(features=folder, n=60)).measure(model, test, train=training)[0] for folder in (run, run, second)
     )
     assert one.name == other.name == "fd(digits-classifier)"
     assert not one.differs_from(same)
@@ -159,7 +160,7 @@ def test_figures_by_other_weights_do_not_compare(run: Path, digits: tuple[Split,
 def test_training_data_are_nearer_than_noise(run: Path, digits: tuple[Split, Split]) -> None:
     """An untrained generator lies many standard errors farther from test data than training data do."""
     test, training = digits
-    own, of_data = Frechet(features=run).build().measure(generator_of(DIGITS), test, train=training)
+    own, of_data = part(Frechet(features=run)).measure(generator_of(DIGITS), test, train=training)
     assert own.standard_error is not None
     assert own.value - of_data.value > 10 * own.standard_error
 
@@ -177,7 +178,7 @@ def test_a_run_that_reads_other_data_is_refused(run: Path, space: Real, message:
     assert message in Frechet(features=run).refusal(model.composition)
     split = Split("test", torch.zeros(30, *space.shape))
     with pytest.raises(RunError, match=r"train it on data that are prepared"):
-        Frechet(features=run).build().measure(model, split, train=split)
+        part(Frechet(features=run)).measure(model, split, train=split)
 
 
 def test_a_missing_or_unfit_run_is_refused(tmp_path: Path, classifier: Run) -> None:
@@ -220,7 +221,7 @@ def test_data_reach_the_modes_that_their_labels_say(run: Path) -> None:
     split = data.split("test")
     assert split.condition is not None
     spec = StackedModes(classifier=run, n=3000)
-    measured = spec.build().measure(generator_of(STACKS), split, train=split)
+    measured = part(spec).measure(generator_of(STACKS), split, train=split)
     results = {result.name: result for result in measured}
     assert list(results) == ["modes", "modes_of_data", "reverse_kl", "reverse_kl_of_data"]
     true = len(split.condition.unique())
@@ -237,7 +238,7 @@ def test_a_collapsed_model_has_one_mode(run: Path) -> None:
         for parameter in model.decoder.parameters():
             parameter.zero_()
     split = Split("test", torch.zeros(20, 3, 8, 8))
-    modes, _, divergence, _ = StackedModes(classifier=run, n=200).build().measure(model, split, train=split)
+    modes, _, divergence, _ = part(StackedModes(classifier=run, n=200)).measure(model, split, train=split)
     assert modes.value == 1
     assert divergence.value == pytest.approx(math.log(1000))
 

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from genframe import Batch, Categorical, MetricResult, Model, ModelSpec, Real, Split, compose
+from genframe.testing import part
 from genframe_metrics import Elbo, Nll
 from genframe_metrics.likelihoods import importance_weighted
 
 
 def measured(spec: Any, model: Model, split: Split, seed: int = 0) -> dict[str, MetricResult]:
     """Return the metric's results by name."""
-    return {result.name: result for result in spec.build().measure(model, split, train=split, seed=seed)}
+    return {result.name: result for result in part(spec).measure(model, split, train=split, seed=seed)}
 
 
 def flow(data: Real) -> Model:

@@ -9,6 +9,7 @@ import torch
 
 from genframe import ModelSpec, Real, Split, check, compose
 from genframe.core import IdentityDecoder, IdentityEncoder, NegativeLogLikelihood, Normal
+from genframe.testing import part
 from genframe_metrics import Modes
 from genframe_metrics.coverage import coverage, expected_coverage
 
@@ -71,7 +72,7 @@ def test_metric_of_a_model_is_that_of_its_samples() -> None:
     model = compose(POINTS, Real((2,)))
     split = Split("test", torch.zeros(10, 2))
     spec = Modes(toy="ring8", n=300, within=20.0)
-    results = {result.name: result for result in spec.build().measure(model, split, train=split, seed=4)}
+    results = {result.name: result for result in part(spec).measure(model, split, train=split, seed=4)}
     found = coverage(model.sample(300, seed=4).x.double(), torch.tensor(spec.places, dtype=torch.float64), 0.2)
     assert found.modes > 0
     assert (results["modes"].value, results["modes"].unit) == (found.modes, "of 8")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genframe import Categorical, DataError, ModelSpec, Real, Split, check, compose, generator_for
+from genframe.testing import part
 from genframe_metrics import Parzen
 from genframe_metrics.parzen import parzen_log_prob
 
@@ -61,7 +62,7 @@ def test_windows_around_draws_of_a_normal() -> None:
 
 def measured(toy: Any, split: Split, train: Split, shift: float = 0.0, **fields: Any) -> tuple[Any, Any]:
     """Return both figures of the toy, whose samples are draws of its p(x) shifted."""
-    found, baseline = Parzen(**fields).build().measure(toy.model(shift=shift), split, train=train, seed=1)
+    found, baseline = part(Parzen(**fields)).measure(toy.model(shift=shift), split, train=train, seed=1)
     return found, baseline
 
 
@@ -112,7 +113,7 @@ def test_bounded_data_are_scaled_to_unit_range() -> None:
         model = compose(ModelSpec.model_validate({**parts, "loss": "gan/adversarial"}), space)
         x = torch.rand(60, 3, generator=torch.Generator().manual_seed(0))
         split = Split("test", x if space.low == 0 else 2 * x - 1)
-        figures.append(Parzen(n=50).build().measure(model, split, train=split))
+        figures.append(part(Parzen(n=50)).measure(model, split, train=split))
     for one, other in zip(*figures, strict=True):
         assert one.value == pytest.approx(other.value, abs=1e-4)  # single precision of the samples
 
@@ -121,7 +122,7 @@ def test_nan_in_samples_stays_in(toy: Any) -> None:
     """Samples with NaN make the figure NaN and are counted in the note."""
     model, split = toy.model(), toy.split(30)
     model.decoder.shift = math.nan
-    found, baseline = Parzen(n=20).build().measure(model, split, train=split)
+    found, baseline = part(Parzen(n=20)).measure(model, split, train=split)
     assert math.isnan(found.value)
     assert "20 of 20 samples are not finite" in found.note
     assert math.isfinite(baseline.value)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from genframe import Categorical, Composition, DataError, MetricSpec, Real, Split, data_digest
+from genframe.testing import part
 from genframe_metrics import Elbo, Mmd, Nll, Pca, Reconstruction, genframe_specs
 from genframe_metrics.reconstruction import principal_components
 
@@ -21,7 +22,7 @@ METRICS = [Elbo(), Mmd(), Nll(samples=2), Pca(), Reconstruction()]
 def test_squared_error_sums_over_dimensions(toy: Any) -> None:
     """A shift of s in each of 4 dimensions costs 4 s^2 a datum more where reconstruction is otherwise unbiased."""
     split = toy.split(200)
-    total, root = Reconstruction().build().measure(toy.model(), split, train=split)
+    total, root = part(Reconstruction()).measure(toy.model(), split, train=split)
     rest = split.stored - toy.model().reconstruct(split.stored)
     errors = rest.square().sum(1)
     assert total.value == pytest.approx(float(errors.mean()), rel=1e-12)
@@ -31,7 +32,7 @@ def test_squared_error_sums_over_dimensions(toy: Any) -> None:
 
 def test_root_error_is_to_first_order(toy: Any) -> None:
     """The error of the root mean square is its spread over repetitions."""
-    metric = Reconstruction().build()
+    metric = part(Reconstruction())
     runs = [metric.measure(toy.model(), toy.split(50, seed), train=toy.split(5))[1] for seed in range(200)]
     spread = float(torch.tensor([run.value for run in runs]).std())
     assert sum(run.standard_error or 0.0 for run in runs) / 200 == pytest.approx(spread, rel=0.15)
@@ -44,14 +45,14 @@ def test_principal_components_are_the_best_plane(toy: Any) -> None:
     centred = split.stored - split.stored.mean(0)
     values = torch.linalg.eigvalsh(centred.T @ centred / 600)
     assert float(fitted.squared_errors(split.stored).mean()) == pytest.approx(float(values[:2].sum()), rel=1e-10)
-    reconstructed = Reconstruction().build().measure(toy.model(), split, train=split)[0].value
+    reconstructed = part(Reconstruction()).measure(toy.model(), split, train=split)[0].value
     assert float(values[:2].sum()) < reconstructed
 
 
 def test_pca_is_fitted_to_train_and_measured_on_test(toy: Any) -> None:
     """The figure is the test data's distance from the training data's plane, with as many components as latents."""
     train, test = toy.split(300, seed=1), toy.split(100, seed=2)
-    total, root = Pca().build().measure(toy.model(), test, train=replace(train, name="train"))
+    total, root = part(Pca()).measure(toy.model(), test, train=replace(train, name="train"))
     expected = principal_components(train, 2, 0).squared_errors(test.stored)
     assert total.value == pytest.approx(float(expected.mean()), rel=1e-12)
     assert root.value == pytest.approx(math.sqrt(float(expected.mean()) / 4), rel=1e-12)
@@ -76,7 +77,7 @@ def test_refusals_say_why(toy: Any) -> None:
 def test_stamps_tell_the_protocol(toy: Any, spec: MetricSpec) -> None:
     """Every result says metric, versions, split, digest of the data, their protocol and number, and the seed."""
     split = toy.split(20)
-    results = spec.build().measure(toy.model(), split, train=split, seed=3)
+    results = part(spec).measure(toy.model(), split, train=split, seed=3)
     assert len({result.name for result in results}) == len(results)
     for result in results:
         assert result.stamp["metric"] == spec.type
@@ -89,7 +90,7 @@ def test_stamps_tell_the_protocol(toy: Any, spec: MetricSpec) -> None:
 @pytest.mark.parametrize("spec", METRICS, ids=lambda spec: spec.type)
 def test_results_compare_only_under_one_protocol(toy: Any, spec: MetricSpec) -> None:
     """The same figure of two models compares; of other data, another seed or another split it does not."""
-    split, metric = toy.split(20), spec.build()
+    split, metric = toy.split(20), part(spec)
     mine = metric.measure(toy.model(), split, train=split)[0]
     assert not mine.differs_from(metric.measure(toy.model(shift=1.0), split, train=split)[0])
     assert mine.differs_from(metric.measure(toy.model(), split, train=split, seed=1)[0])
@@ -102,7 +103,7 @@ def test_results_compare_only_under_one_protocol(toy: Any, spec: MetricSpec) -> 
 def test_an_empty_split_is_refused(toy: Any, spec: MetricSpec) -> None:
     """No data give no figure but an error that names the split."""
     with pytest.raises(DataError, match="'empty'"):
-        spec.build().measure(toy.model(), Split("empty", torch.zeros(0, 4).double()), train=toy.split(9))
+        part(spec).measure(toy.model(), Split("empty", torch.zeros(0, 4).double()), train=toy.split(9))
 
 
 def test_preparation_is_seeded(toy: Any) -> None:
@@ -113,17 +114,17 @@ def test_preparation_is_seeded(toy: Any) -> None:
 
     split = replace(toy.split(520), prepare=noisy)  # more than two blocks
     model = toy.model()  # with the true posterior, so that no other noise is left
-    values = [Nll(samples=1, max_rows=rows).build().measure(model, split, train=split)[0].value for rows in (1000, 13)]
+    values = [part(Nll(samples=1, max_rows=rows)).measure(model, split, train=split)[0].value for rows in (1000, 13)]
     assert values[0] == pytest.approx(values[1], abs=1e-9)
-    assert abs(values[0] - Nll(samples=1).build().measure(model, split, train=split, seed=1)[0].value) > 1e-6
+    assert abs(values[0] - part(Nll(samples=1)).measure(model, split, train=split, seed=1)[0].value) > 1e-6
 
 
 def test_limit_draws_from_all(toy: Any) -> None:
     """A limit takes data from all over the split, not its first ones, so that sorted data do no harm."""
     split = toy.split(400)
     split.stored[200:] += 100
-    result = Reconstruction(limit=100).build().measure(toy.model(), split, train=split)[0]
-    whole = Reconstruction().build().measure(toy.model(), split, train=split)[0]
+    result = part(Reconstruction(limit=100)).measure(toy.model(), split, train=split)[0]
+    whole = part(Reconstruction()).measure(toy.model(), split, train=split)[0]
     assert result.value == pytest.approx(whole.value, rel=0.4)
     assert (result.stamp["data"], result.stamp["of"]) == (100, 400)
     assert result.standard_error is not None
@@ -131,7 +132,7 @@ def test_limit_draws_from_all(toy: Any) -> None:
 
 def test_one_datum_has_no_error(toy: Any) -> None:
     """The mean over a single datum has no standard error."""
-    for result in Nll(samples=3).build().measure(toy.model(), toy.split(1), train=toy.split(1)):
+    for result in part(Nll(samples=3)).measure(toy.model(), toy.split(1), train=toy.split(1)):
         assert result.standard_error is None
 
 

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from genframe import Categorical, Model, ModelSpec, Prior, PriorSpec, Real, Space, Split, check, compose, traits
 from genframe.core import IdentityDecoder, IdentityEncoder, OneHot
+from genframe.testing import part
 from genframe.traits import Conditional, TraitSet
 from genframe_data import Shapes, read_captions
 from genframe_data.drawing import pictures
@@ -65,7 +66,7 @@ def spec(colours: int = 0, **parts: Any) -> ModelSpec:
 
 def figures(model: Model, split: Split) -> dict[str, float]:
     """Return the metric's figures by name."""
-    results = ShapesRead(n=50).build().measure(model, split, train=split)
+    results = part(ShapesRead(n=50)).measure(model, split, train=split)
     assert all(result.stamp["samples"] == 50 for result in results)
     return {result.name: result.value for result in results}
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from genframe.testing import part
 from genframe_metrics import SlicedWasserstein
 from genframe_metrics.sliced import directions, wasserstein
 
@@ -70,7 +71,7 @@ def test_directions_are_uniform() -> None:
 def test_model_of_the_data_and_a_wrong_one(toy: Any) -> None:
     """Samples of the true model are as far from the data as data are; those of a shifted model farther."""
     split, known = toy.split(400), toy.split(400, seed=1)
-    metric = SlicedWasserstein(n=400).build()
+    metric = part(SlicedWasserstein(n=400))
     right, of_data = metric.measure(toy.model(), split, train=known)
     wrong, same = metric.measure(toy.model(shift=0.5), split, train=known)
     assert (right.name, of_data.name) == ("sw2(values)", "sw2_of_data(values)")
@@ -79,12 +80,12 @@ def test_model_of_the_data_and_a_wrong_one(toy: Any) -> None:
     )
     assert wrong.value > of_data.value + 3 * (wrong.standard_error or math.inf)
     assert same.value == of_data.value
-    assert SlicedWasserstein(n=40, order=1).build().measure(toy.model(), split, train=known)[0].name == "sw1(values)"
+    assert part(SlicedWasserstein(n=40, order=1)).measure(toy.model(), split, train=known)[0].name == "sw1(values)"
 
 
 def test_error_is_the_spread_of_repetitions(toy: Any) -> None:
     """Against a shifted model, the jackknife's error is the deviation over samples and data drawn anew."""
-    metric = SlicedWasserstein(n=100, projections=32).build()
+    metric = part(SlicedWasserstein(n=100, projections=32))
     model = toy.model(shift=0.5)
     found = [metric.measure(model, toy.split(100, seed=i), train=toy.split(100), seed=i)[0] for i in range(60)]
     spread = float(torch.tensor([one.value for one in found]).std())

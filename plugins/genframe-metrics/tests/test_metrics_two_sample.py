@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from genframe.testing import part
 from genframe_metrics import TwoSample
 from genframe_metrics.two_sample import FOLDS, by_neighbours, by_network, p_value
 
@@ -82,7 +83,7 @@ def test_probability_by_chance() -> None:
 def test_model_of_the_data_and_a_wrong_one(toy: Any, classifier: Any) -> None:
     """Samples of the true model are told as little as data are; those of a shifted model at once. The global state is kept."""
     split, known = toy.split(300), toy.split(300, seed=1)
-    metric, state = TwoSample(n=300, classifier=classifier).build(), torch.get_rng_state()
+    metric, state = part(TwoSample(n=300, classifier=classifier)), torch.get_rng_state()
     right, of_data = metric.measure(toy.model(), split, train=known)
     (wrong, _) = metric.measure(toy.model(shift=1.5), split, train=known)
     assert (right.name, of_data.name, right.unit) == ("c2st(values)", "c2st_of_data(values)", "accuracy")

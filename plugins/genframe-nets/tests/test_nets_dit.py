@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention, unfold
 
 from genframe import Mismatch, Real
+from genframe.testing import part
 from genframe_nets import DiT
 from genframe_nets.attention import FEW, CrossAttention, SelfAttention, attend
 from genframe_nets.dit import from_patches, grid_positions, into_patches
@@ -19,7 +20,7 @@ TOKENS = Real((4, 6))
 def built(spec, shape, context=None, *, shaken=True):
     """Return the network, by default with every parameter away from its start."""
     torch.manual_seed(0)
-    net = spec.build(Real(shape), Real(shape), context, None)
+    net = part(spec, data=Real(shape), latent=Real(shape), context=context)
     with torch.no_grad():
         for parameter in net.parameters() if shaken else ():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -136,7 +137,7 @@ def test_parameters_are_those_of_the_paper(depth, dim, heads, millions):
     """
     spec = DiT(patch=2, dim=dim, depth=depth, heads=heads)
     with torch.device("meta"):
-        net = spec.build(Real((4, 32, 32)), Real((8, 32, 32)), Real((dim,)), None)
+        net = part(spec, data=Real((8, 32, 32)), latent=Real((4, 32, 32)), context=Real((dim,)))
     count = sum(parameter.numel() for parameter in net.parameters()) + 1001 * dim
     assert count / 1e6 == pytest.approx(millions, rel=0.01)
 
@@ -152,7 +153,7 @@ def test_parameters_are_those_of_the_paper(depth, dim, heads, millions):
 def test_patches_that_do_not_fit_are_refused(shape, patch, mend):
     """Patches must divide each axis; the mend names all that do."""
     space, spec = Real(shape), DiT(patch=patch)
-    for action in (spec.accepts, lambda *spaces: spec.build(*spaces, None, None)):
+    for action in (spec.accepts, lambda latent, data: part(spec, data=data, latent=latent)):
         with pytest.raises(Mismatch) as caught:
             action(space, space)
         assert str(caught.value.problem) == f"nets/dit cannot cut {space} into patches of {patch} along each axis; {mend}"

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from genframe import Real
+from genframe.testing import part
 from genframe_nets import MLP, Activation, activation
 from genframe_nets.initialisation import initialised, second_moment
 
@@ -28,7 +29,7 @@ def test_second_moments_are_the_closed_forms():
 def test_signals_keep_unit_scale_through_five_layers(name):
     """Preactivations have a second moment of 1, five layers deep, whatever the activation. He et al. 2015, eq. 7."""
     torch.manual_seed(0)
-    encoder = MLP(hidden=(800,) * 5, dim=800, activation=name).build(Real((800,)), None)
+    encoder = part(MLP(hidden=(800,) * 5, dim=800, activation=name), data=Real((800,)))
     with torch.no_grad():
         z = encoder.encode(torch.randn(50, 800))
     second = float(z.square().mean())

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from genframe import Real
+from genframe.testing import part
 from genframe_nets import IsotropicDecoder, MLPDecoder
 
 CONTEXT = Real((2, 3))
@@ -21,7 +22,7 @@ def built(spec, latent, data, context=None, *, shaken=True):
     """Return the decoder, by default with every parameter away from zero."""
     spec.accepts(latent, data)
     torch.manual_seed(0)
-    decoder = spec.build(latent, data, context, None)
+    decoder = part(spec, data=data, latent=latent, context=context)
     with torch.no_grad():
         for parameter in decoder.parameters() if shaken else ():
             parameter.add_(0.1 * torch.randn_like(parameter))

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from genframe import Categorical, Mismatch, Real
+from genframe.testing import part
 from genframe_nets import (
     MLP,
     SNGAN,
@@ -52,8 +53,8 @@ def built(name, data, context=None):
     encoder, decoder = PAIRS[name]
     latent = encoder.latent_space(data)
     decoder.accepts(latent, data)
-    encode = encoder.build(data, context)
-    return encode.eval(), decoder.build(latent, data, context, encode).eval(), latent
+    encode = part(encoder, data=data, context=context)
+    return encode.eval(), part(decoder, data=data, latent=latent, context=context, encoder=encode).eval(), latent
 
 
 def away_from_zero(module):
@@ -102,7 +103,7 @@ def test_decoders_read_vectors_and_features_of_any_channels(spec):
     data = Real((1, 9, 5))
     for latent in (Real((6,)), Real((4, 3, 2))):
         spec.accepts(latent, data)
-        assert spec.build(latent, data, None, None).decode(draw(latent)).shape == (3, 1, 9, 5)
+        assert part(spec, data=data, latent=latent).decode(draw(latent)).shape == (3, 1, 9, 5)
 
 
 @pytest.mark.parametrize("context", [None, CONTEXT], ids=["plain", "conditional"])
@@ -156,7 +157,7 @@ def test_a_missing_context_is_named(name):
 def test_a_context_of_classes_is_refused():
     """Class numbers are not taken for reals."""
     with pytest.raises(Mismatch, match="a network's context needs real values"):
-        MLP().build(Real((2,)), Categorical((), 10))
+        part(MLP(), data=Real((2,)), context=Categorical((), 10))
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -165,8 +166,8 @@ def test_bounded_data_stay_in_their_bounds(name):
     latent = PAIRS[name][0].latent_space(Real((2, 9, 6)))
     z = 50 * draw(latent, 32)
     torch.manual_seed(0)
-    bounded = PAIRS[name][1].build(latent, Real((2, 9, 6), -0.2, 0.6), None, None).eval().decode(z)
-    free = PAIRS[name][1].build(latent, Real((2, 9, 6)), None, None).eval().decode(100 * z)
+    bounded = part(PAIRS[name][1], data=Real((2, 9, 6), -0.2, 0.6), latent=latent).eval().decode(z)
+    free = part(PAIRS[name][1], data=Real((2, 9, 6)), latent=latent).eval().decode(100 * z)
     assert -0.2 <= bounded.min() < 0
     assert 0.4 < bounded.max() <= 0.6
     assert free.min() < -0.2
@@ -198,14 +199,14 @@ def test_residual_blocks_start_as_the_identity():
     outputs = []
     for blocks in (1, 3):
         torch.manual_seed(0)
-        encoder = ResNet(channels=(8,), blocks=blocks).build(Real((1, 8, 8)), None)
+        encoder = part(ResNet(channels=(8,), blocks=blocks), data=Real((1, 8, 8)))
         outputs.append(encoder.encode(draw(Real((1, 8, 8)))))
     assert torch.equal(*outputs)
 
 
 def test_dropout_drops_in_training_only():
     """With dropout, two passes differ in training and agree in evaluation."""
-    encoder = MLP(hidden=(32,), dropout=0.5).build(Real((4,)), None)
+    encoder = part(MLP(hidden=(32,), dropout=0.5), data=Real((4,)))
     x = draw(Real((4,)))
     assert not torch.equal(encoder.encode(x), encoder.encode(x))
     encoder.eval()
@@ -214,7 +215,7 @@ def test_dropout_drops_in_training_only():
 
 def test_a_linear_perceptron_is_linear():
     """Without hidden layers the perceptron is an affine map: E(x + y) - E(x) - E(y) + E(0) = 0."""
-    encoder = MLP(hidden=(), dim=3).build(Real((2, 2)), None)
+    encoder = part(MLP(hidden=(), dim=3), data=Real((2, 2)))
     x, y = draw(Real((2, 2))), draw(Real((2, 2)), seed=1)
     zero = encoder.encode(x + y) - encoder.encode(x) - encoder.encode(y) + encoder.encode(torch.zeros_like(x))
     torch.testing.assert_close(zero, torch.zeros(3, 3))
@@ -222,12 +223,12 @@ def test_a_linear_perceptron_is_linear():
 
 def test_embedding_looks_classes_up():
     """Equal classes get equal vectors, others different ones, with one more axis in the end."""
-    encoder = Embedding(dim=4).build(Categorical((), 10), None)
+    encoder = part(Embedding(dim=4), data=Categorical((), 10))
     vectors = encoder.encode(torch.tensor([3, 7, 3]))
     assert vectors.shape == (3, 4)
     assert torch.equal(vectors[0], vectors[2])
     assert not torch.equal(vectors[0], vectors[1])
-    assert Embedding(dim=4).build(Categorical((5,), 10), None).encode(torch.zeros(2, 5, dtype=torch.int64)).shape == (2, 5, 4)
+    assert part(Embedding(dim=4), data=Categorical((5,), 10)).encode(torch.zeros(2, 5, dtype=torch.int64)).shape == (2, 5, 4)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from genframe import Real
+from genframe.testing import part
 from genframe_nets import SNGAN, Conv, ConvDecoder, SNGANDecoder, activation
 
 PICTURE = Real((3, 32, 32), -1.0, 1.0)
@@ -15,7 +16,7 @@ PICTURE = Real((3, 32, 32), -1.0, 1.0)
 def test_the_critic_is_the_papers():
     """With the paper's fields for 32×32, the layers of Miyato et al. 2018, table 4, in their order give the same numbers."""
     torch.manual_seed(0)
-    critic = SNGAN(channels=(12, 12), dim=1).build(PICTURE, None)
+    critic = part(SNGAN(channels=(12, 12), dim=1), data=PICTURE)
     state = critic.state_dict()
 
     def conv(x, name):
@@ -36,7 +37,7 @@ def test_the_critic_is_the_papers():
 def test_the_generator_is_the_papers():
     """4×4 features, three blocks of batch normalisation, ReLU and nearest neighbours up to 32×32, and a convolution."""
     torch.manual_seed(0)
-    generator = SNGANDecoder(channels=(12, 12, 12)).build(Real((8,)), PICTURE, None, None)
+    generator = part(SNGANDecoder(channels=(12, 12, 12)), data=PICTURE, latent=Real((8,)))
     state = generator.state_dict()
     z = torch.randn(4, 8)
     found = generator.decode(z)
@@ -65,7 +66,7 @@ def test_odd_sizes_repeat_neighbours_as_even_ones(size):
 @pytest.mark.parametrize("spec", [SNGAN(channels=(8, 8), dim=1), SNGAN(channels=(8, 8), dim=1, norm="group")], ids=str)
 def test_a_critic_can_be_spectrally_normalised(spec):
     """No weight starts at zero, by which its largest singular value would be a divisor of zero."""
-    critic = spec.build(PICTURE, None)
+    critic = part(spec, data=PICTURE)
     for layer in critic.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             spectral_norm(layer)
@@ -82,9 +83,9 @@ def test_scores_and_pictures_start_at_a_unit_scale(side):
     torch.manual_seed(0)
     data, x = Real((1, side, side)), nn.Upsample((side, side))(torch.randn(64, 1, 4, 4))
     for critic in (SNGAN(channels=(32, 32), dim=1), Conv(channels=(32, 64), kernel=5, activation="leaky_relu_0.2", dim=1)):
-        assert 0.1 < float(critic.build(data, None).encode(x).square().mean().sqrt()) < 3
+        assert 0.1 < float(part(critic, data=data).encode(x).square().mean().sqrt()) < 3
     for generator in (SNGANDecoder(channels=(32, 32)), ConvDecoder(channels=(32, 64), norm="batch", activation="relu")):
-        pictures = generator.build(Real((64,)), data, None, None).decode(torch.randn(64, 64))
+        pictures = part(generator, data=data, latent=Real((64,))).decode(torch.randn(64, 64))
         assert 0.3 < float(pictures.std()) < 3
 
 
@@ -92,7 +93,7 @@ def test_the_first_stage_can_go_without_normalisation():
     """Without ``norm_first`` every stage is normalised but the one next to the data. Radford et al. 2016, section 3."""
     fields = {"channels": (4, 8, 8), "norm": "batch"}
     for spec, count in ((Conv(**fields), 3), (Conv(**fields, norm_first=False), 2)):
-        encoder = spec.build(Real((1, 28, 28)), None)
+        encoder = part(spec, data=Real((1, 28, 28)))
         assert sum(isinstance(layer, nn.BatchNorm2d) for layer in encoder.modules()) == count
         assert (encoder.stages[0].resize.bias is None) == spec.norm_first
 
@@ -106,8 +107,8 @@ def test_leaky_rectifier_of_adversarial_networks():
 def test_it_compiles_without_a_break(context):
     """Critic and generator are one graph each, with the same result."""
     data, c = Real((1, 9, 7)), torch.randn(2, 3) if context else None
-    critic = SNGAN(channels=(4, 4), norm="group").build(data, context)
-    generator = SNGANDecoder(channels=(4, 4)).build(Real((5,)), data, context, None).eval()
+    critic = part(SNGAN(channels=(4, 4), norm="group"), data=data, context=context)
+    generator = part(SNGANDecoder(channels=(4, 4)), data=data, latent=Real((5,)), context=context).eval()
     for run, x in ((critic.encode, torch.randn(2, 1, 9, 7)), (generator.decode, torch.randn(2, 5))):
         compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
         torch.testing.assert_close(compiled(x, c), run(x, c))

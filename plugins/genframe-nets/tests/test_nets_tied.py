@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from genframe import Real, Unsupported
+from genframe.testing import part
 from genframe_nets import MLP, Conv, MLPTied, Transposable
 
 DATA = Real((1, 4, 4), 0.0, 1.0)
@@ -17,8 +18,8 @@ def pair(context=None, data=DATA, **fields):
     """Return a perceptron of 16-8-3 and its tied decoder."""
     torch.manual_seed(0)
     spec = MLP(**{"hidden": (8,), "dim": 3, "activation": "tanh", **fields})
-    encoder = spec.build(DATA, context)
-    return encoder, MLPTied().build(spec.latent_space(DATA), data, context, encoder)
+    encoder = part(spec, data=DATA, context=context)
+    return encoder, part(MLPTied(), data=data, latent=spec.latent_space(DATA), context=context, encoder=encoder)
 
 
 def test_weights_are_shared_storage():
@@ -100,6 +101,6 @@ def test_other_spaces_than_the_encoders_are_refused():
 @pytest.mark.parametrize("encoder", [None, "conv"])
 def test_an_encoder_without_weights_to_transpose_is_refused(encoder):
     """Neither no encoder nor a convolutional one will do."""
-    part = Conv(dim=3).build(DATA, None) if encoder else None
+    other = part(Conv(dim=3), data=DATA) if encoder else None
     with pytest.raises(Unsupported, match="needs an encoder with Transposable, such as nets/mlp"):
-        MLPTied().build(Real((3,)), DATA, None, part)
+        part(MLPTied(), data=DATA, latent=Real((3,)), encoder=other)

@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from genframe import Categorical, Mismatch, Real
+from genframe.testing import part
 from genframe.traits import Conditional, TimeConditioned
 from genframe_nets import DiT, MLPDecoder, UNet
 from genframe_nets.time_embedding import frequencies, sinusoids
@@ -33,7 +34,7 @@ def built(spec, latent, data=None, context=None, *, shaken=True):
     data = latent if data is None else data
     spec.accepts(latent, data, context)
     torch.manual_seed(0)
-    net = spec.build(latent, data, context, None).eval()
+    net = part(spec, data=data, latent=latent, context=context).eval()
     with torch.no_grad():
         for parameter in net.parameters() if shaken else ():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -229,7 +230,7 @@ def test_contexts_that_cannot_be_read_are_refused(spec):
     space = Real((1, 8, 8))
     message = f"{spec.type} reads a context that is a vector or tokens (L, D), found Real(2×3×4)"
     mend = "make it a vector: set 'dim' in the condition's encoder"
-    for action in (spec.accepts, lambda *spaces: spec.build(*spaces, None)):
+    for action in (spec.accepts, lambda latent, data, context: part(spec, data=data, latent=latent, context=context)):
         assert mismatch(action, space, space, Real((2, 3, 4))) == f"{message}; {mend}"
         assert "a network's context needs real values" in mismatch(action, space, space, Categorical((), 10))
 

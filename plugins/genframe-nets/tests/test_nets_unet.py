@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.functional import conv2d, group_norm, silu
 
 from genframe import Mismatch, Real
+from genframe.testing import part
 from genframe_nets import UNet
 
 TOKENS = Real((4, 6))
@@ -15,7 +16,7 @@ TOKENS = Real((4, 6))
 def built(spec, shape, context=None, *, shaken=True):
     """Return the network, by default with every parameter away from its start."""
     torch.manual_seed(0)
-    net = spec.build(Real(shape), Real(shape), context, None)
+    net = part(spec, data=Real(shape), latent=Real(shape), context=context)
     with torch.no_grad():
         for parameter in net.parameters() if shaken else ():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -79,7 +80,7 @@ def test_parameters_are_those_of_the_paper():
     """
     spec, cifar = UNet(channels=(128, 256, 256, 256), blocks=2, attention=(1,)), Real((3, 32, 32))
     with torch.device("meta"):
-        net = spec.build(cifar, cifar, None, None)
+        net = part(spec, data=cifar, latent=cifar)
     count = sum(parameter.numel() for parameter in net.parameters())
     scales = sum(parameter.numel() for name, parameter in net.named_parameters() if "film" in name) // 2
     middle = 4 * 256**2
@@ -115,7 +116,7 @@ def test_attention_that_does_not_fit_is_refused():
 def test_tokens_without_attention_are_refused():
     """Tokens are read by attention: where no level has it, the check and ``build`` say which would do."""
     space = Real((1, 8, 8))
-    for action in (UNet().accepts, lambda *spaces: UNet().build(*spaces, None)):
+    for action in (UNet().accepts, lambda latent, data, context: part(UNet(), data=data, latent=latent, context=context)):
         with pytest.raises(Mismatch) as caught:
             action(space, space, TOKENS)
         assert str(caught.value.problem) == (

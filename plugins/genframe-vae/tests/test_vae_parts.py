@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genframe import Categorical, Encoder, EncoderSpec, Model, ModelSpec, Real, Space, compose, generator_for
+from genframe.testing import part
 from genframe.traits import Likelihood, Posterior
 from genframe_nets import MLP, Conv, ConvDecoder, MLPDecoder, MLPTied
 from genframe_vae import (
@@ -36,7 +37,7 @@ SMALL, SMALL_DECODER = MLP(hidden=(8,)), MLPDecoder(hidden=(8,))
 
 def encoder_of(spec: EncoderSpec, data: Space) -> Encoder:
     """Build an encoder."""
-    return spec.build(data, None)
+    return part(spec, data=data)
 
 
 def test_spatial_features_give_a_spatial_posterior() -> None:
@@ -84,7 +85,7 @@ def test_a_likelihood_is_of_the_data_s_space(spec: Bernoulli, data: Space) -> No
     """Draws and decoded data have the data's shape, type and bounds, and every parameter gets a gradient."""
     latent = Real((4,))
     spec.accepts(latent, data)
-    decoder = spec.build(latent, data, None, None)
+    decoder = part(spec, data=data, latent=latent)
     assert isinstance(decoder, Likelihood)
     z = torch.randn(6, 4, generator=generator_for("cpu", 0))
     p = decoder.likelihood(z)
@@ -101,7 +102,7 @@ def test_a_likelihood_is_of_the_data_s_space(spec: Bernoulli, data: Space) -> No
 
 def test_the_fixed_variance_of_a_normal_is_sigma_squared() -> None:
     """`sigma` is a standard deviation: log_prob at the mean is -log(sigma sqrt(2 pi)) a value."""
-    decoder = NormalLikelihood(sigma=0.5, network=SMALL_DECODER).build(Real((2,)), Real((3,)), None, None)
+    decoder = part(NormalLikelihood(sigma=0.5, network=SMALL_DECODER), data=Real((3,)), latent=Real((2,)))
     assert isinstance(decoder, Likelihood)
     p = decoder.likelihood(torch.zeros(1, 2))
     assert float(p.log_prob(p.mean).detach()) == pytest.approx(-3 * math.log(0.5 * math.sqrt(2 * math.pi)))

@@ -29,6 +29,7 @@ from genframe import (
     train,
 )
 from genframe.core import CategoricalPrior, IdentityEncoder, Normal
+from genframe.testing import part
 from genframe_gan import Adversarial
 from genframe_nets import MLP, Conv, ConvDecoder
 from genframe_vae import Bernoulli, NormalLikelihood
@@ -219,7 +220,7 @@ def test_the_use_of_a_split(vqvae: VqModel, stripes: Dataset) -> None:
     """vq/codebook counts the codes of a whole split, each datum once."""
     model = compose(vqvae({"layers": 2}), SPACE).eval()
     split = stripes.split("test")
-    figures = {result.name: result for result in CodebookUse().build().measure(model, split, train=split)}
+    figures = {result.name: result for result in part(CodebookUse()).measure(model, split, train=split)}
     codes = cast(QuantisedEncoder, model.encoder).codes(split.batch(slice(None)).x)  # (B, 2, 2, 2)
     shares = torch.stack([torch.bincount(codes[:, k].flatten(), minlength=8) / codes[:, k].numel() for k in range(2)])
     expected = float((-torch.xlogy(shares, shares).sum(1)).exp().mean())
@@ -242,7 +243,7 @@ def test_the_two_part_code_length(vqvae: VqModel) -> None:
     ):
         model = compose(vqvae(decoder=decoder), space).eval()
         split = Split("test", x, prepare=prepare)
-        figures = {result.name: result for result in CodeLength().build().measure(model, split, train=split)}
+        figures = {result.name: result for result in part(CodeLength()).measure(model, split, train=split)}
         data = split.batch(slice(None)).x
         with evaluating(model):
             nats = -model.decoder.likelihood(model.encode(data)).log_prob(data).double().mean()

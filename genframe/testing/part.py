@@ -1,0 +1,77 @@
+"""Building one component between given spaces: the only place in tests that calls a spec's ``build``."""
+
+from __future__ import annotations
+
+from typing import overload
+
+from ..roles import Decoder, Encoder, Loss, Metric, Prior, Sampler
+from ..spaces import Space, Spaces
+from ..specs import ComponentSpec, DecoderSpec, EncoderSpec, LossSpec, MetricSpec, PriorSpec, SamplerSpec, with_article
+
+__all__ = ["part"]
+
+
+@overload
+def part(spec: EncoderSpec, *, data: Space, context: Space | None = None) -> Encoder: ...
+
+
+@overload
+def part(
+    spec: DecoderSpec, *, data: Space, latent: Space, context: Space | None = None, encoder: Encoder | None = None
+) -> Decoder: ...
+
+
+@overload
+def part(spec: PriorSpec, *, code: Space, context: Space | None = None, encoder: Encoder | None = None) -> Prior: ...
+
+
+@overload
+def part(spec: LossSpec, *, data: Space, latent: Space, code: Space | None = None, context: Space | None = None) -> Loss: ...
+
+
+@overload
+def part(spec: SamplerSpec) -> Sampler: ...
+
+
+@overload
+def part(spec: MetricSpec) -> Metric: ...
+
+
+def part(
+    spec: ComponentSpec,
+    *,
+    data: Space | None = None,
+    latent: Space | None = None,
+    code: Space | None = None,
+    context: Space | None = None,
+    encoder: Encoder | None = None,
+) -> Encoder | Decoder | Prior | Loss | Sampler | Metric:
+    """Return the component that ``spec`` describes, built between the given spaces.
+
+    An encoder needs ``data``, since its latent and code follow from its spec. A decoder needs ``data`` and ``latent``, a prior
+    needs ``code``, a loss needs ``data`` and ``latent``. Samplers and metrics need no space.
+
+    :param code: the space of the codes; for a loss it is ``latent`` unless given.
+    :param context: the space of the encoded condition, if there is one.
+    :param encoder: an encoder that is already built, for a decoder or a prior that is tied to it.
+    :raises ValueError: where a space is missing, or a component of this kind cannot be built.
+    """
+    match spec:
+        case EncoderSpec():
+            return spec.build(_given(spec, "data", data), context)
+        case DecoderSpec():
+            return spec.build(_given(spec, "latent", latent), _given(spec, "data", data), context, encoder)
+        case PriorSpec():
+            return spec.build(_given(spec, "code", code), context, encoder)
+        case LossSpec():
+            latent = _given(spec, "latent", latent)
+            return spec.build(Spaces(_given(spec, "data", data), latent, code or latent, context))
+        case SamplerSpec() | MetricSpec():
+            return spec.build()
+    raise ValueError(f"{with_article(spec.kind)} is not a part; its spec is not built")
+
+
+def _given(spec: ComponentSpec, name: str, space: Space | None) -> Space:
+    if space is None:
+        raise ValueError(f"to build the {spec.kind} {spec.type}, give the space '{name}'")
+    return space
