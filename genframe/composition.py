@@ -7,7 +7,7 @@ provide; the kinds of density and of sampling fall out. Nothing is built and tor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast, get_args
 
 from pydantic import Field
@@ -88,6 +88,10 @@ class Composition:
     def spaces(self) -> Spaces:
         """The spaces between the parts."""
         return Spaces(self.data, self.latent, self.code, self.context)
+
+    def spaces_of(self, role: Role) -> Spaces:
+        """Return the spaces around the part in ``role``, without a context where it does not read the condition."""
+        return replace(self.spaces, context=self.spec.reads(role, self.context))
 
     @property
     def players(self) -> tuple[str, ...]:

@@ -67,17 +67,16 @@ class Model(nn.Module):
 
     def __init__(self, composition: Composition) -> None:
         super().__init__()
-        spec, data, context = composition.spec, composition.data, composition.context
-        latent, code = composition.latent, composition.code
+        spec, spaces_of = composition.spec, composition.spaces_of
         self.composition = composition
         self.condition = None
         if spec.condition is not None and composition.condition is not None:
-            self.condition = spec.condition.build(composition.condition, None)
-        self.encoder = spec.encoder.build(data, spec.reads("encoder", context)) if spec.encoder is not None else None
-        self.decoder = spec.decoder.build(latent, data, spec.reads("decoder", context), self.encoder)
-        self.prior = spec.prior.build(code, spec.reads("prior", context), self.encoder)
+            self.condition = spec.condition.build(spec.condition.spaces(composition.condition))
+        self.encoder = spec.encoder.build(spaces_of("encoder")) if spec.encoder is not None else None
+        self.decoder = spec.decoder.build(spaces_of("decoder"), self.encoder)
+        self.prior = spec.prior.build(spaces_of("prior"), self.encoder)
         self.loss = spec.loss.build(composition.spaces)
-        self.sampler: Sampler = spec.sampler.build()
+        self.sampler: Sampler = spec.sampler.build(composition.spaces)
         self.nested = [module for module in self.modules() if isinstance(module, Model) and module is not self]
         self.loss.begin(self)
 

@@ -143,6 +143,14 @@ class Spaces:
     code: Space
     context: Space | None = None
 
+    def between(self, latent: Space, data: Space) -> Spaces:
+        """Return the spaces around a network within a part, which maps ``latent`` to ``data`` and reads the same context.
+
+        A part never hands its own spaces on to its network, whose output is seldom the part's own: the network of a likelihood
+        gives parameters, not data.
+        """
+        return Spaces(data, latent, latent, self.context)
+
 
 def alike(one: Space, other: Space) -> bool:
     """Return whether data of both are the same but for their bounds, and for noise within their levels."""

@@ -183,8 +183,12 @@ class EncoderSpec(ComponentSpec):
         """
         return (self.code_space(data).dims,)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
-        """Make the encoder; ``context`` is the space of the encoded condition, if there is one."""
+    def spaces(self, data: Space, context: Space | None = None) -> Spaces:
+        """Return the spaces around this encoder alone, from which it is built as a network, a critic or a condition."""
+        return Spaces(data, self.latent_space(data), self.code_space(data), context)
+
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        """Build the encoder of ``spaces.data``, which reads ``spaces.context`` if there is one."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
@@ -200,8 +204,8 @@ class DecoderSpec(ComponentSpec):
         """
         raise NotImplementedError(f"{type(self).__name__}.accepts")
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
-        """Make the decoder; a tied part may hold ``encoder`` without owning its parameters."""
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
+        """Build the decoder of ``spaces.latent``; a tied one may refer to ``encoder`` without owning its parameters."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
@@ -226,8 +230,8 @@ class PriorSpec(ComponentSpec):
         """Return how codes are drawn; override where it depends on the fields."""
         return self.sampling
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
-        """Make the prior; one that is made of posteriors may hold ``encoder`` without owning its parameters."""
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
+        """Build the prior of ``spaces.code``; a tied one may refer to ``encoder`` without owning its parameters."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
@@ -257,7 +261,7 @@ class LossSpec(ComponentSpec):
         """Return the parts that another run must have trained before this loss can begin; none unless it says so."""
         return ()
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
@@ -274,7 +278,7 @@ class SamplerSpec(ComponentSpec):
         :raises Mismatch: otherwise.
         """
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 
@@ -337,7 +341,7 @@ class MetricSpec(ComponentSpec):
         """Return why this metric has no meaning for a model of this composition, or an empty string."""
         return ""
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         raise NotImplementedError(f"{type(self).__name__}.build")
 

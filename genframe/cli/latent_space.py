@@ -156,7 +156,7 @@ def _take_sampler(run: Run, text: str) -> None:
     assert run.folder is not None
     spec = experiment_from(run.experiment.model_dump(mode="json"), [f"model.sampler={text}"]).spec
     run.model.composition = RunFolder(run.folder).composition(spec)
-    run.experiment, run.model.sampler = spec, spec.model.sampler.build()
+    run.experiment, run.model.sampler = spec, spec.model.sampler.build(run.model.composition.spaces)
 
 
 def classifier_of(folder: Path, space: Space, device: str, name: str = "", classes: tuple[str, ...] = ()) -> Classifier:

@@ -53,7 +53,7 @@ class IdentityEncoder(EncoderSpec):
         """Return the data's space."""
         return data
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from .parts import Identity
 
@@ -71,11 +71,11 @@ class OneHot(EncoderSpec):
             raise Mismatch(f"one-hot vectors are of classes, found {data}")
         return Real((*data.shape, data.size))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from .parts import OneHotEncoder
 
-        return OneHotEncoder(data)
+        return OneHotEncoder(spaces.data)
 
 
 class IdentityDecoder(DecoderSpec):
@@ -90,7 +90,7 @@ class IdentityDecoder(DecoderSpec):
         if latent != data:
             raise Mismatch(f"the latent is {latent}, the data is {data}, and nothing lies between")
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from .parts import IdentityAsDecoder
 
@@ -107,7 +107,7 @@ class Inverse(DecoderSpec):
     def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept whatever the encoder makes."""
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from .parts import InverseDecoder
 
@@ -139,11 +139,11 @@ class Normal(PriorSpec):
             with at("shape"):
                 raise Mismatch(f"the encoder's code is {space}", "leave 'shape' out")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from .parts import StandardNormal
 
-        return StandardNormal(code)
+        return StandardNormal(spaces.code)
 
 
 class CategoricalPrior(PriorSpec):
@@ -160,11 +160,11 @@ class CategoricalPrior(PriorSpec):
         if not isinstance(code, Categorical):
             raise Mismatch(f"a categorical prior is of classes, found {code}")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from .parts import IndependentClasses
 
-        return IndependentClasses(code, context)
+        return IndependentClasses(spaces.code, spaces.context)
 
 
 class ModelPrior(PriorSpec):
@@ -205,11 +205,11 @@ class ModelPrior(PriorSpec):
             first = error.problems[0]
             raise Mismatch(first.message, first.mend, tuple(first.path.split("."))) from None
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the nested model."""
         from .parts import NestedModel
 
-        return NestedModel(check(self.model, code, context=context), normal_base=self._has_normal_base())
+        return NestedModel(check(self.model, spaces.code, context=spaces.context), normal_base=self._has_normal_base())
 
 
 class NegativeLogLikelihood(LossSpec):
@@ -218,7 +218,7 @@ class NegativeLogLikelihood(LossSpec):
     type: Literal["core/nll"] = "core/nll"
     needs: ClassVar[Needs] = {"encoder": Bijective, "decoder": EncoderInverse, "prior": Density}
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from .parts import ExactNll
 
@@ -272,7 +272,7 @@ class Sum(LossSpec):
         """Return what any of the terms says."""
         return tuple(dict.fromkeys(part for term in self.terms for part in term.trained_parts()))
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make all terms."""
         from .parts import SumOfLosses
 
@@ -341,7 +341,7 @@ class Ancestral(SamplerSpec):
                     "give a single temperature, or one for each level, from fine to coarse",
                 )
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         from .parts import AncestralSampler
 

@@ -188,16 +188,17 @@ def evaluate(
     """
     spec = run.experiment.evaluate
     dataset = data or run.experiment.data.load()
-    device = run.model.device
+    device, composition = run.model.device, run.model.composition
     held_out, training = dataset.split(split or spec.split).to(device), dataset.split("train").to(device)
     results: list[MetricResult] = []
     refused = _unnamed_settings(spec.metrics) if every else {}
     with sharing_samples():
         for metric in (*spec.metrics, *(_others(spec.metrics) if every else ())):
             metric = _over(features, metric)
-            reason = metric.refusal(run.model.composition)
+            reason = metric.refusal(composition)
             try:
-                found = [] if reason else metric.build().measure(run.model, held_out, train=training, seed=spec.seed)
+                built = metric.build(composition.spaces)
+                found = [] if reason else built.measure(run.model, held_out, train=training, seed=spec.seed)
             except DataError as error:
                 if metric.type in {named.type for named in spec.metrics}:
                     raise

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import overload
+from typing import Final, overload
 
 from ..roles import Decoder, Encoder, Loss, Metric, Prior, Sampler
-from ..spaces import Space, Spaces
+from ..spaces import Real, Space, Spaces
 from ..specs import ComponentSpec, DecoderSpec, EncoderSpec, LossSpec, MetricSpec, PriorSpec, SamplerSpec, with_article
 
 __all__ = ["part"]
+
+ANYTHING: Final = Real((1,))  # for samplers and metrics that look at no space
 
 
 @overload
@@ -58,16 +60,19 @@ def part(
     """
     match spec:
         case EncoderSpec():
-            return spec.build(_given(spec, "data", data), context)
+            return spec.build(spec.spaces(_given(spec, "data", data), context))
         case DecoderSpec():
-            return spec.build(_given(spec, "latent", latent), _given(spec, "data", data), context, encoder)
+            latent = _given(spec, "latent", latent)
+            return spec.build(Spaces(_given(spec, "data", data), latent, code or latent, context), encoder)
         case PriorSpec():
-            return spec.build(_given(spec, "code", code), context, encoder)
+            code = _given(spec, "code", code)
+            return spec.build(Spaces(data or code, latent or code, code, context), encoder)
         case LossSpec():
             latent = _given(spec, "latent", latent)
             return spec.build(Spaces(_given(spec, "data", data), latent, code or latent, context))
         case SamplerSpec() | MetricSpec():
-            return spec.build()
+            data = data or ANYTHING
+            return spec.build(Spaces(data, latent or data, code or latent or data, context))
     raise ValueError(f"{with_article(spec.kind)} is not a part; its spec is not built")
 
 

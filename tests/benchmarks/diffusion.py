@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Decoder, DecoderSpec, Encoder, Model, Real, Space, traits
+from genframe import Decoder, DecoderSpec, Encoder, Model, Real, Space, Spaces, traits
 from genframe.experiment.spec import TrainSpec
 from genframe.traits import TimeConditioned, TraitSet
 
@@ -34,7 +34,7 @@ class Scale(DecoderSpec):
     def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept anything."""
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the network."""
         return ScaleDecoder()
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from genframe import Batch, Loss, LossOutput, LossSpec, Model, Real, Spaces
+from genframe import Batch, Encoder, Loss, LossOutput, LossSpec, Model, Real, Spaces
 from genframe.experiment.spec import TrainSpec
 
 from . import setup
@@ -24,7 +24,7 @@ class MeanError(LossSpec):
 
     type: Literal["bench/mean_error"] = "bench/mean_error"
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         return MeanErrorLoss()
 

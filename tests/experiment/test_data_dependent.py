@@ -89,7 +89,7 @@ class Norm(EncoderSpec):
         """Return the data's space."""
         return data
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         return ActNorm()
 
@@ -130,7 +130,7 @@ class Places(PriorSpec):
     def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept everything."""
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         return Place()
 
@@ -296,7 +296,7 @@ class Free(LossSpec):
 
     type: Literal["test/free"] = "test/free"
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make any loss."""
         return ExactNll()
 

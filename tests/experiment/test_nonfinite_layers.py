@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genframe import Batch, Encoder, EncoderSpec, LossOutput, ModelSpec, Real, Space, compose
+from genframe import Batch, Encoder, EncoderSpec, LossOutput, ModelSpec, Real, Space, Spaces, compose
 from genframe.experiment.nonfinite import diagnosis
 from genframe.experiment.objective import Objective
 from genframe.traits import Bijective, TraitSet, traits
@@ -82,7 +82,7 @@ class Stacked(EncoderSpec):
         """Return the data's space."""
         return data
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         return Stack(self.shape)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from genframe import Batch, Loss, LossOutput, LossSpec, Model, Spaces, train
+from genframe import Batch, Encoder, Loss, LossOutput, LossSpec, Model, Spaces, train
 from genframe.experiment.reporting import Silent
 
 
@@ -17,7 +17,7 @@ class Talkative(LossSpec):
 
     type: Literal["test/talkative"] = "test/talkative"
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         return TalkativeLoss()
 

@@ -22,6 +22,7 @@ from genframe import (
     CheckpointError,
     Dataset,
     DatasetSpec,
+    Encoder,
     Metric,
     MetricResult,
     MetricSpec,
@@ -29,6 +30,7 @@ from genframe import (
     Real,
     RunError,
     Space,
+    Spaces,
     Split,
     generator_for,
 )
@@ -82,7 +84,7 @@ class Odd(MetricSpec):
 
     type: Literal["test/odd"] = "test/odd"
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         return OddMetric()
 

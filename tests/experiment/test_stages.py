@@ -53,7 +53,7 @@ class Book(EncoderSpec):
         """Return two dimensions."""
         return Real((2,))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         return BookEncoder()
 
@@ -84,7 +84,7 @@ class Places(PriorSpec):
     def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept everything."""
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         return Place()
 
@@ -120,7 +120,7 @@ class Error(LossSpec):
 
     type: Literal["test/error"] = "test/error"
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         return WholeError()
 

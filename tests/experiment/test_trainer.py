@@ -46,7 +46,7 @@ class Plain(LossSpec):
 
     type: Literal["test/plain"] = "test/plain"
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         return SquaredError()
 
@@ -71,7 +71,7 @@ class Noisy(LossSpec):
 
     type: Literal["test/noisy"] = "test/noisy"
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         return NoisyError()
 
@@ -94,7 +94,7 @@ class Duel(LossSpec):
 
     bad: Literal["", "critic", "generator"] = ""
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         return DuelLoss(self.bad)
 
@@ -473,7 +473,7 @@ class WithStatistics(EncoderSpec):
         """Return two dimensions."""
         return Real((2,))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         return Normalised()
 

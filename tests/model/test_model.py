@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from genframe import (
     Categorical,
+    Encoder,
     LogProb,
     Model,
     ModelSpec,
@@ -21,6 +22,7 @@ from genframe import (
     SamplerSpec,
     Samples,
     Space,
+    Spaces,
     SpecError,
     State,
     Unsupported,
@@ -65,7 +67,7 @@ class Counting(SamplerSpec):
 
     type: Literal["test/counting"] = "test/counting"
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         return CountingSampler()
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 import torch
 
-from genframe import Encoder, EncoderSpec, Model, ModelSpec, Real, Space, SpecError, check, compose, generator_for
+from genframe import Encoder, EncoderSpec, Model, ModelSpec, Real, Space, Spaces, SpecError, check, compose, generator_for
 from genframe.core.parts import Identity
 from genframe.traits import Bijective, Tempered, TraitSet, traits
 
@@ -29,7 +29,7 @@ class Levels(EncoderSpec):
         """Return three levels, the finest first."""
         return (data.dims - 3, 2, 1)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         return Identity()
 

@@ -44,7 +44,7 @@ class FaultyDecoder(DecoderSpec):
     def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept everything."""
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         return FaultyParts()
 
@@ -84,7 +84,7 @@ class FaultyLoss(LossSpec):
     where: Place
     times: int = 1
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         return Fault(self)
 

@@ -15,6 +15,7 @@ from genframe import (
     Batch,
     CheckpointError,
     Dataset,
+    Encoder,
     Loss,
     LossOutput,
     LossSpec,
@@ -39,7 +40,7 @@ class NoisyLoss(LossSpec):
 
     type: Literal["test/noisy"] = "test/noisy"
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         return Noisy()
 

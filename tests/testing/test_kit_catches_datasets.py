@@ -9,7 +9,20 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from genframe import Categorical, Dataset, DatasetSpec, Metric, MetricResult, MetricSpec, Model, Real, Space, Split
+from genframe import (
+    Categorical,
+    Dataset,
+    DatasetSpec,
+    Encoder,
+    Metric,
+    MetricResult,
+    MetricSpec,
+    Model,
+    Real,
+    Space,
+    Spaces,
+    Split,
+)
 from genframe.testing import check_component
 
 
@@ -154,7 +167,7 @@ class HonestMetric(MetricSpec):
     type: Literal["kit/mean"] = "kit/mean"
     part: ClassVar[Any] = SampleMean
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         return self.part()
 
 

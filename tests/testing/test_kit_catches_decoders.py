@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Decoder, DecoderSpec, Encoder, EncoderSpec, Mismatch, Needs, Real, Space, require_real, traits
+from genframe import Decoder, DecoderSpec, Encoder, EncoderSpec, Mismatch, Needs, Real, Space, Spaces, require_real, traits
 from genframe.testing import Example, check_component
 from genframe.traits import Bijective, Likelihood, ProbabilityMass, TraitSet
 
@@ -62,8 +62,8 @@ class Honest(DecoderSpec):
         if not (isinstance(data, Real) and data.levels == 2 and data.discrete):
             raise Mismatch(f"coins need data of two levels, found {data}")
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
-        return self.part(latent, data)
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
+        return self.part(spaces.latent, spaces.data)
 
 
 class ForgetsShape(Network):
@@ -167,8 +167,8 @@ class ShiftSpec(EncoderSpec):
     def latent_space(self, data: Space) -> Space:
         return Real(require_real(data, "a shift").shape)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
-        return Shift(data)
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        return Shift(spaces.data)
 
 
 class Tied(DecoderSpec):
@@ -181,7 +181,7 @@ class Tied(DecoderSpec):
     def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept all."""
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         return self.part(encoder)
 
 

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Generator, Tensor, nn
 
-from genframe import Encoder, EncoderSpec, Real, Space, require_real, traits
+from genframe import Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.testing import check_component
 from genframe.traits import Conditional, Posterior, TraitSet
 
@@ -74,8 +74,8 @@ class Honest(EncoderSpec):
         require_real(data, "an honest encoder")
         return Real((self.dim,))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
-        return self.part(data, self.dim, context)
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        return self.part(spaces.data, self.dim, spaces.context)
 
 
 class WiderThanDeclared(Network):

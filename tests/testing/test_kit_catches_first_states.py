@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genframe import Encoder, EncoderSpec, Real, Space, require_real, traits
+from genframe import Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.testing import check_component
 from genframe.traits import Bijective, DataDependent, TraitSet
 
@@ -50,8 +50,8 @@ class Honest(EncoderSpec):
     def levels(self, data: Space) -> tuple[int, ...]:
         return self.groups or super().levels(data)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
-        return self.part(data)
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        return self.part(spaces.data)
 
 
 class Infinite(ActNorm):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genframe import Encoder, EncoderSpec, Real, Space, require_real, traits
+from genframe import Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.testing import check_component
 from genframe.traits import Bijective, TraitSet
 
@@ -41,8 +41,8 @@ class Flow(EncoderSpec):
     def latent_space(self, data: Space) -> Space:
         return Real(require_real(data, "a flow").shape)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
-        return self.part(data)
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        return self.part(spaces.data)
 
 
 class WrongSign(Scaling):

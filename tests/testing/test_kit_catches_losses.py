@@ -10,7 +10,21 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Batch, Loss, LossOutput, LossSpec, Mismatch, Model, Needs, Sampler, SamplerSpec, Space, Spaces, State
+from genframe import (
+    Batch,
+    Encoder,
+    Loss,
+    LossOutput,
+    LossSpec,
+    Mismatch,
+    Model,
+    Needs,
+    Sampler,
+    SamplerSpec,
+    Space,
+    Spaces,
+    State,
+)
 from genframe.testing import check_component
 from genframe.traits import Bijective, Density
 
@@ -42,7 +56,7 @@ class Honest(LossSpec):
         if spaces.data.discrete:
             raise Mismatch(f"values on a grid cannot be shifted, found {spaces.data}")
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         return self.part(spaces.data)
 
 
@@ -143,7 +157,7 @@ class HonestSampler(SamplerSpec):
     type: Literal["kit/walk"] = "kit/walk"
     part: ClassVar[Any] = TwoSteps
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         return self.part()
 
 

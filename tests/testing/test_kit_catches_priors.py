@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Categorical, Encoder, LossOutput, Mismatch, Prior, PriorSpec, Real, Space, Unsupported, traits
+from genframe import Categorical, Encoder, LossOutput, Mismatch, Prior, PriorSpec, Real, Space, Spaces, Unsupported, traits
 from genframe.testing import Example, check_component
 from genframe.traits import Density, Energy, Fittable, GaussianExpectation, ProbabilityMass, Tempered, TraitSet
 
@@ -50,8 +50,8 @@ class Honest(PriorSpec):
         if not isinstance(code, Real) or code.discrete:
             raise Mismatch(f"a normal distribution is of continuous values, found {code}")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
-        return self.part(code)
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
+        return self.part(spaces.code)
 
 
 class Unnormalised(DiagonalNormal):
@@ -213,8 +213,8 @@ class HonestClasses(PriorSpec):
         if not isinstance(code, Categorical) or not code.shape:
             raise Mismatch(f"these are rows of classes, found {code}")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
-        return self.part(code)
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
+        return self.part(spaces.code)
 
 
 DISCRETE_LIES = [

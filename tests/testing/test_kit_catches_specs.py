@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from pydantic import Field, field_validator
 
-from genframe import Encoder, EncoderSpec, Mismatch, Real, Space
+from genframe import Encoder, EncoderSpec, Mismatch, Real, Space, Spaces
 from genframe.testing import (
     CHECKS,
     ConformanceError,
@@ -36,7 +36,7 @@ class Plain(EncoderSpec):
             raise Mismatch(f"vectors are needed, found {data}")
         return data
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         from genframe.core.parts import Identity
 
         return Identity()

@@ -20,7 +20,6 @@ from genframe import (
     Prior,
     Real,
     Sampler,
-    Space,
     Spaces,
 )
 from genframe.core import Ancestral, IdentityDecoder, IdentityEncoder, Inverse, NegativeLogLikelihood, Normal, OneHot
@@ -36,22 +35,22 @@ class Recorded(Exception):
 class AnyDecoder(DecoderSpec):
     type: Literal["test/decoder"] = "test/decoder"
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
-        raise Recorded(latent, data, context, encoder)
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
+        raise Recorded(spaces.latent, spaces.data, spaces.context, encoder)
 
 
 class AnyLoss(LossSpec):
     type: Literal["test/loss"] = "test/loss"
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         raise Recorded(spaces)
 
 
 class AnyMetric(MetricSpec):
     type: Literal["test/metric"] = "test/metric"
 
-    def build(self) -> Metric:
-        raise Recorded
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
+        raise Recorded(spaces)
 
 
 class AnyDataset(DatasetSpec):
@@ -75,7 +74,7 @@ def test_spaces_reach_the_spec() -> None:
     assert recorded(AnyDecoder(), data=PLANE, latent=CUBE, context=CONTEXT, encoder=encoder) == (CUBE, PLANE, CONTEXT, encoder)
     assert recorded(AnyLoss(), data=PLANE, latent=CUBE, context=CONTEXT) == (Spaces(PLANE, CUBE, CUBE, CONTEXT),)
     assert recorded(AnyLoss(), data=PLANE, latent=CUBE, code=PLANE) == (Spaces(PLANE, CUBE, PLANE),)
-    assert recorded(AnyMetric()) == ()
+    assert recorded(AnyMetric(), data=PLANE) == (Spaces(PLANE, PLANE, PLANE),)
 
 
 def recorded(spec: Any, **given: Any) -> tuple[Any, ...]:

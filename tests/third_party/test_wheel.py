@@ -55,7 +55,7 @@ class Angle(EncoderSpec):
         require_real(data, "an angle", rank=1)
         return Real((1,))
 
-    def build(self, data, context):
+    def build(self, spaces, encoder=None):
         from .parts import AngleEncoder
 
         return AngleEncoder()
@@ -72,7 +72,7 @@ class Circle(DecoderSpec):
     def accepts(self, latent, data, context=None):
         require_real(latent, "a circle", rank=1)
 
-    def build(self, latent, data, context, encoder):
+    def build(self, spaces, encoder=None):
         from .parts import CircleDecoder
 
         return CircleDecoder(self.radius)
@@ -83,7 +83,7 @@ class Distance(LossSpec):
 
     type: Literal["ring/distance"] = "ring/distance"
 
-    def build(self, spaces):
+    def build(self, spaces, encoder=None):
         from .parts import DistanceLoss
 
         return DistanceLoss()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Decoder, DecoderSpec, Encoder, Real, Space, require_real
+from genframe import Decoder, DecoderSpec, Encoder, Real, Space, Spaces, require_real
 from genframe.traits import TimeConditioned
 
 from .specs.denoiser import DenoiserDecoder, Prediction
@@ -71,7 +71,7 @@ class PreconditionedDecoder(Decoder):
         self.data = data
         self._process = (encoder,)  # in a tuple, so that torch does not register it a second time
         space = Real(data.shape)
-        self.network = network.build(space, space, context, None)
+        self.network = network.build(Spaces(space, space, space, context))
         self.null = nn.Parameter(torch.zeros(require_real(context, "a context").shape)) if context is not None else None
 
     @property

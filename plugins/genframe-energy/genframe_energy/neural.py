@@ -24,7 +24,7 @@ class NeuralEnergy(CodeChains, Prior):
     def __init__(self, spec: Neural, code: Real, context: Space | None) -> None:
         super().__init__()
         self.spec, self.space = spec, code
-        self.network: Encoder = spec.network.build(code, context)
+        self.network: Encoder = spec.network.build(spec.network.spaces(code, context))
         features = require_real(spec.network.latent_space(code), spec.type)
         self.head = nn.Linear(features.shape[0], 1, bias=False) if features.shape != (1,) else None
         self.register_buffer("origin", torch.zeros(()), persistent=False)

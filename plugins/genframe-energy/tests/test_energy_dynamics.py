@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from genframe import Encoder, Model, ModelSpec, Prior, PriorSpec, Real, SamplerSpec, Space, compose, generator_for
+from genframe import Encoder, Model, ModelSpec, Prior, PriorSpec, Real, SamplerSpec, Space, Spaces, compose, generator_for
 from genframe.core import IdentityDecoder, IdentityEncoder
 from genframe.testing import part
 from genframe.traits import Energy, TraitSet, traits
@@ -32,7 +32,7 @@ class Quadratic(PriorSpec):
     def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept the plane."""
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make it."""
         return QuadraticPrior(self.modes)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Batch, Encoder, LossSpec, Model, ModelSpec, Prior, PriorSpec, Real, Space, compose, generator_for
+from genframe import Batch, Encoder, LossSpec, Model, ModelSpec, Prior, PriorSpec, Real, Space, Spaces, compose, generator_for
 from genframe.core import IdentityDecoder, IdentityEncoder
 from genframe.traits import Energy, TraitSet, traits
 from genframe_energy import Langevin, LangevinLikelihood, NoiseContrastive, ScoreMatching
@@ -27,7 +27,7 @@ class Normals(PriorSpec):
     def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept the plane."""
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make it."""
         return NormalEnergy()
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genframe import Encoder, EncoderSpec, ExperimentSpec, ModelSpec, Real, Space, compose, evaluate, resume, train
+from genframe import Encoder, EncoderSpec, ExperimentSpec, ModelSpec, Real, Space, Spaces, compose, evaluate, resume, train
 from genframe.core import ModelPrior
 from genframe.experiment.reporting import Silent
 from genframe.experiment.signals import StopRequest
@@ -114,9 +114,9 @@ class Bits(EncoderSpec):
         """Return bits."""
         return Real((4,), 0, 1, levels=2)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make it."""
-        return BitsEncoder(data.dims)
+        return BitsEncoder(spaces.data.dims)
 
 
 class Watch:

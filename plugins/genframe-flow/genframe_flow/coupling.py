@@ -8,7 +8,7 @@ from typing import TypeAlias, overload
 import torch
 from torch import Tensor
 
-from genframe import Decoder, DecoderSpec, Real, Space
+from genframe import Decoder, DecoderSpec, Real, Space, Spaces
 
 from .bijection import Bijection, Rebuilt
 from .elementwise import Elementwise
@@ -21,7 +21,7 @@ Parts: TypeAlias = tuple[Tensor, Tensor]
 
 def conditioner(network: DecoderSpec, source: Real, target: Real, count: int, context: Space | None) -> Decoder:
     """Return the network from values of ``source`` to ``count`` parameters for each value of ``target``."""
-    return network.build(source, parameter_space(target, count), context, None)
+    return network.build(Spaces(parameter_space(target, count), source, source, context))
 
 
 class Coupling(Bijection):

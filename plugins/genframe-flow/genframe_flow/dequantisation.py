@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from genframe import Decoder, Encoder, Real, Space, normal_like
+from genframe import Decoder, Encoder, Real, Space, Spaces, normal_like
 from genframe.traits import PosteriorDistribution
 
 from .priors import LOG_2PI, log_logistic
@@ -207,7 +207,7 @@ class DequantiseEncoder(Encoder):
         self.bins = Bins(data)
         self.network = None
         if spec.network is not None:
-            self.network = spec.network.build(data, spec.parameter_space(data), context, None)
+            self.network = spec.network.build(Spaces(spec.parameter_space(data), data, data, context))
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the posterior's mean: (B, data) -> (B, data)."""

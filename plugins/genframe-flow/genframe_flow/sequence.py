@@ -82,7 +82,7 @@ class SequenceEncoder(FlowEncoder):
 
 def sequence(spec: FlowSequence, data: Space, context: Space | None) -> Encoder:
     """Return the encoders one after another; flows give their bijection, so that errors name their layers."""
-    encoders = [flow.build(space, context) for flow, space in zip(spec.flows, spec.spaces(data), strict=False)]
+    encoders = [flow.build(flow.spaces(space, context)) for flow, space in zip(spec.flows, spec.stations(data), strict=False)]
     flows = [encoder.flow if isinstance(encoder, FlowEncoder) else EncoderBijection(encoder) for encoder in encoders]
     first_states = [DataDependent in flow.provided_traits() for flow in spec.flows]
     return SequenceEncoder(Joined(flows, spec.memory), first_states, spec.levels(data))

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from genframe import DataError, Encoder, EncoderSpec, Model, ModelSpec, Real, Space, Split, check, compose, evaluating
+from genframe import DataError, Encoder, EncoderSpec, Model, ModelSpec, Real, Space, Spaces, Split, check, compose, evaluating
 from genframe.testing import part
 from genframe.traits import Bijective, TraitSet, traits
 from genframe_flow import Inversion, RealNvp
@@ -55,7 +55,7 @@ class DoublingSpec(EncoderSpec):
         """Return the data's space."""
         return data
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make it."""
         return Doubling(self.off, rounds=self.rounds)
 

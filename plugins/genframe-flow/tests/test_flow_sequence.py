@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Categorical, Encoder, EncoderSpec, ModelSpec, Real, Space, SpecError, check, compose, traits
+from genframe import Categorical, Encoder, EncoderSpec, ModelSpec, Real, Space, Spaces, SpecError, check, compose, traits
 from genframe.core import IdentityEncoder, OneHot
 from genframe.testing import part
 from genframe.traits import Bijective, Conditional, DataDependent, TraitSet
@@ -57,7 +57,7 @@ class Tripled(EncoderSpec):
         """Return two levels."""
         return (1, data.dims - 1)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         return TripledEncoder()
 

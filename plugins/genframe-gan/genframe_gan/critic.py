@@ -25,7 +25,7 @@ class Critic(nn.Module):
     def __init__(self, spec: Game, data: Real, context: Real | None, *, reads: bool, bias: bool) -> None:
         super().__init__()
         self.reads = reads
-        self.network: Encoder = spec.critic.build(packed(data, spec.packing), context if reads else None)
+        self.network: Encoder = spec.critic.build(spec.critic.spaces(packed(data, spec.packing), context if reads else None))
         features = spec.judge(data)
         channels = features.shape[0]
         projects = context is not None and not reads

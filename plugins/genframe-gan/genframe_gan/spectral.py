@@ -43,7 +43,7 @@ class SpectralEncoder(Encoder):
 
     def __init__(self, spec: Spectral, data: Space, context: Space | None) -> None:
         super().__init__()
-        self.network: Encoder = spec.network.build(data, context)
+        self.network: Encoder = spec.network.build(spec.network.spaces(data, context))
         for layer in [module for module in self.network.modules() if isinstance(module, LAYERS)]:
             normalised(layer, spec.iterations)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genframe import Encoder, EncoderSpec, ModelSpec, Real, Space
+from genframe import Encoder, EncoderSpec, ModelSpec, Real, Space, Spaces
 from genframe.core import IdentityDecoder, IdentityEncoder
 from genframe_gan import Adversarial
 
@@ -34,9 +34,9 @@ class Quadratic(EncoderSpec):
         """Return a single number."""
         return Real((1,))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the critic."""
-        return QuadraticEncoder(data.dims)
+        return QuadraticEncoder(spaces.data.dims)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class StochasticEncoder(Encoder):
         super().__init__()
         self.corrupt = corruption(spec.corruption, spec.amount, data)
         self.noise = spec.noise
-        self.network = spec.network.build(data, context)
+        self.network = spec.network.build(spec.network.spaces(data, context))
         self.head = projection(cast(Real, spec.network.latent_space(data)), spec.dim)
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:

@@ -49,7 +49,7 @@ class PerceptualLoss(Loss):
     def __init__(self, spec: Perceptual, data: Real) -> None:
         super().__init__()
         self.spec, self.data, self.space = spec, data, cast(Real, spec.reads)
-        self.network = FrozenEncoder(cast(EncoderSpec, spec.network).build(self.space, None))
+        self.network = FrozenEncoder(cast(EncoderSpec, spec.network).build(cast(EncoderSpec, spec.network).spaces(self.space)))
         self.without_weights = f"{spec.features} has given no weights yet"
         self.register_load_state_dict_post_hook(lambda module, keys: setattr(module, "without_weights", ""))  # type: ignore[no-untyped-call]
 

@@ -129,7 +129,7 @@ class PpcaEncoderSpec(EncoderSpec):
         """Two dimensions."""
         return Real((2,))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make it."""
         return PpcaEncoder(self.widening)
 
@@ -144,7 +144,7 @@ class PpcaDecoderSpec(DecoderSpec):
     def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
         """Accept all."""
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make it."""
         return PpcaDecoder(self.shift)
 
@@ -154,7 +154,7 @@ class NoLossSpec(LossSpec):
 
     type: Literal["toy/none"] = "toy/none"
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make it."""
         return NoLoss()
 

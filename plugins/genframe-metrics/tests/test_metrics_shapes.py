@@ -9,7 +9,21 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from genframe import Categorical, Model, ModelSpec, Prior, PriorSpec, Real, Space, Split, check, compose, traits
+from genframe import (
+    Categorical,
+    Encoder,
+    Model,
+    ModelSpec,
+    Prior,
+    PriorSpec,
+    Real,
+    Space,
+    Spaces,
+    Split,
+    check,
+    compose,
+    traits,
+)
 from genframe.core import IdentityDecoder, IdentityEncoder, OneHot
 from genframe.testing import part
 from genframe.traits import Conditional, TraitSet
@@ -53,7 +67,7 @@ class PainterSpec(PriorSpec):
     def accepts(self, code: Space, context: Space | None = None) -> None:
         """Accept all."""
 
-    def build(self, code: Space, context: Space | None, encoder: Any = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         return Painter(self.colours)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 import torch
 from torch import Tensor, nn
 
-from genframe import Decoder, Encoder, Real, Space
+from genframe import Decoder, Encoder, Real, Space, Spaces
 
 from .distributions import BernoulliDistribution, CategoricalDistribution, DiscretisedLogistic, NormalDistribution
 
@@ -27,7 +27,7 @@ class NetworkDecoder(Decoder):
         self, spec: LikelihoodSpec, latent: Space, data: Space, context: Space | None, encoder: Encoder | None
     ) -> None:
         super().__init__()
-        self.network = spec.network.build(latent, spec.parameter_space(data), context, encoder)
+        self.network = spec.network.build(Spaces(spec.parameter_space(data), latent, latent, context), encoder)
 
 
 class BernoulliDecoder(NetworkDecoder):

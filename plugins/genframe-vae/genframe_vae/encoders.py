@@ -35,7 +35,7 @@ class PosteriorEncoder(Encoder):
     def __init__(self, spec: Gaussian | FullGaussian, data: Space, context: Space | None, channels: int) -> None:
         super().__init__()
         self.data = data
-        self.network = spec.network.build(data, context)
+        self.network = spec.network.build(spec.network.spaces(data, context))
         self.head = projection(cast(Real, spec.network.latent_space(data)), channels)
 
     def _parameters_of(self, x: Tensor, context: Tensor | None) -> Tensor:
@@ -123,7 +123,7 @@ class CorruptedTransposable(CorruptedEncoder):
 
 def corrupted(spec: Corrupted, data: Space, context: Space | None) -> CorruptedEncoder:
     """Make the wrapper that has the traits of the encoder it wraps."""
-    network = spec.network.build(data, context)
+    network = spec.network.build(spec.network.spaces(data, context))
     if isinstance(network, Posterior):
         return CorruptedPosterior(spec, network, data)
     if isinstance(network, Transposable):

@@ -34,7 +34,7 @@ class ElboLoss(Loss):
         super().__init__()
         self.beta, self.anneal_steps, self.samples = spec.beta, spec.anneal_steps, spec.samples
         self.free_nats = spec.free_bits * spaces.latent.dims
-        self.reference = spec.reference.build(spaces.code, spaces.context) if spec.reference is not None else None
+        self.reference = spec.reference.build(spaces) if spec.reference is not None else None
         self.step: Tensor
         self.register_buffer("step", torch.zeros((), dtype=torch.int64), persistent=spec.anneal_steps > 0)
 

@@ -36,7 +36,7 @@ class QuantisedEncoder(Encoder):
         super().__init__()
         features = cast(Real, spec.network.latent_space(data))
         self.data, self.code_space = data, cast(Categorical, spec.code_space(data))
-        self.network = spec.network.build(data, context)
+        self.network = spec.network.build(spec.network.spaces(data, context))
         self.head = projection(features, spec.channels)
         self.quantiser = quantiser
         self.several = spec.codebooks > 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
-from genframe import Space
+from genframe import Spaces
 from genframe_nets import Activation
 
 from .base import AutoregressiveSpec
@@ -28,8 +28,8 @@ class Made(AutoregressiveSpec):
     hidden: tuple[PositiveInt, ...] = Field(default=(512, 512), min_length=1, description="units of each hidden layer")
     activation: Activation = Field(default="relu", description="the non-linearity")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from ..made import MadePrior
 
-        return MadePrior(self, code, context)
+        return MadePrior(self, spaces.code, spaces.context)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
-from genframe import Categorical, Mismatch, Space, at
+from genframe import Categorical, Mismatch, Space, Spaces, at
 
 from .base import AutoregressiveSpec, alphabet_size
 
@@ -62,11 +62,11 @@ class PixelCNN(RasterSpec):
     layers: PositiveInt = Field(default=8, description="gated layers")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of each gate's outputs that training sets to zero")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from ..pixelcnn import PixelCNNPrior
 
-        return PixelCNNPrior(self, code, context)
+        return PixelCNNPrior(self, spaces.code, spaces.context)
 
 
 class PixelRNN(RasterSpec):
@@ -79,8 +79,8 @@ class PixelRNN(RasterSpec):
 
     layers: PositiveInt = Field(default=2, description="row LSTMs")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from ..pixelrnn import PixelRNNPrior
 
-        return PixelRNNPrior(self, code, context)
+        return PixelRNNPrior(self, spaces.code, spaces.context)

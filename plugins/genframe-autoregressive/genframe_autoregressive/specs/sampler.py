@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from genframe import Needs, SamplerSpec
+from genframe import Needs, SamplerSpec, Spaces
 from genframe.traits import SamplingKind
 
 from ..traits import Sequential
 
 if TYPE_CHECKING:
-    from genframe import Sampler
+    from genframe import Encoder, Sampler
 
 __all__ = ["SequentialSampling"]
 
@@ -37,7 +37,7 @@ class SequentialSampling(SamplerSpec):
         default=None, gt=0, le=1, description="keep values of at least this share of the largest probability"
     )
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         from ..sampler import SequentialSampler
 

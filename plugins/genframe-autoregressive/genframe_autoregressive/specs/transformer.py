@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genframe import Categorical, ComponentSpec, EncoderSpec, Mismatch, Real, Space
+from genframe import Categorical, ComponentSpec, EncoderSpec, Mismatch, Real, Space, Spaces
 from genframe.traits import TraitSet
 
 from .base import AutoregressiveSpec
@@ -54,11 +54,11 @@ class Transformer(TransformerFields, AutoregressiveSpec):
                 "encode the condition to one or two axes, such as by nets/embedding or autoregressive/text_encoder",
             )
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from ..transformer import TransformerPrior
 
-        return TransformerPrior(self, code, context)
+        return TransformerPrior(self, spaces.code, spaces.context)
 
 
 class TextEncoder(TransformerFields, EncoderSpec):
@@ -82,8 +82,8 @@ class TextEncoder(TransformerFields, EncoderSpec):
             raise Mismatch(f"{self.type} reads sequences of classes, found {data}", "give text, or use another encoder")
         return data
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder; it reads no context."""
         from ..text import TextTransformer
 
-        return TextTransformer(self, self._text(data))
+        return TextTransformer(self, self._text(spaces.data))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import Field
 
-from genframe import DecoderSpec, Mismatch, Needs, Real, Space, at, conditional_if, require_real, traits
+from genframe import DecoderSpec, Mismatch, Needs, Real, Space, Spaces, at, conditional_if, require_real, traits
 from genframe.traits import DataBound, DataDensity, Denoiser, NoiseProcess, TimeConditioned, TraitSet
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class DenoiserDecoder(DecoderSpec):
                 raise Mismatch(f"a density of values on a grid has no meaning, found {data}", mend)
         require_timed(self.network, space, context)
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the denoiser of the process ``encoder``."""
         from ..denoiser import DenoisingDecoder
 
-        return DenoisingDecoder(self, require_real(data, self.type), context, encoder)
+        return DenoisingDecoder(self, require_real(spaces.data, self.type), spaces.context, encoder)

@@ -62,11 +62,11 @@ class ConsistencyFunction(DecoderSpec):
         """Accept real data of any levels, if the network keeps their shape and reads a time."""
         require_timed(self.network, Real(require_real(data, self.type).shape), context)
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the function of the process ``encoder``."""
         from ..consistency import ConsistencyDecoder
 
-        return ConsistencyDecoder(self, require_real(data, self.type), context, encoder)
+        return ConsistencyDecoder(self, require_real(spaces.data, self.type), spaces.context, encoder)
 
 
 class ConsistencyTraining(LossSpec):
@@ -97,7 +97,7 @@ class ConsistencyTraining(LossSpec):
         """Return the decoder where it is the teacher."""
         return ("decoder",) if self.distil else ()
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..consistency import ConsistencyLoss
 
@@ -136,7 +136,7 @@ class Reflow(Denoising):
         """Return the decoder, which is the teacher."""
         return ("decoder",)
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..reflow import ReflowLoss
 
@@ -168,7 +168,7 @@ class ConsistencySteps(SamplerSpec):
 
         return grid_times(process, "uniform", self.steps)
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         from ..consistency import ConsistencySampler
 

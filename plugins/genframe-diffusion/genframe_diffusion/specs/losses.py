@@ -10,7 +10,7 @@ from genframe import LossSpec, Mismatch, Needs, Spaces, at
 from genframe.traits import Denoiser, NoiseProcess
 
 if TYPE_CHECKING:
-    from genframe import Loss
+    from genframe import Encoder, Loss
 
 __all__ = ["Denoising", "Times", "Weighting"]
 
@@ -63,7 +63,7 @@ class Denoising(LossSpec):
             raise ValueError(f"weighting: likelihood is over log-SNR, found times: {self.times}; say times: log_snr")
         return self
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..losses import DenoisingLoss
 

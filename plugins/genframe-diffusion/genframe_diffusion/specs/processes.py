@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genframe import EncoderSpec, Real, Space, require_real, traits
+from genframe import EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.traits import DataDependent, NoiseProcess, TraitSet
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ class VP(Process):
         """As said by ``zero_terminal_snr``."""
         return self.zero_terminal_snr
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the process."""
         from ..processes import ContinuousVP, DiscreteVP
 
-        space = require_real(data, self.type)
+        space = require_real(spaces.data, self.type)
         return ContinuousVP(self, space) if self.steps is None else DiscreteVP(self, space)
 
 
@@ -93,11 +93,11 @@ class EDM(Process):
             raise ValueError(f"sigma_min must be less than sigma_max, found {self.sigma_min:g} and {self.sigma_max:g}")
         return self
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the process."""
         from ..processes import VarianceExploding
 
-        return VarianceExploding(self, require_real(data, self.type))
+        return VarianceExploding(self, require_real(spaces.data, self.type))
 
 
 class Rectified(Process):
@@ -112,8 +112,8 @@ class Rectified(Process):
         """Always."""
         return True
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the process."""
         from ..processes import StraightPaths
 
-        return StraightPaths(self, require_real(data, self.type))
+        return StraightPaths(self, require_real(spaces.data, self.type))

@@ -14,7 +14,7 @@ from .losses import Denoising
 from .processes import VP, Process
 
 if TYPE_CHECKING:
-    from genframe import Sampler
+    from genframe import Encoder, Sampler
 
     from ..points import Point
     from ..steps import Step
@@ -102,7 +102,7 @@ class Walk(SamplerSpec):
         """Return the method's step, new for each walk."""
         raise NotImplementedError(f"{type(self).__name__}.step")
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         from ..walking import WalkSampler
 

@@ -13,7 +13,7 @@ from ..traits import HiddenUnits
 from .priors import continuous
 
 if TYPE_CHECKING:
-    from genframe import Loss
+    from genframe import Encoder, Loss
 
 __all__ = ["ContrastiveDivergence", "LangevinLikelihood", "NoiseContrastive", "ScoreMatching"]
 
@@ -55,7 +55,7 @@ class ContrastiveDivergence(LossSpec):
             with at("persistent"):
                 raise Mismatch("a chain that persists has no condition, and this model has one", "say persistent: false")
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss with its chains."""
         from ..divergence import ContrastiveDivergenceLoss
 
@@ -93,7 +93,7 @@ class LangevinLikelihood(LossSpec):
             with at("buffer"):
                 raise Mismatch(f"a batch of {size} needs as many chains, and the buffer keeps {self.buffer}", "keep more")
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss with its buffer."""
         from ..likelihood import LangevinLikelihoodLoss
 
@@ -119,7 +119,7 @@ class ScoreMatching(LossSpec):
         """Accept continuous real codes."""
         continuous(spaces.code, self.type)
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..matching import ScoreMatchingLoss
 
@@ -142,7 +142,7 @@ class NoiseContrastive(LossSpec):
         """Accept continuous real codes."""
         continuous(spaces.code, self.type)
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss with its constant."""
         from ..matching import NoiseContrastiveLoss
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from genframe import Composition, MetricSpec
+from genframe import Composition, MetricSpec, Spaces
 from genframe.traits import Energy
 
 from ..traits import Annealed
 from .samplers import Chain
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["LogLikelihood", "Mixing"]
 
@@ -66,7 +66,7 @@ class LogLikelihood(MetricSpec):
             return "this model has a condition, and there is a log normaliser for each"
         return ""
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..metrics import LogLikelihoodMetric
 
@@ -95,7 +95,7 @@ class Mixing(MetricSpec):
             return "this model has a condition, and chains under different ones do not agree"
         return ""
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..metrics import MixingMetric
 

@@ -13,6 +13,7 @@ from genframe import (
     PriorSpec,
     Real,
     Space,
+    Spaces,
     at,
     conditional_if,
     require_real,
@@ -88,11 +89,11 @@ class Rbm(PriorSpec):
             with at("variance"):
                 raise Mismatch(f"{kind} units have no variance, and the codes are {code}", "leave 'variance' out")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the machine."""
         from ..rbm import RestrictedBoltzmannMachine
 
-        return RestrictedBoltzmannMachine(self, code)
+        return RestrictedBoltzmannMachine(self, spaces.code)
 
 
 class Dbm(PriorSpec):
@@ -119,11 +120,11 @@ class Dbm(PriorSpec):
         if visible_kind(code) != "Bernoulli":
             raise Mismatch(f"a deep Boltzmann machine has layers of bits, found {code}", "say energy/rbm, or binarise the data")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the machine."""
         from ..dbm import DeepBoltzmannMachine
 
-        return DeepBoltzmannMachine(self, code)
+        return DeepBoltzmannMachine(self, spaces.code)
 
 
 class Neural(PriorSpec):
@@ -158,8 +159,8 @@ class Neural(PriorSpec):
                 message = f"an energy is of real features with axes; {self.network.type} of {code} gives {features}"
                 raise Mismatch(message, "choose a network such as nets/mlp or nets/conv")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the network with its head."""
         from ..neural import NeuralEnergy
 
-        return NeuralEnergy(self, require_real(code, self.type), context)
+        return NeuralEnergy(self, require_real(spaces.code, self.type), spaces.context)

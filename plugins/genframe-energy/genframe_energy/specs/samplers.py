@@ -12,7 +12,7 @@ from genframe.traits import Energy, MarkovKernel, SamplingKind
 from .priors import continuous
 
 if TYPE_CHECKING:
-    from genframe import Sampler
+    from genframe import Encoder, Sampler
 
 __all__ = ["Chain", "Gibbs", "Hmc", "Langevin", "Tempering"]
 
@@ -39,7 +39,7 @@ class Gibbs(Chain):
     type: Literal["energy/gibbs"] = "energy/gibbs"
     needs: ClassVar[Needs] = {"prior": MarkovKernel}
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         from ..chains import GibbsSampler
 
@@ -71,7 +71,7 @@ class Langevin(GradientChain):
 
     adjusted: bool = Field(default=True, description="accept each step by Metropolis and Hastings' rule")
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         from ..chains import LangevinSampler
 
@@ -85,7 +85,7 @@ class Hmc(GradientChain):
 
     leapfrogs: PositiveInt = Field(default=10, description="leapfrog steps, of step_size each, in one step of the chain")
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         from ..chains import HmcSampler
 
@@ -112,7 +112,7 @@ class Tempering(GradientChain):
             raise ValueError(f"temperatures rise from 1, found {list(temperatures)}")
         return temperatures
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         from ..chains import TemperingSampler
 

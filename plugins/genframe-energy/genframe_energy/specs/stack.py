@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from genframe import DecoderSpec, EncoderSpec, Mismatch, Needs, Real, Space, require_real, traits
+from genframe import DecoderSpec, EncoderSpec, Mismatch, Needs, Real, Space, Spaces, require_real, traits
 from genframe.traits import DataDependent, Pretrainable, TraitSet
 
 from ..traits import Stacked
@@ -62,11 +62,11 @@ class Stack(EncoderSpec):
         """Return the spec of a layer with so many hidden units."""
         return Rbm(hidden=hidden)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the layers."""
         from ..stack import StackEncoder
 
-        return StackEncoder(self, probabilities(data, self.type))
+        return StackEncoder(self, probabilities(spaces.data, self.type))
 
 
 class Unstacked(DecoderSpec):
@@ -89,8 +89,8 @@ class Unstacked(DecoderSpec):
         """Accept bounded data; that the latent is the stack's own follows from the need."""
         probabilities(data, self.type)
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the layers."""
         from ..stack import UnstackedDecoder
 
-        return UnstackedDecoder(probabilities(data, self.type), encoder, tied=self.tied)
+        return UnstackedDecoder(probabilities(spaces.data, self.type), encoder, tied=self.tied)

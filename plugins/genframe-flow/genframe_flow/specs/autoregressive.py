@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from genframe import Real, Space, traits
+from genframe import Real, Space, Spaces, traits
 from genframe.traits import Bijective, Conditional, TraitSet
 from genframe_nets.activations import Activation
 
@@ -50,11 +50,11 @@ class Maf(MaskedFlow):
 
     type: Literal["flow/maf"] = "flow/maf"
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..flows import maf
 
-        return maf(self, continuous(data, self.type), context)
+        return maf(self, continuous(spaces.data, self.type), spaces.context)
 
 
 class Iaf(MaskedFlow):
@@ -66,8 +66,8 @@ class Iaf(MaskedFlow):
 
     type: Literal["flow/iaf"] = "flow/iaf"
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..flows import iaf
 
-        return iaf(self, continuous(data, self.type), context)
+        return iaf(self, continuous(spaces.data, self.type), spaces.context)

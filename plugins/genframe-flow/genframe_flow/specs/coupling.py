@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genframe import DecoderSpec, Mismatch, Real, Space, at, conditional_if, traits
+from genframe import DecoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, traits
 from genframe.traits import Bijective, DataDependent, TraitSet
 from genframe_nets import IsotropicDecoder, MLPDecoder
 
@@ -84,11 +84,11 @@ class Nice(CouplingFlow):
         """Return 1, the shift."""
         return 1
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..flows import nice
 
-        return nice(self, continuous(data, self.type), context)
+        return nice(self, continuous(spaces.data, self.type), spaces.context)
 
 
 class RealNvp(VectorCouplings):
@@ -158,8 +158,8 @@ class RealNvp(VectorCouplings):
         *inner, last = entries(continuous(data, self.type), self.scales, self.scales - 1, self.type)
         return code_sizes([*map(squeezed, inner), last])
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..realnvp import realnvp
 
-        return realnvp(self, continuous(data, self.type), context)
+        return realnvp(self, continuous(spaces.data, self.type), spaces.context)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, at, conditional_if, require_real, traits
+from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, require_real, traits
 from genframe.traits import Likelihood, Posterior, ProbabilityMass, TraitSet
 from genframe_nets import MLPDecoder
 
@@ -65,11 +65,11 @@ class Dequantise(EncoderSpec):
             raise Mismatch(f"parameters are stacked along the first axis of data, found {data}", "give the data an axis")
         return parameter_space(data, 2)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..dequantisation import DequantiseEncoder
 
-        return DequantiseEncoder(self, levels_of(data, self.type), context)
+        return DequantiseEncoder(self, levels_of(spaces.data, self.type), spaces.context)
 
 
 class Quantise(DecoderSpec):
@@ -86,8 +86,8 @@ class Quantise(DecoderSpec):
                 f"{self.type} is of dequantised values of {space}, found {latent}", "use the encoder flow/dequantise"
             )
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..dequantisation import QuantiseDecoder
 
-        return QuantiseDecoder(levels_of(data, self.type))
+        return QuantiseDecoder(levels_of(spaces.data, self.type))

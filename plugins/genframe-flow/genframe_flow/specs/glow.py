@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from genframe import DecoderSpec, Mismatch, Real, Space, at, conditional_if, traits
+from genframe import DecoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, traits
 from genframe.traits import Bijective, DataDependent, TraitSet
 from genframe_nets import IsotropicDecoder, MLPDecoder
 
@@ -87,8 +87,8 @@ class Glow(FlowSpec):
         """Return how many values leave each scale."""
         return code_sizes(self.ends(continuous(data, self.type)))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..glow import glow
 
-        return glow(self, continuous(data, self.type), context)
+        return glow(self, continuous(spaces.data, self.type), spaces.context)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from genframe import Composition, MetricSpec
+from genframe import Composition, MetricSpec, Spaces
 from genframe.traits import Bijective
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["Inversion"]
 
@@ -34,7 +34,7 @@ class Inversion(MetricSpec):
         found = "there is none" if encoder is None else f"{encoder.type!r} has no inverse"
         return f"the inversion error is of an encoder with Bijective, and {found}"
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..inversion import InversionMetric
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from genframe import DecoderSpec, Mismatch, Real, Space, at, require_real
+from genframe import DecoderSpec, Mismatch, Real, Space, Spaces, at, require_real
 
 if TYPE_CHECKING:
     from genframe import Decoder, Encoder
@@ -69,8 +69,8 @@ class Convolution(DecoderSpec):
         if require_real(latent, self.type).shape[1:] != require_real(data, self.type).shape[1:]:
             raise Mismatch(f"{self.type} keeps the grid, found {latent} and {data}")
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..multiscale import LeastConvolution
 
-        return LeastConvolution(require_real(latent, self.type), require_real(data, self.type))
+        return LeastConvolution(require_real(spaces.latent, self.type), require_real(spaces.data, self.type))

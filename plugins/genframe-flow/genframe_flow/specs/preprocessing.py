@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genframe import EncoderSpec, Mismatch, Real, Space, at, traits
+from genframe import EncoderSpec, Mismatch, Real, Space, Spaces, at, traits
 from genframe.traits import Bijective, DataDependent, TraitSet
 
 from .base import continuous
@@ -50,11 +50,11 @@ class Logit(EncoderSpec):
         space, _, _ = bounded(data, self.type, "put it first, where the data have their bounds, or use flow/scaling")
         return Real(space.shape)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..preprocessing import logit
 
-        return logit(self, data)
+        return logit(self, spaces.data)
 
 
 class Scaling(EncoderSpec):
@@ -105,11 +105,11 @@ class Scaling(EncoderSpec):
         scale = (self.to[1] - self.to[0]) / (high - low)
         return scale, self.to[0] - scale * low
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..preprocessing import scaling
 
-        return scaling(self, continuous(data, self.type))
+        return scaling(self, continuous(spaces.data, self.type))
 
 
 class Whitening(EncoderSpec):
@@ -143,8 +143,8 @@ class Whitening(EncoderSpec):
                 )
         return Real(space.shape if self.rotation == "zca" else (space.dims,))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..preprocessing import whitening
 
-        return whitening(self, continuous(data, self.type))
+        return whitening(self, continuous(spaces.data, self.type))

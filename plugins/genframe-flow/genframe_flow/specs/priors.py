@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from genframe import PriorSpec, Space, traits
+from genframe import PriorSpec, Space, Spaces, traits
 from genframe.traits import Density, GaussianExpectation, NormalBase, Tempered, TraitSet
 
 from .base import continuous
@@ -27,11 +27,11 @@ class Logistic(PriorSpec):
         """Accept continuous codes."""
         continuous(code, self.type)
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from ..priors import LogisticPrior
 
-        return LogisticPrior(code)
+        return LogisticPrior(spaces.code)
 
 
 class LearnedGaussian(PriorSpec):
@@ -50,8 +50,8 @@ class LearnedGaussian(PriorSpec):
         """Accept continuous codes."""
         continuous(code, self.type)
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from ..priors import GaussianPrior
 
-        return GaussianPrior(self, code, encoder)
+        return GaussianPrior(self, spaces.code, encoder)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from genframe import EncoderSpec, Mismatch, Space, at, conditional_if, traits
+from genframe import EncoderSpec, Mismatch, Space, Spaces, at, conditional_if, traits
 from genframe.traits import Bijective, DataDependent, TraitSet
 
 from .base import FlowSpec
@@ -37,13 +37,13 @@ class FlowSequence(FlowSpec):
 
     def latent_space(self, data: Space) -> Space:
         """Return the latent space of the last encoder."""
-        return self.spaces(data)[-1]
+        return self.stations(data)[-1]
 
     def levels(self, data: Space) -> tuple[int, ...]:
         """Return the levels of the last encoder."""
-        return self.flows[-1].levels(self.spaces(data)[-2])
+        return self.flows[-1].levels(self.stations(data)[-2])
 
-    def spaces(self, data: Space) -> tuple[Space, ...]:
+    def stations(self, data: Space) -> tuple[Space, ...]:
         """Return the data's space and the latent space of each encoder."""
         return (data, *self._latents(data))
 
@@ -58,8 +58,8 @@ class FlowSequence(FlowSpec):
                 space = flow.latent_space(space)
             yield space
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..sequence import sequence
 
-        return sequence(self, data, context)
+        return sequence(self, spaces.data, spaces.context)

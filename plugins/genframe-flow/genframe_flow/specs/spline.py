@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveFloat
 
-from genframe import DecoderSpec, Mismatch, Real, Space, at
+from genframe import DecoderSpec, Mismatch, Real, Space, Spaces, at
 from genframe_nets import MLPDecoder
 
 from .base import continuous
@@ -71,8 +71,8 @@ class Spline(CouplingFlow):
         """Return widths and heights of the bins, and derivatives between them."""
         return 3 * self.bins - 1
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..flows import spline
 
-        return spline(self, continuous(data, self.type), context)
+        return spline(self, continuous(spaces.data, self.type), spaces.context)

@@ -12,7 +12,7 @@ from genframe.traits import Conditional
 from .game import Game
 
 if TYPE_CHECKING:
-    from genframe import Loss
+    from genframe import Encoder, Loss
 
 __all__ = ["Adversarial", "Augmentation", "Bidirectional", "LatentAdversarial"]
 
@@ -61,7 +61,7 @@ class Adversarial(Game):
                     message = f"under a condition features are projected on the context; {self.critic.type} gives a single one"
                     raise Mismatch(message, "leave 'dim' out, or say conditioning: input")
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss with its critic."""
         from ..losses import AdversarialLoss
 
@@ -82,7 +82,7 @@ class LatentAdversarial(Game):
         """Accept latents that the critic can judge."""
         self.judge(spaces.latent)
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss with its critic."""
         from ..losses import LatentAdversarialLoss
 
@@ -108,7 +108,7 @@ class Bidirectional(Game):
                 message = f"{self.critic.type} does not read the latent {spaces.latent} beside {spaces.data}"
                 raise Mismatch(message, "choose a network with Conditional, such as nets/mlp")
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss with its critic."""
         from ..losses import BidirectionalLoss
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
-from genframe import EncoderSpec, Space, at, conditional_if
+from genframe import EncoderSpec, Space, Spaces, at, conditional_if
 from genframe.traits import TraitSet
 from genframe_nets import MLP
 
@@ -42,8 +42,8 @@ class Spectral(EncoderSpec):
         with at("network"):
             return self.network.code_space(data)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the network and normalise it."""
         from ..spectral import SpectralEncoder
 
-        return SpectralEncoder(self, data, context)
+        return SpectralEncoder(self, spaces.data, spaces.context)

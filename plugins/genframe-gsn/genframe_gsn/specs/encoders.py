@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
-from genframe import EncoderSpec, Mismatch, Space, at, conditional_if, projected, require_real, traits
+from genframe import EncoderSpec, Mismatch, Space, Spaces, at, conditional_if, projected, require_real, traits
 from genframe.traits import TraitSet
 from genframe_nets import MLP
 
@@ -60,8 +60,8 @@ class Stochastic(EncoderSpec):
         with at("network"):
             return projected(self.network.latent_space(data), self.dim)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..encoders import StochasticEncoder
 
-        return StochasticEncoder(self, require_real(data, self.type), context)
+        return StochasticEncoder(self, require_real(spaces.data, self.type), spaces.context)

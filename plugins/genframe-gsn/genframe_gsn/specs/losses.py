@@ -12,7 +12,7 @@ from genframe.traits import Likelihood
 from ..traits import Corrupting
 
 if TYPE_CHECKING:
-    from genframe import Loss
+    from genframe import Encoder, Loss
 
 __all__ = ["Walkback"]
 
@@ -29,7 +29,7 @@ class Walkback(LossSpec):
 
     steps: PositiveInt = Field(default=5, description="steps of the chain from each datum")
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..losses import WalkbackLoss
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from genframe import Needs, SamplerSpec
+from genframe import Needs, SamplerSpec, Spaces
 from genframe.traits import Likelihood, SamplingKind
 
 from ..traits import Corrupting
 
 if TYPE_CHECKING:
-    from genframe import Sampler
+    from genframe import Encoder, Sampler
 
 __all__ = ["Chain"]
 
@@ -39,7 +39,7 @@ class Chain(SamplerSpec):
             raise ValueError(f"burn_in: {self.burn_in} leaves nothing of steps: {self.steps}; give more steps, or less burn_in")
         return self
 
-    def build(self) -> Sampler:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""
         from ..samplers import ChainSampler
 

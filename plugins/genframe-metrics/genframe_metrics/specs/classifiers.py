@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from genframe import Categorical, Composition, MetricSpec, Real
+from genframe import Categorical, Composition, MetricSpec, Real, Spaces
 from genframe.traits import Density, Identity
 
 from .fields import Limit, RunPath
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["Accuracy", "StackedModes", "why_no_classifier"]
 
@@ -42,7 +42,7 @@ class Accuracy(MetricSpec):
         """Refuse models that do not give one class a probability."""
         return why_no_classifier(composition)
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..classifying import AccuracyMetric
 
@@ -70,7 +70,7 @@ class StackedModes(MetricSpec):
 
         return unusable(self.classifier, data)
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..stacks import StackedModesMetric
 

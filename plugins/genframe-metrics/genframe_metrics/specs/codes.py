@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from genframe import Categorical, Composition, DatasetSpec, GenframeError, MetricSpec, Real
+from genframe import Categorical, Composition, DatasetSpec, GenframeError, MetricSpec, Real, Spaces
 from genframe.ways import way_of
 
 from .fields import Limit
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["CodeLength", "LinearProbe"]
 
@@ -50,7 +50,7 @@ class LinearProbe(MetricSpec):
             return f"a probe tells classes, found the labels {labels}; set labels: true in 'of', if it has any"
         return _no_latent(composition)
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..codes import LinearProbeMetric
 
@@ -76,7 +76,7 @@ class CodeLength(MetricSpec):
             return f"the data are {composition.data}, and a squared difference of classes has no meaning"
         return _no_latent(composition)
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..codes import CodeLengthMetric
 

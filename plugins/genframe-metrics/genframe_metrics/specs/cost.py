@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from genframe import MetricSpec
+from genframe import MetricSpec, Spaces
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["SamplingCost", "SamplingTime"]
 
@@ -25,7 +25,7 @@ class SamplingCost(MetricSpec):
 
     batch: PositiveInt = Field(default=64, description="samples that are drawn together")
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..cost import SamplingCostMetric
 
@@ -45,7 +45,7 @@ class SamplingTime(MetricSpec):
     batch: PositiveInt = Field(default=64, description="samples that are drawn together")
     repeats: Annotated[int, Field(ge=2)] = Field(default=5, description="batches that are timed, after one that is not")
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..cost import SamplingTimeMetric
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from genframe import Composition, MetricSpec
+from genframe import Composition, MetricSpec, Spaces
 
 from .fields import RunPath
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["FeatureMetric", "Frechet", "KernelDistance", "Mmd", "PrecisionRecall"]
 
@@ -31,7 +31,7 @@ class Mmd(MetricSpec):
         default=(0.5, 1.0, 2.0), min_length=1, description="bandwidths in units of the median distance"
     )
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..discrepancy import MmdMetric
 
@@ -69,7 +69,7 @@ class Frechet(FeatureMetric):
 
     type: Literal["metrics/frechet"] = "metrics/frechet"
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..frechet import FrechetMetric
 
@@ -84,7 +84,7 @@ class KernelDistance(FeatureMetric):
 
     type: Literal["metrics/kernel_distance"] = "metrics/kernel_distance"
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..discrepancy import KernelDistanceMetric
 
@@ -103,7 +103,7 @@ class PrecisionRecall(FeatureMetric):
 
     neighbours: PositiveInt = Field(default=5, le=19, description="k, the neighbour whose distance is meant")
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..neighbours import PrecisionRecallMetric
 
@@ -122,7 +122,7 @@ class SlicedWasserstein(FeatureMetric):
     order: Literal[1, 2] = Field(default=2, description="p, the power of distances")
     projections: PositiveInt = Field(default=256, description="number of directions")
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..sliced import SlicedWassersteinMetric
 
@@ -142,7 +142,7 @@ class TwoSample(FeatureMetric):
         default="network", description="a perceptron with one hidden layer, or the vote of the √n nearest neighbours"
     )
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..two_sample import TwoSampleMetric
 

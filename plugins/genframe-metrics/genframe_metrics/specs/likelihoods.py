@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, PositiveInt
 
-from genframe import Composition, MetricSpec
+from genframe import Composition, MetricSpec, Spaces
 
 from .fields import Limit
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["Elbo", "Nll"]
 
@@ -40,7 +40,7 @@ class Nll(MetricSpec):
             return ""
         return f"the density of this model is {composition.density}, so it has no likelihood"
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..likelihoods import NllMetric
 
@@ -67,7 +67,7 @@ class Elbo(MetricSpec):
             "a decoder with Likelihood and a prior with Density"
         )
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..likelihoods import ElboMetric
 

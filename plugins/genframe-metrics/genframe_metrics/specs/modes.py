@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field, PositiveFloat
 
-from genframe import Composition, MetricSpec, Real
+from genframe import Composition, MetricSpec, Real, Spaces
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["Modes", "Places"]
 
@@ -49,7 +49,7 @@ class Modes(MetricSpec):
             return ""
         return f"the modes of {self.toy} lie in the plane, and the data are {composition.data}"
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..coverage import ModesMetric
 

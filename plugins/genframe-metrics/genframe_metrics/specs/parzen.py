@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from genframe import Composition, MetricSpec, Real
+from genframe import Composition, MetricSpec, Real, Spaces
 
 from .fields import Limit
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["Parzen"]
 
@@ -48,7 +48,7 @@ class Parzen(MetricSpec):
             return ""
         return f"the data are {composition.data}, and classes have no density"
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..parzen import ParzenMetric
 

@@ -14,7 +14,7 @@ from ..runs import condition_encoder, readable
 from .fields import RunPath
 
 if TYPE_CHECKING:
-    from genframe import Loss
+    from genframe import Encoder, Loss
 
 __all__ = ["Perceptual"]
 
@@ -63,7 +63,7 @@ class Perceptual(LossSpec):
                 raise Mismatch(f"{self.features} was not there when this was read", "read it again")
             readable(self.features, self.reads, data)
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss with its encoder."""
         from ..perceptual import PerceptualLoss
 

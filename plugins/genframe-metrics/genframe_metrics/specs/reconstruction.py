@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field, PositiveInt
 
-from genframe import Composition, MetricSpec, Real
+from genframe import Composition, MetricSpec, Real, Spaces
 
 from .fields import Limit
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["Pca", "Reconstruction"]
 
@@ -33,7 +33,7 @@ class Reconstruction(MetricSpec):
             return f"the data are {composition.data}, and a squared difference of classes has no meaning"
         return ""
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..reconstruction import ReconstructionMetric
 
@@ -67,7 +67,7 @@ class Pca(MetricSpec):
             return f"{components} components describe data of {data.dims} dimensions without error"
         return ""
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..reconstruction import PcaMetric
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
-from genframe import Composition, MetricSpec, Real
+from genframe import Composition, MetricSpec, Real, Spaces
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["ShapesRead"]
 
@@ -39,7 +39,7 @@ class ShapesRead(MetricSpec):
             return f"the condition is {condition}, not a caption of data/shapes"
         return ""
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..shapes import ShapesMetric
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from genframe import Space, require_real, traits
+from genframe import Spaces, require_real, traits
 from genframe.traits import Conditional, Layered, TraitSet
 
 from ..grids import spatial
@@ -35,11 +35,11 @@ class Conv(SpatialEncoder):
     norm_first: bool = Field(default=True, description="normalise the first stage as well, next to the data")
     kernel: Literal[3, 5] = Field(default=3, description="size of the convolutions")
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..conv import ConvolutionalEncoder
 
-        return ConvolutionalEncoder(self, spatial(data, self.type), context)
+        return ConvolutionalEncoder(self, spatial(spaces.data, self.type), spaces.context)
 
 
 class ConvDecoder(SpatialDecoder):
@@ -53,8 +53,10 @@ class ConvDecoder(SpatialDecoder):
 
     norm: Literal["none", "group", "batch"] = Field(default="none", description="normalisation before each activation")
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..conv import ConvolutionalDecoder
 
-        return ConvolutionalDecoder(self, require_real(latent, self.type), spatial(data, self.type), context)
+        return ConvolutionalDecoder(
+            self, require_real(spaces.latent, self.type), spatial(spaces.data, self.type), spaces.context
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from genframe import Mismatch, Real, Space
+from genframe import Mismatch, Real, Space, Spaces
 
 from .timed import TimedDecoder
 
@@ -55,8 +55,8 @@ class DiT(TimedDecoder):
             )
         return latent, data
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..dit import DiffusionTransformer
 
-        return DiffusionTransformer(self, *self.on_one_grid(latent, data), context)
+        return DiffusionTransformer(self, *self.on_one_grid(spaces.latent, spaces.data), spaces.context)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
-from genframe import Categorical, EncoderSpec, Mismatch, Real, Space
+from genframe import Categorical, EncoderSpec, Mismatch, Real, Space, Spaces
 
 if TYPE_CHECKING:
     from genframe import Encoder
@@ -28,11 +28,11 @@ class Embedding(EncoderSpec):
         """Return one more axis, of ``dim``; a single class gives a vector."""
         return Real((*self._classes(data).shape, self.dim))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder; it reads no context."""
         from ..embedding import EmbeddingTable
 
-        return EmbeddingTable(self, self._classes(data))
+        return EmbeddingTable(self, self._classes(spaces.data))
 
     def _classes(self, data: Space) -> Categorical:
         if not isinstance(data, Categorical):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from genframe import DecoderSpec, Mismatch, Space, require_real, traits
+from genframe import DecoderSpec, Mismatch, Space, Spaces, require_real, traits
 from genframe.spaces import format_shape
 from genframe.traits import Conditional, TraitSet
 
@@ -52,8 +52,8 @@ class IsotropicDecoder(DecoderSpec):
                 "use nets/conv or nets/resnet, which start from vectors and smaller grids, or nets/mlp",
             )
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..isotropic import GridDecoder
 
-        return GridDecoder(self, spatial(latent, self.type), spatial(data, self.type), context)
+        return GridDecoder(self, spatial(spaces.latent, self.type), spatial(spaces.data, self.type), spaces.context)

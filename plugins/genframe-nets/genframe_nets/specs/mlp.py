@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from genframe import DecoderSpec, EncoderSpec, Real, Space, require_real, traits
+from genframe import DecoderSpec, EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.traits import Conditional, Layered, TimeConditioned, TraitSet
 
 from ..activations import Activation
@@ -48,11 +48,11 @@ class MLP(EncoderSpec):
         require_real(data, self.type)
         return Real((self.dim if self.dim is not None else self.hidden[-1],))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..mlp import PerceptronEncoder
 
-        return PerceptronEncoder(self, require_real(data, self.type), context)
+        return PerceptronEncoder(self, require_real(spaces.data, self.type), spaces.context)
 
 
 class MLPDecoder(DecoderSpec):
@@ -87,9 +87,9 @@ class MLPDecoder(DecoderSpec):
         require_real(latent, self.type)
         require_real_data(data, self.type)
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..mlp import PerceptronDecoder, TimedPerceptronDecoder
 
         made = TimedPerceptronDecoder if self.time else PerceptronDecoder
-        return made(self, require_real(latent, self.type), require_real_data(data, self.type), context)
+        return made(self, require_real(spaces.latent, self.type), require_real_data(spaces.data, self.type), spaces.context)

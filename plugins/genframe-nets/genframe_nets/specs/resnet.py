@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from genframe import Space, require_real, traits
+from genframe import Spaces, require_real, traits
 from genframe.traits import Conditional, Layered, TraitSet
 
 from ..grids import spatial
@@ -31,11 +31,11 @@ class ResNet(SpatialEncoder):
 
     blocks: PositiveInt = Field(default=2, description="residual blocks of each stage")
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..resnet import ResidualEncoder
 
-        return ResidualEncoder(self, spatial(data, self.type), context)
+        return ResidualEncoder(self, spatial(spaces.data, self.type), spaces.context)
 
 
 class ResNetDecoder(SpatialDecoder):
@@ -49,8 +49,8 @@ class ResNetDecoder(SpatialDecoder):
 
     blocks: PositiveInt = Field(default=2, description="residual blocks of each stage")
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..resnet import ResidualDecoder
 
-        return ResidualDecoder(self, require_real(latent, self.type), spatial(data, self.type), context)
+        return ResidualDecoder(self, require_real(spaces.latent, self.type), spatial(spaces.data, self.type), spaces.context)

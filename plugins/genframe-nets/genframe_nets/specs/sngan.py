@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from genframe import Real, Space, require_real
+from genframe import Real, Space, Spaces, require_real
 
 from ..activations import Activation
 from ..grids import spatial
@@ -40,11 +40,11 @@ class SNGAN(SpatialEncoder):
         features = require_real(super().latent_space(data), self.type)
         return Real((features.shape[0],)) if self.pool else features
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..sngan import AveragingEncoder
 
-        return AveragingEncoder(self, spatial(data, self.type), context)
+        return AveragingEncoder(self, spatial(spaces.data, self.type), spaces.context)
 
 
 class SNGANDecoder(SpatialDecoder):
@@ -61,8 +61,8 @@ class SNGANDecoder(SpatialDecoder):
     activation: Activation = Field(default="relu", description="the nonlinearity")
     norm: Literal["none", "group", "batch"] = Field(default="batch", description="normalisation before each activation")
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..sngan import RepeatingDecoder
 
-        return RepeatingDecoder(self, require_real(latent, self.type), spatial(data, self.type), context)
+        return RepeatingDecoder(self, require_real(spaces.latent, self.type), spatial(spaces.data, self.type), spaces.context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from genframe import DecoderSpec, Needs, Space, require_real, traits
+from genframe import DecoderSpec, Needs, Space, Spaces, require_real, traits
 from genframe.traits import Conditional, TraitSet
 
 from ..traits import Transposable
@@ -32,8 +32,10 @@ class MLPTied(DecoderSpec):
         require_real(latent, self.type)
         require_real_data(data, self.type)
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..tied import TransposedDecoder
 
-        return TransposedDecoder(require_real(latent, self.type), require_real_data(data, self.type), context, encoder)
+        return TransposedDecoder(
+            require_real(spaces.latent, self.type), require_real_data(spaces.data, self.type), spaces.context, encoder
+        )

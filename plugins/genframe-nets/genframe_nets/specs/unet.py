@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from genframe import Mismatch, Space
+from genframe import Mismatch, Space, Spaces
 
 from ..activations import Activation
 from .timed import TimedDecoder, context_sizes
@@ -61,9 +61,9 @@ class UNet(TimedDecoder):
                 f"give levels in 'attention', such as [{len(self.channels) - 1}]",
             )
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..unet import UNetDecoder
 
-        self.accepts(latent, data, context)
-        return UNetDecoder(self, *self.on_one_grid(latent, data), context)
+        self.accepts(spaces.latent, spaces.data, spaces.context)
+        return UNetDecoder(self, *self.on_one_grid(spaces.latent, spaces.data), spaces.context)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat
 
-from genframe import Categorical, DecoderSpec, Mismatch, Needs, Real, Space, at, conditional_if, require_real, traits
+from genframe import Categorical, DecoderSpec, Mismatch, Needs, Real, Space, Spaces, at, conditional_if, require_real, traits
 from genframe.traits import Likelihood, ProbabilityMass, TraitSet
 from genframe_nets import MLPDecoder
 
@@ -97,11 +97,11 @@ class Bernoulli(LikelihoodSpec):
             )
         return Real(space.shape)
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..decoders import BernoulliDecoder
 
-        return BernoulliDecoder(self, latent, data, context, encoder)
+        return BernoulliDecoder(self, spaces.latent, spaces.data, spaces.context, encoder)
 
 
 class NormalLikelihood(LikelihoodSpec):
@@ -123,11 +123,11 @@ class NormalLikelihood(LikelihoodSpec):
         space = require_real(data, "a normal likelihood")
         return stacked(space, 2) if self.variance == "per_pixel" else Real(space.shape)
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..decoders import NormalDecoder
 
-        return NormalDecoder(self, latent, data, context, encoder)
+        return NormalDecoder(self, spaces.latent, spaces.data, spaces.context, encoder)
 
 
 class Discretised(LikelihoodSpec):
@@ -145,11 +145,11 @@ class Discretised(LikelihoodSpec):
         grid = grid_of(data, "a discretised logistic")
         return stacked(grid, 2) if self.scale == "per_pixel" else Real(grid.shape)
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..decoders import DiscretisedLogisticDecoder
 
-        return DiscretisedLogisticDecoder(self, latent, data, context, encoder)
+        return DiscretisedLogisticDecoder(self, spaces.latent, spaces.data, spaces.context, encoder)
 
 
 class CategoricalLikelihood(LikelihoodSpec):
@@ -168,8 +168,8 @@ class CategoricalLikelihood(LikelihoodSpec):
         grid = grid_of(data, "a categorical likelihood")
         return stacked(grid, grid.levels or 2)
 
-    def build(self, latent: Space, data: Space, context: Space | None, encoder: Encoder | None) -> Decoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
         from ..decoders import CategoricalDecoder
 
-        return CategoricalDecoder(self, latent, data, context, encoder)
+        return CategoricalDecoder(self, spaces.latent, spaces.data, spaces.context, encoder)

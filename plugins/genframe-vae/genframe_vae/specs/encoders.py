@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
-from genframe import EncoderSpec, Mismatch, Real, Space, at, conditional_if, projected, require_real, traits
+from genframe import EncoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, projected, require_real, traits
 from genframe.traits import Conditional, Posterior, TraitSet
 from genframe_nets import MLP, Transposable
 
@@ -37,11 +37,11 @@ class Gaussian(EncoderSpec):
         with at("network"):
             return projected(self.network.latent_space(data), self.dim)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..encoders import GaussianEncoder
 
-        return GaussianEncoder(self, data, context)
+        return GaussianEncoder(self, spaces.data, spaces.context)
 
 
 class FullGaussian(EncoderSpec):
@@ -71,11 +71,11 @@ class FullGaussian(EncoderSpec):
                 )
         return Real((self.dim,))
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..encoders import FullGaussianEncoder
 
-        return FullGaussianEncoder(self, data, context)
+        return FullGaussianEncoder(self, spaces.data, spaces.context)
 
 
 class Corrupted(EncoderSpec):
@@ -118,8 +118,8 @@ class Corrupted(EncoderSpec):
         """Return the wrapped encoder's code space."""
         return self.network.code_space(data)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..encoders import corrupted
 
-        return corrupted(self, data, context)
+        return corrupted(self, spaces.data, spaces.context)

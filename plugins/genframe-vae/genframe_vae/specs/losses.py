@@ -10,7 +10,7 @@ from genframe import LossSpec, Mismatch, Needs, PriorSpec, Spaces, at, require_r
 from genframe.traits import Density, Likelihood, Posterior
 
 if TYPE_CHECKING:
-    from genframe import Loss
+    from genframe import Encoder, Loss
 
 __all__ = ["Elbo", "Iwae", "Reconstruction"]
 
@@ -53,7 +53,7 @@ class Elbo(LossSpec):
                 raise Mismatch(f"a rate is measured from a density, and {self.reference.type} has none", "say core/normal")
             self.reference.accepts(spaces.code, spaces.context)
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..losses import ElboLoss
 
@@ -68,7 +68,7 @@ class Iwae(LossSpec):
 
     samples: PositiveInt = Field(default=50, description="latents drawn for each datum")
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..losses import IwaeLoss
 
@@ -105,7 +105,7 @@ class Reconstruction(LossSpec):
         if self.sparsity or self.contractive:
             require_real(spaces.latent, "a penalty on latents")
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..losses import ReconstructionLoss
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from genframe import Mismatch, Needs, PriorSpec, Real, Space, require_real, traits
+from genframe import Mismatch, Needs, PriorSpec, Real, Space, Spaces, require_real, traits
 from genframe.traits import Density, Fittable, Posterior, TraitSet
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ class GaussianMixture(PriorSpec):
         """Accept real vectors."""
         continuous_vector(code, "a mixture of normals")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from ..priors import GaussianMixturePrior
 
-        return GaussianMixturePrior(self, code)
+        return GaussianMixturePrior(self, spaces.code)
 
 
 class Vamp(PriorSpec):
@@ -69,7 +69,7 @@ class Vamp(PriorSpec):
         """Accept real codes."""
         require_real(code, "the VampPrior")
 
-    def build(self, code: Space, context: Space | None, encoder: Encoder | None = None) -> Prior:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the prior."""
         from ..priors import VampPrior
 

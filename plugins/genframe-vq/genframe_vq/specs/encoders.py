@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genframe import Categorical, EncoderSpec, Mismatch, Real, Space, at, conditional_if, projected, require_real, traits
+from genframe import (
+    Categorical,
+    EncoderSpec,
+    Mismatch,
+    Real,
+    Space,
+    Spaces,
+    at,
+    conditional_if,
+    projected,
+    require_real,
+    traits,
+)
 from genframe.traits import DataDependent, Quantized, TraitSet
 from genframe_nets import Conv
 
@@ -120,12 +132,12 @@ class Quantizer(QuantiserSpec):
         """Layers of every group."""
         return self.layers * self.groups
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..encoders import QuantisedEncoder
         from ..quantisers import Product
 
-        return QuantisedEncoder(self, Product(self), data, context)
+        return QuantisedEncoder(self, Product(self), spaces.data, spaces.context)
 
 
 class FiniteScalar(QuantiserSpec):
@@ -153,12 +165,12 @@ class FiniteScalar(QuantiserSpec):
         """The product of the levels."""
         return math.prod(self.channel_levels)
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..encoders import QuantisedEncoder
         from ..quantisers import Scalars
 
-        return QuantisedEncoder(self, Scalars(self), data, context)
+        return QuantisedEncoder(self, Scalars(self), spaces.data, spaces.context)
 
 
 class LookupFree(QuantiserSpec):
@@ -184,9 +196,9 @@ class LookupFree(QuantiserSpec):
         """All values of the bits."""
         return 1 << self.bits
 
-    def build(self, data: Space, context: Space | None) -> Encoder:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
         from ..encoders import QuantisedEncoder
         from ..quantisers import Signs
 
-        return QuantisedEncoder(self, Signs(self), data, context)
+        return QuantisedEncoder(self, Signs(self), spaces.data, spaces.context)

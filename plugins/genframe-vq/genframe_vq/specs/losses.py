@@ -11,7 +11,7 @@ from genframe import Categorical, LossSpec, Mismatch, Needs, Spaces
 from ..traits import VectorQuantised
 
 if TYPE_CHECKING:
-    from genframe import Loss
+    from genframe import Encoder, Loss
 
 __all__ = ["VqVae"]
 
@@ -42,7 +42,7 @@ class VqVae(LossSpec):
         if not isinstance(spaces.code, Categorical):
             raise Mismatch(f"a quantised code is of indices, found {spaces.code}")
 
-    def build(self, spaces: Spaces) -> Loss:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..losses import VqVaeLoss
 

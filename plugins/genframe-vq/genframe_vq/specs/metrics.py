@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt
 
-from genframe import Composition, MetricSpec, Real
+from genframe import Composition, MetricSpec, Real, Spaces
 from genframe.traits import Density, Likelihood, ProbabilityMass
 
 from ..traits import VectorQuantised
 
 if TYPE_CHECKING:
-    from genframe import Metric
+    from genframe import Encoder, Metric
 
 __all__ = ["CodeLength", "CodebookUse"]
 
@@ -26,7 +26,7 @@ class CodebookUse(MetricSpec):
         """Refuse models without a codebook."""
         return _no_codebook(composition)
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..metrics import CodebookMetric
 
@@ -63,7 +63,7 @@ class CodeLength(MetricSpec):
             )
         return ""
 
-    def build(self) -> Metric:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         from ..metrics import CodeLengthMetric
 
