@@ -26,7 +26,7 @@ from .errors import (
 from .hookspecs import hookimpl
 from .plugins import Installed, Plugin, installed
 from .recipes import Recipe
-from .spaces import Categorical, Real, Space, Spaces, projected, require_real
+from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_real
 from .specs import (
     ComponentSpec,
     DatasetSpec,
@@ -41,6 +41,7 @@ from .specs import (
     conditional_if,
 )
 from .traits import traits
+from .values import Batch, Context, LossOutput, State
 
 if TYPE_CHECKING:
     from .data import Dataset, Prepare, Split, data_digest
@@ -49,20 +50,21 @@ if TYPE_CHECKING:
     from .experiment.run import Evaluation, Run, evaluate, load
     from .experiment.spec import ExperimentSpec, StageSpec, TrainSpec
     from .experiment.training import resume, train
-    from .heads import into_space, projection
+    from .heads import into_space, projection, vector_dims, vector_of
     from .likelihood import LogProb
     from .model import Model, Samples, build, compose, evaluating
     from .roles import (
-        Batch,
         Decoder,
+        DecoderNetwork,
         Encoder,
+        EncoderNetwork,
         Loss,
-        LossOutput,
         Metric,
         MetricResult,
+        Networks,
         Prior,
         Sampler,
-        State,
+        ask,
         drawn_latent,
         generator_for,
         normal_like,
@@ -74,12 +76,16 @@ __all__ = [
     "CheckpointError",
     "ComponentSpec",
     "Composition",
+    "Context",
+    "ContextSpace",
     "DataError",
     "Dataset",
     "DatasetSpec",
     "Decoder",
+    "DecoderNetwork",
     "DecoderSpec",
     "Encoder",
+    "EncoderNetwork",
     "EncoderSpec",
     "Evaluation",
     "ExperimentSpec",
@@ -96,6 +102,7 @@ __all__ = [
     "Model",
     "ModelSpec",
     "Needs",
+    "Networks",
     "NonFiniteError",
     "Plugin",
     "PluginError",
@@ -121,6 +128,7 @@ __all__ = [
     "StorageError",
     "TrainSpec",
     "Unsupported",
+    "ask",
     "at",
     "build",
     "check",
@@ -144,6 +152,8 @@ __all__ = [
     "resume",
     "train",
     "traits",
+    "vector_dims",
+    "vector_of",
 ]
 
 __version__ = "0.1.0"
@@ -155,20 +165,21 @@ _LOADED_WHEN_USED = {
     "experiment.spec": ("ExperimentSpec", "StageSpec", "TrainSpec"),
     "experiment.training": ("resume", "train"),
     "data": ("Dataset", "Prepare", "Split", "data_digest"),
-    "heads": ("into_space", "projection"),
+    "heads": ("into_space", "projection", "vector_dims", "vector_of"),
     "likelihood": ("LogProb",),
     "model": ("Model", "Samples", "build", "compose", "evaluating"),
     "roles": (
-        "Batch",
         "Decoder",
+        "DecoderNetwork",
         "Encoder",
+        "EncoderNetwork",
         "Loss",
-        "LossOutput",
         "Metric",
         "MetricResult",
+        "Networks",
         "Prior",
         "Sampler",
-        "State",
+        "ask",
         "drawn_latent",
         "generator_for",
         "normal_like",

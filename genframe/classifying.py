@@ -12,6 +12,7 @@ from .errors import Unsupported
 from .model import Model, evaluating
 from .spaces import Categorical, Space, alike
 from .traits import Density, Identity
+from .values import Context
 
 __all__ = ["Classifier", "class_log_probs"]
 
@@ -62,8 +63,8 @@ class Classifier:
     def features(self, x: Tensor) -> Tensor:
         """Return the features by which the classifier judges, in double precision: (N, data) -> (N, D)."""
         with evaluating(self.model):
-            contexts = [cast(Tensor, self.model.context(self._read(rows))).flatten(1) for rows in x.split(ROWS)]
-        return torch.cat(contexts).double()
+            contexts = [cast(Context, self.model.context(self._read(rows))) for rows in x.split(ROWS)]
+        return torch.cat([context.tensors[0].flatten(1) for context in contexts]).double()
 
     def _read(self, x: Tensor) -> Tensor:
         return into(self.reads, x, self.space)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from .errors import Mismatch, Problem, SpecError
 from .needs import unmet_needs
-from .spaces import Space, Spaces, require_real
+from .spaces import ContextSpace, Space, Spaces
 from .specs import (
     ComponentSpec,
     DecoderSpec,
@@ -39,6 +39,7 @@ from .traits import (
     Likelihood,
     Posterior,
     ProbabilityMass,
+    ReadsSequence,
     SamplingKind,
     Trait,
     TraitSet,
@@ -66,7 +67,7 @@ class ModelSpec(Spec):
         default=None, min_length=1, description="the parts that read the condition; all that can if left out"
     )
 
-    def reads(self, role: Role, context: Space | None) -> Space | None:
+    def reads(self, role: Role, context: ContextSpace | None) -> ContextSpace | None:
         """Return the space of the context that the part in ``role`` reads: ``context``, or none where it is left out."""
         return context if self.conditional is None or role in self.conditional else None
 
@@ -78,7 +79,7 @@ class Composition:
     spec: ModelSpec
     data: Space
     condition: Space | None
-    context: Space | None
+    context: ContextSpace | None
     latent: Space
     code: Space
     density: DensityKind
@@ -126,7 +127,7 @@ class Composition:
         return self.has(role, Conditional) and self.spec.reads(role, self.context) is not None
 
 
-def check(spec: ModelSpec, data: Space, condition: Space | None = None, context: Space | None = None) -> Composition:
+def check(spec: ModelSpec, data: Space, condition: Space | None = None, context: ContextSpace | None = None) -> Composition:
     """Type the model ``spec`` for data of a space, and for labels of the space ``condition`` if it has any.
 
     ``context`` is for a nested model, which reads the context that the outer model has encoded.
@@ -135,7 +136,7 @@ def check(spec: ModelSpec, data: Space, condition: Space | None = None, context:
         of the installed components would fit.
     """
     flow = _Flow(spec, data, condition, context)
-    problems = [*flow.problems, *flow.unmet_needs(), *_unread_condition(spec)]
+    problems = [*flow.problems, *flow.unmet_needs(), *_unread_condition(spec), *_unreadable_context(spec, flow.context)]
     if problems or flow.latent is None or flow.code is None:
         raise SpecError(problems)
     return Composition(
@@ -153,12 +154,14 @@ def check(spec: ModelSpec, data: Space, condition: Space | None = None, context:
 class _Flow:
     """Spaces flowing through a model's parts; problems are collected, and what depends on one is passed over."""
 
-    def __init__(self, spec: ModelSpec, data: Space, condition: Space | None, context: Space | None) -> None:
+    def __init__(self, spec: ModelSpec, data: Space, condition: Space | None, context: ContextSpace | None) -> None:
         self.spec, self.data, self.condition = spec, data, condition
         self.problems: list[Problem] = []
         self.latent: Space | None = None
         self.code: Space | None = None
-        self.context = self._context(condition) if spec.condition else context
+        self.context = context
+        if spec.condition is not None:
+            self.context = self._context(spec.condition, condition)
         self.latent = self._try("encoder", self._latent)
         self.code = self._try("encoder", self._code) if self.latent else None
         latent, code = self.latent, self.code
@@ -175,13 +178,13 @@ class _Flow:
     def _suggestions(self) -> Suggestions:
         return Suggestions(self.spec, self.data, self.condition, self.latent, self.code, self.context)
 
-    def _context(self, condition: Space | None) -> Space | None:
-        encoder = self.spec.condition
-        if encoder is None or condition is None:
+    def _context(self, encoder: EncoderSpec, condition: Space | None) -> ContextSpace | None:
+        if condition is None:
             mend = "set labels: true in the data, if it has any, or leave 'condition' out"
             self.problems.append(Problem("model.condition", "the data has no labels to condition on", mend))
             return None
-        return cast("Space | None", self._try("condition", lambda: require_real(encoder.latent_space(condition), "a context")))
+        found: ContextSpace | None = self._try("condition", lambda: encoder.context_space(condition))
+        return found
 
     def _latent(self) -> Space:
         if self.spec.encoder is not None:
@@ -237,6 +240,17 @@ def _unread_condition(spec: ModelSpec) -> Iterator[Problem]:
     for role in spec.conditional or ():
         if role not in able:
             yield Problem("model.conditional", f"the {role} reads no condition", f"of the parts, these can: {', '.join(able)}")
+
+
+def _unreadable_context(spec: ModelSpec, context: ContextSpace | None) -> Iterator[Problem]:
+    """Yield a problem for each part that reads the condition, but not in the form that it has."""
+    for role, provided in zip(ROLES, _trait_sets(spec), strict=True):
+        given = spec.reads(role, context)
+        if given is None or Conditional not in provided or given.vector is not None or ReadsSequence in provided:
+            continue
+        able = [component.type_name() for component in fitting(role) if has(component, ReadsSequence)]
+        hint = "let the encoder of the condition give a vector" + (f", or choose one of {', '.join(able)}" if able else "")
+        yield Problem(f"model.{role}", f"reads a vector as its condition, found {given}", hint)
 
 
 def _trait_sets(spec: ModelSpec) -> tuple[TraitSet, TraitSet, TraitSet]:

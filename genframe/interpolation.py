@@ -77,5 +77,5 @@ def interpolated(
     with evaluating(model):
         context = model.context(condition)
         path = spherical(to_base(model, a, context), to_base(model, b, context), shares)
-        repeated = None if context is None else context.repeat_interleave(len(shares), 0)
+        repeated = None if context is None else context.repeat_interleave(len(shares))
         return from_base(model, path.flatten(0, 1), repeated).reshape(len(a), len(shares), *a.shape[1:])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, TypeAlias, cast
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from .spaces import Real
 from .specs import Role
 from .suggestions import fitting, has
 from .traits import Invertible, NormalBase, Posterior
+from .values import Context
 from .ways import Way, way_of
 
 __all__ = [
@@ -33,7 +34,7 @@ __all__ = [
     "to_base",
 ]
 
-Rows: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
+Rows: TypeAlias = Callable[[Tensor, Context | None], Tensor]
 ROWS: Final = 250  # encoded or decoded at once; bounds memory
 
 
@@ -54,11 +55,11 @@ class Latents(ABC):
         """The space of a latent."""
         return cast(Real, self.model.composition.latent)
 
-    def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, condition: Any = None) -> Tensor:
         """Return the latent of each datum, a function of the data and the seed: (N, data) -> (N, latent)."""
         return self._by_rows(self._encoded, x, condition)
 
-    def decode(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, condition: Any = None) -> Tensor:
         """Return the datum of each latent, its mean where it is uncertain: (N, latent) -> (N, data)."""
         return self._by_rows(self._decoded, latent, condition)
 
@@ -68,7 +69,7 @@ class Latents(ABC):
         x = self.decode(latents.flatten(0, 1), repeated)
         return x.reshape(*latents.shape[:2], *x.shape[1:])
 
-    def _by_rows(self, call: Rows, rows: Tensor, condition: Tensor | None) -> Tensor:
+    def _by_rows(self, call: Rows, rows: Tensor, condition: Any) -> Tensor:
         done = []
         with evaluating(self.model):
             for start in range(0, max(1, len(rows)), ROWS):
@@ -79,16 +80,16 @@ class Latents(ABC):
         return torch.cat(done)
 
     @abstractmethod
-    def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor: ...
+    def _encoded(self, x: Tensor, context: Context | None) -> Tensor: ...
 
-    def _decoded(self, latent: Tensor, context: Tensor | None) -> Tensor:
+    def _decoded(self, latent: Tensor, context: Context | None) -> Tensor:
         return self.model.decoder.decode(latent, context)
 
 
 class _Encoded(Latents):
     """Latents by the model's own encoder."""
 
-    def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def _encoded(self, x: Tensor, context: Context | None) -> Tensor:
         if self.way == "posterior mean":
             return cast(Posterior, self.model.encoder).posterior(x, context).mean
         assert self.model.encoder is not None
@@ -98,10 +99,10 @@ class _Encoded(Latents):
 class _Flowing(Latents):
     """Latents by the sampler's walk, taken backwards: the noise to which the probability flow leads."""
 
-    def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def _encoded(self, x: Tensor, context: Context | None) -> Tensor:
         return cast(Invertible, self.model.sampler).invert(self.model, x, context)
 
-    def _decoded(self, latent: Tensor, context: Tensor | None) -> Tensor:
+    def _decoded(self, latent: Tensor, context: Context | None) -> Tensor:
         sampler = self.model.sampler
         return sampler.last(cast(Invertible, sampler).trajectory_from(self.model, latent, context))
 
@@ -135,33 +136,34 @@ class Search(Latents):
         """Return what the search costs, for a person to read."""
         return f"{self.draws + 3 * self.restarts * self.steps:,} decodings a datum"
 
-    def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def _encoded(self, x: Tensor, context: Context | None) -> Tensor:
         starts = self._starts(x, context)
-        repeated = None if context is None else context.repeat_interleave(self.restarts, 0)
+        repeated = None if context is None else context.repeat_interleave(self.restarts)
         z, error = self._descended(starts.flatten(0, 1), x.repeat_interleave(self.restarts, 0), repeated)
         best = error.view(len(x), -1).argmin(1)
         return z.view(starts.shape)[torch.arange(len(x), device=x.device), best]
 
-    def _starts(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def _starts(self, x: Tensor, context: Context | None) -> Tensor:
         """Return the draws whose data are nearest: (n, data) -> (n, restarts, latent)."""
         generator = generator_for(x.device, self.seed)
         if context is not None:  # a draw depends on the context, and so does its datum
-            rows = [self._starts_of(row, self._drawn(one, generator), one) for row, one in zip(x, context, strict=True)]
+            each = [context[row : row + 1] for row in range(len(x))]
+            rows = [self._starts_of(row, self._drawn(one, generator), one) for row, one in zip(x, each, strict=True)]
             return torch.stack(rows)
         drawn = self._drawn(None, generator)
         data = self.model.decoder.decode(self.model.latents(drawn), None).flatten(1)
         nearest = torch.cdist(x.flatten(1), data).topk(self.restarts, largest=False).indices
         return drawn[nearest]
 
-    def _starts_of(self, x: Tensor, drawn: Tensor, context: Tensor) -> Tensor:
-        data = self.model.decoder.decode(self.model.latents(drawn), context.expand(len(drawn), *context.shape))
+    def _starts_of(self, x: Tensor, drawn: Tensor, context: Context) -> Tensor:
+        data = self.model.decoder.decode(self.model.latents(drawn), context.repeat(len(drawn)))
         return drawn[(data - x).flatten(1).square().sum(1).topk(self.restarts, largest=False).indices]
 
-    def _drawn(self, context: Tensor | None, generator: torch.Generator) -> Tensor:
-        repeated = None if context is None else context.expand(self.draws, *context.shape)
+    def _drawn(self, context: Context | None, generator: torch.Generator) -> Tensor:
+        repeated = None if context is None else context.repeat(self.draws)
         return self.model.prior.sample(self.draws, repeated, generator.manual_seed(generator.initial_seed()))
 
-    def _descended(self, z: Tensor, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _descended(self, z: Tensor, x: Tensor, context: Context | None) -> tuple[Tensor, Tensor]:
         """Return what the search reaches, and the objective there: (M, latent), (M, data) -> (M, latent), (M,)."""
         scale = 2 * (self.deviation * _range(self.model.composition, x)) ** 2
         with torch.enable_grad():
@@ -173,7 +175,7 @@ class Search(Latents):
         z = z.detach()
         return z, self._objective(z, x, context, scale)
 
-    def _objective(self, z: Tensor, x: Tensor, context: Tensor | None, scale: float) -> Tensor:
+    def _objective(self, z: Tensor, x: Tensor, context: Context | None, scale: float) -> Tensor:
         error = (self.model.decoder.decode(z, context) - x).flatten(1).square().sum(1) / scale
         if not self.model.composition.has("prior", NormalBase):
             return error
@@ -207,7 +209,7 @@ def base_of(model: Model) -> NormalBase | None:
     return cast(NormalBase, model.prior) if model.composition.has("prior", NormalBase) else None
 
 
-def to_base(model: Model, latent: Tensor, context: Tensor | None = None) -> Tensor:
+def to_base(model: Model, latent: Tensor, context: Context | None = None) -> Tensor:
     """Return latents in the base of the prior, where it is N(0, I): (N, latent) -> (N, ...).
 
     :raises Unsupported: if the prior has no such base.
@@ -216,7 +218,7 @@ def to_base(model: Model, latent: Tensor, context: Tensor | None = None) -> Tens
     return _required_base(model).to_base(code, context)
 
 
-def from_base(model: Model, base: Tensor, context: Tensor | None = None) -> Tensor:
+def from_base(model: Model, base: Tensor, context: Context | None = None) -> Tensor:
     """Return the latents of points of the prior's base: (N, ...) -> (N, latent).
 
     :raises Unsupported: if the prior has no such base.

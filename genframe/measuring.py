@@ -29,7 +29,7 @@ def blocks(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
     """Yield the prepared split on ``device``, a block at a time: the same data for every metric with this seed and subset."""
     for number, start in enumerate(range(0, len(split), BLOCK)):
         batch = split.batch(slice(start, start + BLOCK), generator_for(split.stored.device, seed, DATA, number))
-        yield Batch(batch.x.to(device), batch.condition.to(device) if batch.condition is not None else None)
+        yield batch.to(device)
 
 
 def prepared(split: Split, seed: int, device: torch.device) -> Batch:

@@ -23,6 +23,7 @@ from .roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, generat
 from .spaces import Space
 from .specs import ComponentSpec, Precision, Role
 from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior
+from .values import Context
 
 __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
 
@@ -118,8 +119,8 @@ class Model(nn.Module):
         """Return the digest of all weights, by their names' order."""
         return data_digest(*(tensor.detach().cpu() for _, tensor in sorted(self.state_dict().items())))
 
-    def context(self, condition: Tensor | None, *readers: Role) -> Tensor | None:
-        """Return the encoded condition, (B, ...) -> (B, context); a nested model's is encoded already.
+    def context(self, condition: Any, *readers: Role) -> Context | None:
+        """Return the context of each condition, (B, ...); a nested model's condition is a context already.
 
         :raises Unsupported: if there is no condition, and one of ``readers`` reads it, or any part where none are named.
         """
@@ -129,9 +130,9 @@ class Model(nn.Module):
             if any(map(self.composition.reads, readers or get_args(Role))):
                 raise Unsupported(f"this model is conditional: give a condition in {self.composition.condition}")
             return None
-        return condition if self.condition is None else self.condition.encode(condition)
+        return self.condition.context(condition) if self.condition is not None else condition
 
-    def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, condition: Any = None) -> Tensor:
         """Return the latent of each datum: (B, data) -> (B, latent).
 
         :raises Unsupported: if the model has no encoder.
@@ -140,15 +141,15 @@ class Model(nn.Module):
             raise Unsupported(NO_ENCODER)
         return self.encoder.encode(x, self.context(condition, "encoder"))
 
-    def decode(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, condition: Any = None) -> Tensor:
         """Return the datum of each latent: (B, latent) -> (B, data)."""
         return self.decoder.decode(latent, self.context(condition, "decoder"))
 
-    def reconstruct(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def reconstruct(self, x: Tensor, condition: Any = None) -> Tensor:
         """Encode and decode: (B, data) -> (B, data)."""
         return self.decode(self.encode(x, condition), condition)
 
-    def codes(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def codes(self, x: Tensor, condition: Any = None) -> Tensor:
         """Return the code of each datum, on which the prior lives: (B, data) -> (B, code).
 
         :raises Unsupported: if the model has no encoder.
@@ -161,7 +162,7 @@ class Model(nn.Module):
         """Return the latent of each code: (B, code) -> (B, latent)."""
         return self.encoder.latent(code) if self.encoder is not None else code
 
-    def initialise(self, x: Tensor, condition: Tensor | None = None, roles: Collection[Role] = get_args(Role)) -> None:
+    def initialise(self, x: Tensor, condition: Any = None, roles: Collection[Role] = get_args(Role)) -> None:
         """Let those of ``roles`` with DataDependent take their first state from data (N, data): the prior from their codes.
 
         Training does so before a part's first step. Without an encoder there are no codes, and nothing is done.
@@ -178,12 +179,12 @@ class Model(nn.Module):
             if "prior" in dependent:
                 cast(DataDependent, self.prior).initialise(self._all_codes(x, condition), context)
 
-    def _all_codes(self, x: Tensor, condition: Tensor | None) -> Tensor:
+    def _all_codes(self, x: Tensor, condition: Any) -> Tensor:
         """Return a code of each of many data, encoded a batch at a time; drawn where the encoder has a posterior."""
         conditions = condition.split(ENCODE_CHUNK) if condition is not None else repeat(None)
         return torch.cat([self._drawn_codes(*batch) for batch in zip(x.split(ENCODE_CHUNK), conditions, strict=False)])
 
-    def _drawn_codes(self, x: Tensor, condition: Tensor | None) -> Tensor:
+    def _drawn_codes(self, x: Tensor, condition: Any) -> Tensor:
         if not self.composition.has("encoder", Posterior):
             return self.codes(x, condition)
         encoder = cast(Encoder, self.encoder)
@@ -192,7 +193,7 @@ class Model(nn.Module):
     def sample(
         self,
         n: int,
-        condition: Tensor | None = None,
+        condition: Any = None,
         *,
         seed: int = 0,
         compile: bool = False,
@@ -220,7 +221,7 @@ class Model(nn.Module):
     def states(
         self,
         n: int,
-        condition: Tensor | None = None,
+        condition: Any = None,
         *,
         seed: int = 0,
         count: int,
@@ -233,7 +234,7 @@ class Model(nn.Module):
         :raises ValueError: if ``condition`` does not have ``n`` rows.
         """
 
-        def shown(context: Tensor | None, rows: range, generator: Generator) -> Iterator[Tensor]:
+        def shown(context: Context | None, rows: range, generator: Generator) -> Iterator[Tensor]:
             passed = 0
             for state in self.sampler.trajectory(self, len(rows), context, generator):
                 share = state.step * count // state.steps
@@ -249,7 +250,7 @@ class Model(nn.Module):
         """Return data as samples, in single precision whatever networks ran in."""
         return Samples(x.float() if x.dtype == torch.bfloat16 else x, self.composition.data, seed)
 
-    def _chunks(self, n: int, condition: Tensor | None, seed: int) -> Iterator[tuple[Tensor | None, range, Generator]]:
+    def _chunks(self, n: int, condition: Any, seed: int) -> Iterator[tuple[Context | None, range, Generator]]:
         """Yield the context, the rows and the generator of each whole chunk of samples."""
         if condition is not None and len(condition) != n:
             raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
@@ -259,9 +260,7 @@ class Model(nn.Module):
                 context = self.context(_whole_chunk(condition, rows))
                 yield context, rows, generator_for(self.device, seed, number)
 
-    def log_prob(
-        self, x: Tensor, condition: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
-    ) -> LogProb:
+    def log_prob(self, x: Tensor, condition: Any = None, *, samples: int = 1, generator: Generator | None = None) -> LogProb:
         """Return the log-likelihood of each datum, of the kind that the composition has.
 
         For a lower bound, ``samples`` importance-weighted draws tighten it (Burda et al. 2015, eq. 8); one
@@ -291,7 +290,7 @@ class Model(nn.Module):
         )
 
     def log_weights(
-        self, x: Tensor, context: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
+        self, x: Tensor, context: Context | None = None, *, samples: int = 1, generator: Generator | None = None
     ) -> Tensor:
         """Return log p(x|z) + log p(z) - log q(z|x) of ``samples`` draws of z for each datum: (samples, B) nats.
 
@@ -304,12 +303,12 @@ class Model(nn.Module):
         encoder, decoder, prior = cast(Posterior, self.encoder), cast(Likelihood, self.decoder), cast(Density, self.prior)
         posterior = encoder.posterior(x, context).expand(samples)
         latent = posterior.rsample(generator)
-        repeated = None if context is None else context.repeat_interleave(samples, 0)
+        repeated = None if context is None else context.repeat_interleave(samples)
         log_joint = decoder.likelihood(latent, repeated).log_prob(x.repeat_interleave(samples, 0))
         log_joint = log_joint + prior.log_prob(cast(Encoder, self.encoder).code(latent), repeated)
         return (log_joint - posterior.log_prob(latent)).reshape(len(x), samples).T
 
-    def _exact(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def _exact(self, x: Tensor, context: Context | None) -> Tensor:
         latent, log_abs_det = cast(Bijective, self.encoder).forward_and_log_det(x, context)
         return cast(Density, self.prior).log_prob(cast(Encoder, self.encoder).code(latent), context) + log_abs_det
 
@@ -381,7 +380,7 @@ def _fitting(values: int, dims: int) -> int:
     return min(max(LEAST_SAMPLED, 1 << max(0, (values // dims).bit_length() - 1)), MOST_SAMPLED)
 
 
-def _whole_chunk(condition: Tensor | None, rows: range) -> Tensor | None:
+def _whole_chunk(condition: Any, rows: range) -> Any:
     """Return the conditions of a chunk's rows, the last one repeated to fill it."""
     if condition is None:
         return None

@@ -12,7 +12,18 @@ from typing import Any, Final, TypeAlias
 
 from .errors import DataError, Mismatch
 
-__all__ = ["Categorical", "Real", "Space", "Spaces", "alike", "format_shape", "projected", "require_real", "space_from_dict"]
+__all__ = [
+    "Categorical",
+    "ContextSpace",
+    "Real",
+    "Space",
+    "Spaces",
+    "alike",
+    "format_shape",
+    "projected",
+    "require_real",
+    "space_from_dict",
+]
 
 
 ENCODE: Final = "encode classes first, with core/one_hot or nets/embedding"
@@ -135,13 +146,43 @@ Space: TypeAlias = Real | Categorical
 
 
 @dataclass(frozen=True)
+class ContextSpace:
+    """What a condition is encoded to: a vector, a sequence of vectors (tokens), or both.
+
+    ``vector`` has any shape but that of a sequence, which is (L, D): L tokens of D values.
+    """
+
+    vector: Real | None = None
+    sequence: Real | None = None
+
+    def __post_init__(self) -> None:
+        if self.vector is None and self.sequence is None:
+            raise ValueError("a context is a vector, a sequence, or both; found neither")
+        if self.sequence is not None and len(self.sequence.shape) != 2:
+            raise ValueError(f"a sequence has the shape (L, D), found {self.sequence}")
+
+    @staticmethod
+    def of(space: Space) -> ContextSpace:
+        """Return the context that an encoder's output of ``space`` makes: a sequence where it is (L, D), else a vector.
+
+        :raises Mismatch: if the output is of classes.
+        """
+        real = require_real(space, "a context")
+        return ContextSpace(sequence=real) if len(real.shape) == 2 else ContextSpace(real)
+
+    def __str__(self) -> str:
+        parts = (("a vector", self.vector), ("a sequence", self.sequence))
+        return " and ".join(f"{name} {format_shape(space.shape)}" for name, space in parts if space is not None)
+
+
+@dataclass(frozen=True)
 class Spaces:
     """The spaces between the parts of a model; ``context`` is that of the encoded condition, where there is one."""
 
     data: Space
     latent: Space
     code: Space
-    context: Space | None = None
+    context: ContextSpace | None = None
 
     def between(self, latent: Space, data: Space) -> Spaces:
         """Return the spaces around a network within a part, which maps ``latent`` to ``data`` and reads the same context.

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
-from .spaces import Categorical, Space, Spaces
-from .traits import Conditional, SamplingKind, Trait, TraitSet, traits
+from .spaces import Categorical, ContextSpace, Space, Spaces
+from .traits import Conditional, ReadsSequence, SamplingKind, Trait, TraitSet, traits
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -183,7 +183,14 @@ class EncoderSpec(ComponentSpec):
         """
         return (self.code_space(data).dims,)
 
-    def spaces(self, data: Space, context: Space | None = None) -> Spaces:
+    def context_space(self, condition: Space) -> ContextSpace:
+        """Return what a condition is encoded to: a sequence where latents are (L, D), else a vector; override to give both.
+
+        :raises Mismatch: where the encoder cannot take the condition.
+        """
+        return ContextSpace.of(self.latent_space(condition))
+
+    def spaces(self, data: Space, context: ContextSpace | None = None) -> Spaces:
         """Return the spaces around this encoder alone, from which it is built as a network, a critic or a condition."""
         return Spaces(data, self.latent_space(data), self.code_space(data), context)
 
@@ -197,7 +204,7 @@ class DecoderSpec(ComponentSpec):
 
     kind: ClassVar[Kind] = "decoder"
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Return if latents of this space can be decoded to ``data``, beside a ``context`` where there is one.
 
         :raises Mismatch: otherwise.
@@ -219,7 +226,7 @@ class PriorSpec(ComponentSpec):
         """Return the space of the codes where no encoder gives one, or ``None`` if the spec does not say."""
         return None
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Return if the prior can model codes of this space, beside a ``context`` where there is one.
 
         :raises Mismatch: otherwise.
@@ -347,5 +354,7 @@ class MetricSpec(ComponentSpec):
 
 
 def conditional_if(*parts: ComponentSpec | None) -> TraitSet:
-    """Return the trait Conditional if any of ``parts`` has it: what a wrapper passes on."""
-    return traits(Conditional) if any(part and Conditional in part.provided_traits() for part in parts) else traits()
+    """Return those of the traits Conditional and ReadsSequence that any of ``parts`` has: what a wrapper passes on."""
+    return traits(
+        *(trait for trait in (Conditional, ReadsSequence) if any(part and trait in part.provided_traits() for part in parts))
+    )

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from .needs import unmet_needs
 from .plugins import installed
-from .spaces import Space, Spaces, require_real
+from .spaces import ContextSpace, Space, Spaces
 from .specs import ComponentSpec, DecoderSpec, EncoderSpec, Kind, LossSpec, PriorSpec, Role, SamplerSpec
 from .traits import Trait
 
@@ -38,7 +38,7 @@ class Suggestions:
     condition: Space | None
     latent: Space | None
     code: Space | None
-    context: Space | None
+    context: ContextSpace | None
 
     def what_fits(self, slot: str, path: tuple[str, ...]) -> str:
         """Name the installed components that would do at ``path`` within the slot, if a component is there."""
@@ -67,7 +67,7 @@ class Suggestions:
         try:
             match part:
                 case EncoderSpec() if slot == "condition" and self.condition is not None:
-                    require_real(part.latent_space(self.condition), "a context")
+                    part.context_space(self.condition)
                 case EncoderSpec() if slot == "encoder":
                     part.latent_space(self.data)
                 case DecoderSpec() if self.latent is not None:

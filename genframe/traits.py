@@ -4,7 +4,7 @@ A spec class lists the traits it provides, a loss, sampler or tied part the trai
 matches the two before anything is built, and the conformance kit checks that the built part has the
 methods. Tensors have a batch in front; densities are in nats; ``context`` is the encoded condition or
 ``None``; ``generator`` is ``None`` for torch's global generator. A plugin may define traits of its own:
-any runtime-checkable protocol whose docstring's first sentence says what a part with it can do.
+any protocol whose docstring's first sentence says what a part with it can do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Generator, Tensor
 
-    from .roles import LossOutput
+    from .values import Context, LossOutput
 
 __all__ = [
     "Bijective",
@@ -44,6 +44,7 @@ __all__ = [
     "Pretrainable",
     "ProbabilityMass",
     "Quantized",
+    "ReadsSequence",
     "SamplingKind",
     "Tempered",
     "TimeConditioned",
@@ -92,16 +93,19 @@ class PosteriorDistribution(Distribution, Protocol):
         """Repeat each distribution ``samples`` times, neighbours together: batch B -> B * samples."""
 
 
-@runtime_checkable
 class Conditional(Protocol):
-    """Reads the condition's context."""
+    """Reads the condition's context: its vector, unless the part has ReadsSequence."""
+
+
+class ReadsSequence(Protocol):
+    """Reads the sequence of a condition's context, token by token, and its vector where there is one."""
 
 
 @runtime_checkable
 class DataDependent(Protocol):
     """Takes its first state from training data before its first step."""
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Set parameters and buffers in place from data (N, ...); from their codes where the part is a prior.
 
         A decoder may take its state from the encoder that it refers to, as trained as that is by then.
@@ -112,7 +116,7 @@ class DataDependent(Protocol):
 class Pretrainable(Protocol):
     """Has an objective of its own, by which it learns in a stage that trains it alone."""
 
-    def objective(self, x: Tensor, context: Tensor | None = None) -> LossOutput:
+    def objective(self, x: Tensor, context: Context | None = None) -> LossOutput:
         """What such a stage minimises, instead of the model's loss, on data (B, ...)."""
 
 
@@ -120,7 +124,7 @@ class Pretrainable(Protocol):
 class Posterior(Protocol):
     """Gives a distribution over latents for each datum, q(z|x)."""
 
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> PosteriorDistribution:
+    def posterior(self, x: Tensor, context: Context | None = None) -> PosteriorDistribution:
         """q(z|x): data (B, ...) -> distribution over latents (B, ...)."""
 
 
@@ -128,19 +132,17 @@ class Posterior(Protocol):
 class Bijective(Protocol):
     """Maps data to latents one to one, with a known log-determinant."""
 
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Latent (B, ...) and log |det dz/dx| (B,), in nats."""
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """The datum whose latent it is: (B, ...) -> (B, ...)."""
 
 
-@runtime_checkable
 class Identity(Protocol):
     """Leaves data as they are."""
 
 
-@runtime_checkable
 class EncoderInverse(Protocol):
     """Decodes by the inverse of the model's encoder, so that density and samples are of one model."""
 
@@ -149,7 +151,7 @@ class EncoderInverse(Protocol):
 class Layered(Protocol):
     """Tells what its layers make of data, from the first to the last."""
 
-    def activations(self, x: Tensor, context: Tensor | None = None) -> list[Tensor]:
+    def activations(self, x: Tensor, context: Context | None = None) -> list[Tensor]:
         """Data (B, ...) to the activations of each layer, channels first: (B, C, grid) each."""
 
 
@@ -200,7 +202,7 @@ class NoiseProcess(Protocol):
 class Likelihood(Protocol):
     """Gives a distribution over data for each latent, p(x|z)."""
 
-    def likelihood(self, latent: Tensor, context: Tensor | None = None) -> Distribution:
+    def likelihood(self, latent: Tensor, context: Context | None = None) -> Distribution:
         """p(x|z): latents (B, ...) -> distribution over data (B, ...)."""
 
 
@@ -208,16 +210,12 @@ class Likelihood(Protocol):
 class Denoiser(Protocol):
     """Predicts clean data from noisy data at a time, both standardised."""
 
-    def denoise(self, noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def denoise(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Predicted clean data, without the condition where there is no context: (B, ...), (B,) -> (B, ...)."""
 
 
-@runtime_checkable
 class TimeConditioned(Protocol):
-    """Is a network that reads a time beside its input."""
-
-    def at_time(self, x: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
-        """Output at ``time``: (B, ...), (B,) -> (B, ...)."""
+    """Is a network that reads a time (B,) beside its input: ``network(x, time=time)``."""
 
 
 @runtime_checkable
@@ -225,7 +223,7 @@ class DataBound(Protocol):
     """Bounds the log-density of data from below, through the model's encoder and prior."""
 
     def data_log_prob(
-        self, x: Tensor, prior: Any, context: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
+        self, x: Tensor, prior: Any, context: Context | None = None, *, samples: int = 1, generator: Generator | None = None
     ) -> tuple[Tensor, str]:
         """Log density or probability of data in nats, and the name of its estimator: (B, ...) -> (B,)."""
 
@@ -235,7 +233,7 @@ class DataDensity(Protocol):
     """Gives the log-density of data, exact but for a stated error, through the model's encoder and prior."""
 
     def data_log_prob(
-        self, x: Tensor, prior: Any, context: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
+        self, x: Tensor, prior: Any, context: Context | None = None, *, samples: int = 1, generator: Generator | None = None
     ) -> tuple[Tensor, str]:
         """Log density or probability of data in nats, and the name of its estimator: (B, ...) -> (B,)."""
 
@@ -244,7 +242,7 @@ class DataDensity(Protocol):
 class Density(Protocol):
     """Has an exact log-density that can be computed."""
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Log density or probability in nats: (B, ...) -> (B,)."""
 
 
@@ -253,7 +251,7 @@ class Tempered(Protocol):
     """Can be drawn from at a temperature."""
 
     def sample_at(
-        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, temperature: float | Tensor, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         """``n`` codes (n, code) at a temperature: 1 is the prior as it is, near 0 its most likely codes alone.
 
@@ -267,7 +265,7 @@ class Truncatable(Protocol):
     """Can be drawn from with every dimension within a threshold."""
 
     def sample_within(
-        self, threshold: float, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, threshold: float, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         """``n`` codes of the prior, given that no dimension is more than ``threshold`` from its centre: (n, code)."""
 
@@ -276,7 +274,7 @@ class Truncatable(Protocol):
 class GaussianExpectation(Protocol):
     """Knows E_q[log p(z)] in closed form from the mean and variance of any q."""
 
-    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
+    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Context | None = None) -> Tensor:
         """E_q[log p(z)] in nats: (B, ...), (B, ...) -> (B,)."""
 
 
@@ -284,7 +282,7 @@ class GaussianExpectation(Protocol):
 class Energy(Protocol):
     """Has an unnormalised log-density, log p(z) = -energy(z) - log Z."""
 
-    def energy(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def energy(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Energy in nats: (B, ...) -> (B,)."""
 
 
@@ -295,17 +293,16 @@ class MarkovKernel(Protocol):
     Chains walk over states, which are codes, or hold hidden units beside them.
     """
 
-    def transition(self, state: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def transition(self, state: Tensor, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """The next state of each chain: (B, state) -> (B, state)."""
 
-    def states(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def states(self, code: Tensor, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """States from which chains walk that begin at codes: (B, code) -> (B, state)."""
 
     def codes(self, state: Tensor) -> Tensor:
         """The codes that states hold: (B, state) -> (B, code)."""
 
 
-@runtime_checkable
 class ProbabilityMass(Protocol):
     """Gives log-probabilities of discrete values, not log-densities of continuous ones."""
 
@@ -314,10 +311,10 @@ class ProbabilityMass(Protocol):
 class NormalBase(Protocol):
     """Maps its codes one to one to those of a standard normal distribution, its base."""
 
-    def to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def to_base(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Codes in the base, where the prior is N(0, I): (B, code) -> (B, ...)."""
 
-    def from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+    def from_base(self, base: Tensor, context: Context | None = None) -> Tensor:
         """The codes of points of the base: (B, ...) -> (B, code)."""
 
 
@@ -325,11 +322,11 @@ class NormalBase(Protocol):
 class Invertible(Protocol):
     """Walks from latents to data without drawing noise, and back."""
 
-    def invert(self, model: Any, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def invert(self, model: Any, x: Tensor, context: Context | None = None) -> Tensor:
         """The latents that the walk would lead to the data: (B, data) -> (B, latent)."""
 
     def trajectory_from(
-        self, model: Any, latent: Tensor, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Any, latent: Tensor, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[Any]:
         """The states of the walk from given latents; the last one holds the data."""
 
@@ -338,5 +335,5 @@ class Invertible(Protocol):
 class Fittable(Protocol):
     """Is fitted to codes at once, without gradients."""
 
-    def fit(self, codes: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> dict[str, Any]:
+    def fit(self, codes: Tensor, context: Context | None = None, generator: Generator | None = None) -> dict[str, Any]:
         """Fit to all codes (N, ...) and return figures about the fit, such as ``log_likelihood`` in nats."""

@@ -12,11 +12,13 @@ from torch.nn import functional as F
 
 from ..composition import Composition
 from ..errors import Unsupported
+from ..heads import vector_dims, vector_of
 from ..latents import from_base, latents_of, to_base
 from ..model import Model
-from ..roles import Batch, Decoder, Encoder, Loss, LossOutput, Prior, Sampler, State
-from ..spaces import Categorical, Space
+from ..roles import Decoder, Encoder, Loss, Prior, Sampler
+from ..spaces import Categorical, ContextSpace, Space
 from ..traits import Bijective, Likelihood, Tempered, Truncatable
+from ..values import Batch, Context, LossOutput, State
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -24,15 +26,15 @@ LOG_2PI = math.log(2 * math.pi)
 class Identity(Encoder):
     """Data as their own latents."""
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return ``x``."""
         return x
 
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return ``x`` and a log-determinant of zero."""
         return x, torch.zeros(len(x), device=x.device)
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return ``latent``."""
         return latent
 
@@ -44,7 +46,7 @@ class OneHotEncoder(Encoder):
         super().__init__()
         self.size = cast(Categorical, data).size
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return (B, ..., size) floats."""
         return F.one_hot(x, self.size).float()
 
@@ -52,7 +54,7 @@ class OneHotEncoder(Encoder):
 class IdentityAsDecoder(Decoder):
     """Latents as data."""
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return ``latent``."""
         return latent
 
@@ -66,7 +68,7 @@ class InverseDecoder(Decoder):
             raise Unsupported("core/inverse needs an encoder with Bijective")
         self._encoder: tuple[Bijective] = (encoder,)  # in a tuple, so that torch does not register it a second time
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return the encoder's inverse of ``latent``."""
         return self._encoder[0].inverse(latent, context)
 
@@ -79,19 +81,19 @@ class StandardNormal(Prior):
         self.shape = code.shape
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` draws."""
         origin = cast(Tensor, self.origin)
         return torch.randn(n, *self.shape, generator=generator, device=origin.device, dtype=origin.dtype)
 
     def sample_at(
-        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, temperature: float | Tensor, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return ``n`` draws of N(0, temperature² I)."""
         return temperature * self.sample(n, context, generator)
 
     def sample_within(
-        self, threshold: float, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, threshold: float, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return ``n`` draws of N(0, I) within ±``threshold`` in every dimension, by the inverse distribution function."""
         share = math.erf(threshold / math.sqrt(2))
@@ -99,19 +101,19 @@ class StandardNormal(Prior):
         uniform = torch.rand(n, *self.shape, generator=generator, device=origin.device, dtype=origin.dtype)
         return (math.sqrt(2) * torch.erfinv(share * (2 * uniform - 1))).clamp(-threshold, threshold)
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-density in nats."""
         return -0.5 * (code.square() + LOG_2PI).flatten(1).sum(1)
 
-    def to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def to_base(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the codes: the prior is its own base."""
         return code
 
-    def from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+    def from_base(self, base: Tensor, context: Context | None = None) -> Tensor:
         """Return the points of the base."""
         return base
 
-    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
+    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Context | None = None) -> Tensor:
         """Return E_q[log p] of any q with these moments: only the first two matter."""
         return -0.5 * (mean.square() + variance + LOG_2PI).flatten(1).sum(1)
 
@@ -119,27 +121,27 @@ class StandardNormal(Prior):
 class IndependentClasses(Prior):
     """Classes whose logits are parameters, or linear in the flattened context."""
 
-    def __init__(self, code: Space, context: Space | None) -> None:
+    def __init__(self, code: Space, context: ContextSpace | None) -> None:
         super().__init__()
         classes = cast(Categorical, code)
         self.shape = (classes.size, *classes.shape)  # of the logits
-        self.head = nn.Linear(context.dims, math.prod(self.shape)) if context is not None else None
+        self.head = nn.Linear(vector_dims(context), math.prod(self.shape)) if context is not None else None
         if self.head is None:
             self.logits = nn.Parameter(torch.zeros(self.shape))
 
-    def _logits(self, n: int, context: Tensor | None) -> Tensor:
+    def _logits(self, n: int, context: Context | None) -> Tensor:
         """Return the logits of ``n`` codes: (n, size, ...)."""
         if self.head is None:
             return self.logits.expand(n, *self.shape)
-        logits: Tensor = self.head(cast(Tensor, context).flatten(1))
+        logits: Tensor = self.head(cast(Tensor, vector_of(context)).flatten(1))
         return logits.reshape(n, *self.shape)
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` draws, by the Gumbel-max trick."""
         logits = self._logits(n, context)
         return (logits - torch.empty_like(logits).exponential_(generator=generator).log()).argmax(1)
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-probability in nats."""
         surprise = F.cross_entropy(self._logits(len(code), context), code, reduction="none")  # (B, ...)
         return -surprise.reshape(len(code), -1).sum(1)
@@ -156,24 +158,24 @@ class NestedModel(Prior):
         if normal_base:
             self.to_base, self.from_base = self._to_base, self._from_base
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` data of the nested model."""
         return self.model.sampler.draw(self.model, n, context, generator)
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Let the nested model's parts take their first state from the codes ``x``."""
         self.model.initialise(x, context)
 
-    def _log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def _log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the nested model's exact log-density in nats."""
         return self.model.log_prob(code, context).nats
 
-    def _to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def _to_base(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the base codes of the nested model's latents."""
         latent = code if isinstance(self.model.encoder, Identity) else latents_of(self.model).encode(code, context)
         return to_base(self.model, latent, context)
 
-    def _from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+    def _from_base(self, base: Tensor, context: Context | None = None) -> Tensor:
         """Return the nested model's data for points of its base."""
         latent = from_base(self.model, base, context)
         return latent if isinstance(self.model.encoder, Identity) else latents_of(self.model).decode(latent, context)
@@ -187,7 +189,7 @@ class NestedModel(Prior):
         """Return what ``player`` owns in the nested model."""
         return self.model.loss.player_parameters(self.model, player)
 
-    def objective(self, code: Tensor, context: Tensor | None = None, player: str = "model") -> LossOutput:
+    def objective(self, code: Tensor, context: Context | None = None, player: str = "model") -> LossOutput:
         """Return the nested model's own loss on the codes."""
         return cast(LossOutput, self.model.loss(self.model, Batch(code, context), player))
 
@@ -241,7 +243,7 @@ class AncestralSampler(Sampler):
         self.truncation = truncation
 
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield the decoded codes."""
         latent = model.latents(self._code(model, n, context, generator))
@@ -251,7 +253,7 @@ class AncestralSampler(Sampler):
             x = model.decoder.decode(latent, context)
         yield State(x, 1, 1)
 
-    def _code(self, model: Model, n: int, context: Tensor | None, generator: Generator | None) -> Tensor:
+    def _code(self, model: Model, n: int, context: Context | None, generator: Generator | None) -> Tensor:
         if self.truncation is not None:
             return cast(Truncatable, model.prior).sample_within(self.truncation, n, context, generator)
         if all(temperature == 1 for temperature in self.temperatures):

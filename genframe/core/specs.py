@@ -16,7 +16,7 @@ from pydantic import (
 
 from ..composition import ModelSpec, check, density_kind, sampling_kind
 from ..errors import Mismatch, SpecError, at
-from ..spaces import Categorical, Real, Space, Spaces, require_real
+from ..spaces import Categorical, ContextSpace, Real, Space, Spaces, require_real
 from ..specs import DecoderSpec, EncoderSpec, LossSpec, Needs, PriorSpec, Role, SamplerSpec, conditional_if
 from ..traits import (
     Bijective,
@@ -85,7 +85,7 @@ class IdentityDecoder(DecoderSpec):
     provides: ClassVar[TraitSet] = traits(EncoderInverse)
     needs: ClassVar[Needs] = {"encoder": Identity}
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept a latent space that is the data space."""
         if latent != data:
             raise Mismatch(f"the latent is {latent}, the data is {data}, and nothing lies between")
@@ -104,7 +104,7 @@ class Inverse(DecoderSpec):
     provides: ClassVar[TraitSet] = traits(EncoderInverse)
     needs: ClassVar[Needs] = {"encoder": Bijective}
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept whatever the encoder makes."""
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
@@ -128,7 +128,7 @@ class Normal(PriorSpec):
         """Return the space of ``shape``."""
         return Real(self.shape) if self.shape is not None else None
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept continuous real codes, of ``shape`` where that is given."""
         space = require_real(code, "a normal prior", mend="")
         if space.discrete:
@@ -155,7 +155,7 @@ class CategoricalPrior(PriorSpec):
     type: Literal["core/categorical"] = "core/categorical"
     provides: ClassVar[TraitSet] = traits(Density, ProbabilityMass, Conditional)
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept classes."""
         if not isinstance(code, Categorical):
             raise Mismatch(f"a categorical prior is of classes, found {code}")
@@ -197,7 +197,7 @@ class ModelPrior(PriorSpec):
         """Return the nested model's kind."""
         return sampling_kind(self.model)
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept codes that the nested model can have as data."""
         try:
             check(self.model, code, context=context)

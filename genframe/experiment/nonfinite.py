@@ -44,7 +44,7 @@ def diagnosis(objective: Objective, batch: Batch, player: str, output: LossOutpu
         return f"the gradient of {gradient!r} holds NaN or infinity; lower train.lr or set train.clip"
     terms = [name for name, value in output.metrics.items() if not math.isfinite(value.item())]
     named = f" ({', '.join(terms)})" if terms else ""
-    module = _first_nonfinite_module(model, lambda: objective(batch.x, batch.condition, player))
+    module = _first_nonfinite_module(model, lambda: objective(batch, player))
     begin = f"; it begins in {module!r}" if module else ""
     data = "" if bool(torch.isfinite(batch.x).all()) else "; the data hold NaN or infinity themselves"
     return f"the loss of player {player!r} is {output.total.item()}{named}{begin}{data}"

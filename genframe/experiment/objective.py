@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..execution import full_precision
 from ..model import Model
@@ -61,13 +61,13 @@ class Objective(nn.Module):
             part.requires_grad_(role in self.parts)
         self.model.loss.requires_grad_(not (self.prior_alone or self.pretrains))
 
-    def forward(self, x: Tensor, condition: Tensor | None, player: str) -> LossOutput:
+    def forward(self, batch: Batch, player: str) -> LossOutput:
         """Return the player's loss on a batch."""
-        model = self.model
+        model, x, condition = self.model, batch.x, batch.condition
         if self.pretrains:
             return cast(Pretrainable, model.encoder).objective(x, model.context(condition))
         if not self.prior_alone:
-            return model.loss(model, Batch(x, condition), player)  # type: ignore[no-any-return]
+            return model.loss(model, batch, player)  # type: ignore[no-any-return]
         with torch.no_grad(), full_precision(x):  # a codebook's indices in bfloat16 are others than a metric will see
             code = model.codes(x, condition)
         return model.prior.objective(code, model.context(condition), player)

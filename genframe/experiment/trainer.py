@@ -23,6 +23,7 @@ from ..model import Model
 from ..roles import Loss, LossOutput, generator_for
 from ..specs import Role
 from ..traits import DataDependent, Fittable
+from ..values import Context
 from .averaging import WeightAverage
 from .compiling import AutoCompile
 from .environment import pick_device
@@ -259,7 +260,7 @@ class Trainer:
         for _ in range(micro):
             batch = self.split.training_batch(self.order.next())
             with self._autocast:
-                output: LossOutput = self._call(batch.x, batch.condition, player.name)
+                output: LossOutput = self._call(batch, player.name)
             (output.total if micro == 1 else output.total / micro).backward()
             outputs.append(output)
         return output if micro == 1 else mean_output(outputs)
@@ -329,7 +330,7 @@ class Trainer:
             for batch in split.batches(max(self.spec.batch_size, 256)):
                 figures: dict[str, Tensor | float] = {}
                 for player in self.players:
-                    figures |= self._figures(player, self.objective(batch.x, batch.condition, player.name))
+                    figures |= self._figures(player, self.objective(batch, player.name))
                 for name, value in figures.items():
                     sums[name] = sums.get(name, 0.0) + float(value) * len(batch.x)
         return {f"validation/{name}": total / len(split) for name, total in sums.items()}
@@ -364,8 +365,8 @@ class Trainer:
         for batch in self.split.batches(1024):
             codes.append(self.model.codes(batch.x, batch.condition))
             if self.model.condition is not None:
-                contexts.append(cast(Tensor, self.model.context(batch.condition)))
-        context = torch.cat(contexts) if contexts else None
+                contexts.append(cast(Context, self.model.context(batch.condition)))
+        context = Context.cat(contexts) if contexts else None
         figures = cast(Fittable, self.model.prior).fit(torch.cat(codes), context)
         self.reporter.advance(1)
         if self.average is not None:

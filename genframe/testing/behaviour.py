@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..roles import Prior, generator_for
 from ..traits import Conditional, Fittable, Pretrainable, Trait
-from .drawing import CONTEXT, departure, draw
+from .drawing import CONTEXT, departure, draw, draw_context
 from .setting import Inputs, Output, PartSetting, seeded
 
 __all__ = ["batches", "context", "everything", "gradients", "same", "seeds", "spaces", "state", "trait_methods"]
@@ -34,12 +34,12 @@ def trait_methods(setting: PartSetting) -> Iterator[str]:
     """The built part has the methods of every declared trait; a fit gives figures."""
     part = setting.build()
     for trait in sorted(setting.spec.provided_traits(), key=lambda trait: trait.__name__):
-        if not isinstance(part, trait):
-            missing = [name for name in _methods(trait) if not hasattr(part, name)]
+        missing = [name for name in _methods(trait) if not hasattr(part, name)]
+        if missing:
             yield f"declares {trait.__name__}, but {type(part).__name__} has no {', '.join(missing)}"
     if isinstance(part, Fittable) and setting.provides(Fittable):
         codes = draw(setting.spaces[1], 64)
-        contexts = draw(setting.context, 64) if setting.context is not None else None
+        contexts = draw_context(setting.context, 64)
         figures = part.fit(codes, contexts, generator_for("cpu", 0))
         if not isinstance(figures, dict):
             yield f"fit must return a dictionary of figures, found {figures!r}"
@@ -170,7 +170,7 @@ def context(setting: PartSetting) -> Iterator[str]:
     if not setting.provides(Conditional):
         return
     part, inputs = setting.shaken(), setting.inputs(BATCH)
-    other = Inputs(inputs.data, inputs.latent, draw(setting.context or CONTEXT, BATCH, 99))
+    other = Inputs(inputs.data, inputs.latent, draw_context(setting.context or CONTEXT, BATCH, 99))
     runs = [[*setting.outputs(part, rows), *setting.draws(part, rows, generator_for("cpu", 0))] for rows in (inputs, other)]
     given, others = ({output.name: output.tensor for output in outputs} for outputs in runs)
     unchanged = [same(given[name], others[name]) for name in given]

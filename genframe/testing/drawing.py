@@ -8,9 +8,22 @@ import torch
 from torch import Generator, Tensor
 
 from ..roles import generator_for
-from ..spaces import Categorical, Real, Space, format_shape
+from ..spaces import Categorical, ContextSpace, Real, Space, format_shape
+from ..values import Context
 
-__all__ = ["CONTEXT", "LATENTS", "SCALAR", "SPACES", "arrow", "departure", "draw", "every_value", "support", "unbounded"]
+__all__ = [
+    "CONTEXT",
+    "LATENTS",
+    "SCALAR",
+    "SPACES",
+    "arrow",
+    "departure",
+    "draw",
+    "draw_context",
+    "every_value",
+    "support",
+    "unbounded",
+]
 
 SPACES: Final[tuple[Space, ...]] = (
     Real((2,)),
@@ -33,7 +46,7 @@ LATENTS: Final[tuple[Space, ...]] = (
     Real((4, 2, 2, 2)),
     Categorical((3,), 5),
 )
-CONTEXT: Final = Real((3,))
+CONTEXT: Final = ContextSpace(Real((3,)))
 SCALAR: Final = Real(())
 ENUMERABLE: Final = 4096
 
@@ -47,6 +60,14 @@ def draw(space: Space, n: int, seed: int = 0) -> Tensor:
     if space.low is None or space.high is None:
         return torch.randn(shape, generator=generator)
     return space.low + (space.high - space.low) * _unit(space, shape, generator)
+
+
+def draw_context(space: ContextSpace | None, n: int, seed: int = 0) -> Context | None:
+    """Return ``n`` random contexts of ``space``, or ``None`` where there is none."""
+    if space is None:
+        return None
+    vector, sequence = (draw(part, n, seed) if part is not None else None for part in (space.vector, space.sequence))
+    return Context(vector, sequence)
 
 
 def _unit(space: Real, shape: tuple[int, ...], generator: Generator) -> Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final, overload
 
 from ..roles import Decoder, Encoder, Loss, Metric, Prior, Sampler
-from ..spaces import Real, Space, Spaces
+from ..spaces import ContextSpace, Real, Space, Spaces
 from ..specs import ComponentSpec, DecoderSpec, EncoderSpec, LossSpec, MetricSpec, PriorSpec, SamplerSpec, with_article
+from .example import context_space
 
 __all__ = ["part"]
 
@@ -14,21 +15,30 @@ ANYTHING: Final = Real((1,))  # for samplers and metrics that look at no space
 
 
 @overload
-def part(spec: EncoderSpec, *, data: Space, context: Space | None = None) -> Encoder: ...
+def part(spec: EncoderSpec, *, data: Space, context: ContextSpace | Space | None = None) -> Encoder: ...
 
 
 @overload
 def part(
-    spec: DecoderSpec, *, data: Space, latent: Space, context: Space | None = None, encoder: Encoder | None = None
+    spec: DecoderSpec,
+    *,
+    data: Space,
+    latent: Space,
+    context: ContextSpace | Space | None = None,
+    encoder: Encoder | None = None,
 ) -> Decoder: ...
 
 
 @overload
-def part(spec: PriorSpec, *, code: Space, context: Space | None = None, encoder: Encoder | None = None) -> Prior: ...
+def part(
+    spec: PriorSpec, *, code: Space, context: ContextSpace | Space | None = None, encoder: Encoder | None = None
+) -> Prior: ...
 
 
 @overload
-def part(spec: LossSpec, *, data: Space, latent: Space, code: Space | None = None, context: Space | None = None) -> Loss: ...
+def part(
+    spec: LossSpec, *, data: Space, latent: Space, code: Space | None = None, context: ContextSpace | Space | None = None
+) -> Loss: ...
 
 
 @overload
@@ -45,7 +55,7 @@ def part(
     data: Space | None = None,
     latent: Space | None = None,
     code: Space | None = None,
-    context: Space | None = None,
+    context: ContextSpace | Space | None = None,
     encoder: Encoder | None = None,
 ) -> Encoder | Decoder | Prior | Loss | Sampler | Metric:
     """Return the component that ``spec`` describes, built between the given spaces.
@@ -58,6 +68,7 @@ def part(
     :param encoder: an encoder that is already built, for a decoder or a prior that is tied to it.
     :raises ValueError: where a space is missing, or a component of this kind cannot be built.
     """
+    context = context_space(context)
     match spec:
         case EncoderSpec():
             return spec.build(spec.spaces(_given(spec, "data", data), context))

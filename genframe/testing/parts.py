@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Generator, Tensor, nn
 
-from ..roles import Decoder, Encoder, Prior
+from ..roles import Decoder, Encoder, Prior, ask
 from ..spaces import Space
 from ..specs import DecoderSpec, EncoderSpec, PriorSpec
 from ..traits import (
@@ -27,6 +27,7 @@ from ..traits import (
     Tempered,
     TimeConditioned,
 )
+from ..values import Context
 from .drawing import SCALAR, arrow, support, unbounded
 from .part import part
 from .setting import Inputs, Output, PartSetting, seeded
@@ -74,7 +75,7 @@ class EncoderSetting(PartSetting):
             quantized, indices = encoder.quantize(latent)
             yield Output("quantize (latent)", quantized, space)
             yield Output("quantize (indices)", indices, code_space)
-        yield from _over_time(encoder, inputs.data, inputs.context, space)
+        yield from _over_time(self, encoder, inputs.data, inputs.context, space)
 
     def draws(self, part: nn.Module, inputs: Inputs, generator: Generator | None) -> Iterator[Output]:
         """Yield a draw of the posterior."""
@@ -131,7 +132,7 @@ class DecoderSetting(TiedSetting):
             yield Output("denoise", decoder.denoise(inputs.data, time, inputs.context), unbounded(self.data))
             if inputs.context is not None:
                 yield Output("denoise (without context)", decoder.denoise(inputs.data, time), unbounded(self.data))
-        yield from _over_time(decoder, inputs.latent, inputs.context, self.data)
+        yield from _over_time(self, decoder, inputs.latent, inputs.context, self.data)
 
     def draws(self, part: nn.Module, inputs: Inputs, generator: Generator | None) -> Iterator[Output]:
         """Yield a draw of the likelihood, unless all are of probability 1: then nothing is random."""
@@ -143,14 +144,14 @@ class DecoderSetting(TiedSetting):
             yield Output("likelihood.rsample", drawn, self.data if mass else unbounded(self.data))
 
 
-def _over_time(part: object, x: Tensor, context: Tensor | None, space: Space) -> Iterator[Output]:
+def _over_time(setting: PartSetting, part: nn.Module, x: Tensor, context: Context | None, space: Space) -> Iterator[Output]:
     """Yield what a part does that reads a time, halfway."""
     time = torch.full((len(x),), 0.5)
     if isinstance(part, NoiseProcess):
         for name, tensor in zip(("alpha", "sigma"), part.alpha_sigma(time), strict=True):
             yield Output(f"alpha_sigma ({name})", tensor, SCALAR)
-    if isinstance(part, TimeConditioned):
-        yield Output("at_time", part.at_time(x, time, context), unbounded(space))
+    if setting.provides(TimeConditioned):
+        yield Output("forward (at a time)", ask(part, x, context, time=time), unbounded(space))
 
 
 @dataclass(frozen=True)

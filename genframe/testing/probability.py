@@ -208,7 +208,7 @@ def expectation(setting: PartSetting) -> Iterator[str]:
     mean, variance = inputs.latent, inputs.data.square() + 0.1
     noise = torch.randn(DRAWS, *mean.shape, generator=generator_for("cpu", 0))
     codes = (mean + variance.sqrt() * noise).flatten(0, 1)
-    contexts = inputs.context.repeat(DRAWS, 1) if inputs.context is not None else None
+    contexts = inputs.context.repeat(DRAWS) if inputs.context is not None else None
     sampled = part.log_prob(codes, contexts).double().unflatten(0, (DRAWS, 2))
     claimed = part.expected_log_prob(mean, variance, inputs.context).double()
     slack = SIGMAS * sampled.std(0) / math.sqrt(DRAWS) + 1e-4 * (1 + claimed.abs())
@@ -231,7 +231,7 @@ def jacobians(setting: PartSetting, module: nn.Module) -> Iterator[str]:
     if not isinstance(part, Bijective) or setting.spaces[0].dims > MOST_DIMS or isinstance(setting.spaces[0], Categorical):
         return
     inputs = setting.inputs(2)
-    x, context = inputs.data.double(), None if inputs.context is None else inputs.context.double()
+    x, context = inputs.data.double(), None if inputs.context is None else inputs.context.map(torch.Tensor.double)
 
     def forward(values: Tensor) -> Tensor:
         latent, _ = part.forward_and_log_det(values, context)

@@ -8,7 +8,8 @@ from typing import Final
 import torch
 
 from ..roles import generator_for
-from .drawing import departure, draw, unbounded
+from ..values import Context
+from .drawing import departure, draw_context, unbounded
 from .setting import ModelSetting, seeded
 
 __all__ = ["seeds", "walks"]
@@ -47,5 +48,5 @@ def seeds(setting: ModelSetting) -> Iterator[str]:
         yield f"in {setting}, samples are the same under two seeds"
 
 
-def _context(setting: ModelSetting) -> torch.Tensor | None:
-    return draw(setting.context, N) if setting.context is not None else None
+def _context(setting: ModelSetting) -> Context | None:
+    return draw_context(setting.context, N)

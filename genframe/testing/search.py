@@ -13,11 +13,11 @@ from ..composition import Composition, ModelSpec, check
 from ..core import Ancestral, Normal, OneHot
 from ..errors import Mismatch, SpecError
 from ..plugins import installed
-from ..spaces import Categorical, Space
+from ..spaces import Categorical, ContextSpace, Space
 from ..specs import ComponentSpec, DecoderSpec, EncoderSpec, Kind, LossSpec, MetricSpec, PriorSpec, Role, SamplerSpec
 from ..traits import Conditional, Trait
 from .drawing import CONTEXT, LATENTS, SPACES
-from .example import Example
+from .example import Example, context_space
 from .parts import DecoderSetting, EncoderSetting, PriorSetting
 from .setting import ModelSetting, PartSetting
 
@@ -58,19 +58,19 @@ def part_settings(example: Example) -> Iterator[PartSetting]:
                 yield from _prior_settings(example, example.spec, context)
 
 
-def _contexts(example: Example) -> tuple[Space | None, ...]:
+def _contexts(example: Example) -> tuple[ContextSpace | None, ...]:
     if example.context is not None:
-        return (example.context,)
+        return (context_space(example.context),)
     return (None, CONTEXT) if Conditional in example.spec.provided_traits() else (None,)
 
 
-def _encoder_settings(example: Example, spec: EncoderSpec, context: Space | None) -> Iterator[EncoderSetting]:
+def _encoder_settings(example: Example, spec: EncoderSpec, context: ContextSpace | None) -> Iterator[EncoderSetting]:
     for data in _given(example.data, SPACES):
         if fits(spec.latent_space, data) and fits(spec.code_space, data):
             yield EncoderSetting(spec, context, data)
 
 
-def _prior_settings(example: Example, spec: PriorSpec, context: Space | None) -> Iterator[PriorSetting]:
+def _prior_settings(example: Example, spec: PriorSpec, context: ContextSpace | None) -> Iterator[PriorSetting]:
     tied: list[tuple[Space, Space, EncoderSpec | None]]
     if wanted(spec, "encoder") or example.encoder is not None:
         pairs = list(product(_given(example.data, SPACES), _companions(example, spec)))
@@ -84,7 +84,7 @@ def _prior_settings(example: Example, spec: PriorSpec, context: Space | None) ->
             yield PriorSetting(spec, context, data, encoder, code)
 
 
-def _decoder_settings(example: Example, spec: DecoderSpec, context: Space | None) -> Iterator[DecoderSetting]:
+def _decoder_settings(example: Example, spec: DecoderSpec, context: ContextSpace | None) -> Iterator[DecoderSetting]:
     """Yield pairs of spaces, each with a space that no pair before it had."""
     seen: set[Space] = set()
     for data, encoder in product(_given(example.data, SPACES), _companions(example, spec)):

@@ -15,10 +15,11 @@ from torch import Generator, Tensor, nn
 from ..composition import Composition
 from ..model import Model, build
 from ..roles import Batch, Encoder
-from ..spaces import Space
+from ..spaces import ContextSpace, Space
 from ..specs import ComponentSpec
 from ..traits import Trait
-from .drawing import arrow, draw
+from ..values import Context
+from .drawing import arrow, draw, draw_context
 
 __all__ = ["Inputs", "ModelSetting", "Output", "PartSetting", "seeded"]
 
@@ -37,7 +38,7 @@ class Inputs:
 
     data: Tensor
     latent: Tensor
-    context: Tensor | None
+    context: Context | None
 
     def first(self, n: int) -> Inputs:
         """Return the first ``n`` rows."""
@@ -46,7 +47,7 @@ class Inputs:
     def repeat(self, n: int) -> Inputs:
         """Return the first row ``n`` times."""
         row = self.first(1)
-        context = row.context.expand(n, *row.context.shape[1:]) if row.context is not None else None
+        context = row.context.repeat(n) if row.context is not None else None
         return Inputs(row.data.expand(n, *row.data.shape[1:]), row.latent.expand(n, *row.latent.shape[1:]), context)
 
 
@@ -64,7 +65,7 @@ class PartSetting(ABC):
     """A part's spec with the spaces around it."""
 
     spec: ComponentSpec
-    context: Space | None
+    context: ContextSpace | None
 
     @abstractmethod
     def make(self, companion: Encoder | None) -> nn.Module:
@@ -104,8 +105,7 @@ class PartSetting(ABC):
     def inputs(self, n: int, seed: int = 0) -> Inputs:
         """Return a random batch."""
         data, latent = self.spaces
-        context = draw(self.context, n, seed + 2) if self.context is not None else None
-        return Inputs(draw(data, n, seed), draw(latent, n, seed + 1), context)
+        return Inputs(draw(data, n, seed), draw(latent, n, seed + 1), draw_context(self.context, n, seed + 2))
 
     def provides(self, trait: Trait) -> bool:
         """Return whether the spec declares ``trait``."""
@@ -137,7 +137,7 @@ class ModelSetting:
         return Batch(draw(self.composition.data, n, seed), draw(labels, n, seed + 1) if labels is not None else None)
 
     @property
-    def context(self) -> Space | None:
+    def context(self) -> ContextSpace | None:
         """The space of the encoded condition, where there is one."""
         return self.composition.context
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from genframe import build, generator_for
 from genframe.data import data_digest
@@ -30,7 +30,7 @@ from genframe.experiment.spec import check_experiment
 from genframe.experiment.training import train
 from genframe.testing import Example, PluginConformance
 from genframe.testing.checks import component_of
-from genframe.testing.drawing import draw
+from genframe.testing.drawing import draw_context
 from genframe.testing.setting import ModelSetting, PartSetting, seeded
 from tests.recipes.small import assignments, prerequisites
 
@@ -132,7 +132,7 @@ def _loss_record(setting: ModelSetting) -> dict[str, Any]:
 @torch.no_grad()
 def _walk_record(setting: ModelSetting) -> dict[str, Any]:
     model = setting.model()
-    context: Tensor | None = draw(setting.context, ROWS) if setting.context is not None else None
+    context = draw_context(setting.context, ROWS)
     with seeded(3):
         drawn = model.sampler.draw(model, ROWS, context, generator_for("cpu", 5))
     return {**_weights(model), "samples": data_digest(drawn)}

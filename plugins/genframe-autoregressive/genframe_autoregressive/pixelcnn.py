@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Space
+from genframe import Context, ContextSpace, Space, vector_dims, vector_of
 from genframe_nets.initialisation import initialised
-from genframe_nets.inputs import context_dims, flat_context
+from genframe_nets.inputs import flat_context
 
 from .raster import Line, RasterNetwork, RasterPrior, Rows, Scan, as_matrix
 from .specs.raster import PixelCNN
@@ -69,26 +69,26 @@ class GatedLayer(nn.Module):
 class GatedStacks(RasterNetwork):
     """The gated layers one after another; the horizontal stack at the end is the features."""
 
-    def __init__(self, inputs: int, grid: tuple[int, int], spec: PixelCNN, context: Space | None) -> None:
+    def __init__(self, inputs: int, grid: tuple[int, int], spec: PixelCNN, context: ContextSpace | None) -> None:
         super().__init__()
-        self.width, self.context_dims = grid[1], context_dims(context)
+        self.width, self.context_dims = grid[1], vector_dims(context)
         self.layers = nn.ModuleList(
             GatedLayer(spec.channels if number else inputs, spec, self.context_dims, first=not number)
             for number in range(spec.layers)
         )
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return (B, I, H, W) -> (B, F, H, W)."""
-        context = flat_context(context, self.context_dims) if self.context_dims else None
+        vector = flat_context(vector_of(context), self.context_dims) if self.context_dims else None
         v = h = x
         for layer in self.layers:
-            v, h = layer(v, h, context)
+            v, h = layer(v, h, vector)
         return h
 
-    def scan(self, n: int, context: Tensor | None = None) -> Scan:
+    def scan(self, n: int, context: Context | None = None) -> Scan:
         """Return a function that gives the same features pixel by pixel: a row of the vertical stack at once, then pixels."""
-        context = flat_context(context, self.context_dims) if self.context_dims else None
-        layers = [_Scanned(cast(GatedLayer, layer), n, self.width, context) for layer in self.layers]
+        vector = flat_context(vector_of(context), self.context_dims) if self.context_dims else None
+        layers = [_Scanned(cast(GatedLayer, layer), n, self.width, vector) for layer in self.layers]
         column = self.width
 
         def scan(previous: Tensor | None) -> Tensor:
@@ -143,5 +143,5 @@ class _Scanned:
 class PixelCNNPrior(RasterPrior):
     """Gated stacks under an output layer."""
 
-    def __init__(self, spec: PixelCNN, code: Space, context: Space | None) -> None:
+    def __init__(self, spec: PixelCNN, code: Space, context: ContextSpace | None) -> None:
         super().__init__(spec, code, partial(GatedStacks, spec=spec, context=context))

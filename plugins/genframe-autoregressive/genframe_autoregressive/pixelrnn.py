@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Space
+from genframe import Context, ContextSpace, Space, vector_dims, vector_of
 from genframe_nets.initialisation import initialised
-from genframe_nets.inputs import context_dims, flat_context
+from genframe_nets.inputs import flat_context
 
 from .raster import Line, RasterNetwork, RasterPrior, Rows, Scan, as_matrix
 from .specs.raster import PixelRNN
@@ -57,31 +57,31 @@ class RowLSTM(nn.Module):
 class RowLSTMs(RasterNetwork):
     """A first convolution that stops short of the pixel, then row LSTMs, each added to what it read."""
 
-    def __init__(self, inputs: int, grid: tuple[int, int], spec: PixelRNN, context: Space | None) -> None:
+    def __init__(self, inputs: int, grid: tuple[int, int], spec: PixelRNN, context: ContextSpace | None) -> None:
         super().__init__()
-        self.width, self.context_dims = grid[1], context_dims(context)
+        self.width, self.context_dims = grid[1], vector_dims(context)
         self.reach = spec.first_kernel // 2
         self.above = initialised(nn.Conv2d(inputs, spec.channels, (self.reach, spec.first_kernel)), None)
         self.left = initialised(nn.Conv2d(inputs, spec.channels, (1, self.reach), bias=False), None)
         self.layers = nn.ModuleList(RowLSTM(spec, self.context_dims) for _ in range(spec.layers))
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return (B, I, H, W) -> (B, F, H, W)."""
-        context = flat_context(context, self.context_dims) if self.context_dims else None
+        vector = flat_context(vector_of(context), self.context_dims) if self.context_dims else None
         side = self.reach
         h: Tensor = self.above(F.pad(x, (side, side, side, -1))) + self.left(F.pad(x, (side, -1)))
         for layer in self.layers:
-            h = layer(h, context)
+            h = layer(h, vector)
         return h
 
-    def scan(self, n: int, context: Tensor | None = None) -> Scan:
+    def scan(self, n: int, context: Context | None = None) -> Scan:
         """Return a function that gives the same features pixel by pixel: what rows above give at once, then pixels."""
-        context = flat_context(context, self.context_dims) if self.context_dims else None
+        vector = flat_context(vector_of(context), self.context_dims) if self.context_dims else None
         weight = self.above.weight
         rows = Rows(weight, n, weight.shape[1], self.reach, self.width, self.reach)
         line = Line(weight, n, weight.shape[1], self.width, self.reach)
         left = as_matrix(self.left)
-        layers = [_Scanned(cast(RowLSTM, layer), n, self.width, context) for layer in self.layers]
+        layers = [_Scanned(cast(RowLSTM, layer), n, self.width, vector) for layer in self.layers]
         above = weight.new_empty(self.width, n, weight.shape[0])
         column = self.width
 
@@ -135,5 +135,5 @@ class _Scanned:
 class PixelRNNPrior(RasterPrior):
     """Row LSTMs under an output layer."""
 
-    def __init__(self, spec: PixelRNN, code: Space, context: Space | None) -> None:
+    def __init__(self, spec: PixelRNN, code: Space, context: ContextSpace | None) -> None:
         super().__init__(spec, code, partial(RowLSTMs, spec=spec, context=context))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Categorical, Space
+from genframe import Categorical, Context, Space
 
 from .alphabet import Alphabet
 from .pixel import LogisticPixel, Pixel, SoftmaxPixel
@@ -27,11 +27,11 @@ class RasterNetwork(nn.Module, ABC):
     """Features of each pixel that depend on the pixels before it, row by row, and on the context."""
 
     @abstractmethod
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return (B, I, H, W) -> (B, F, H, W)."""
 
     @abstractmethod
-    def scan(self, n: int, context: Tensor | None = None) -> Scan:
+    def scan(self, n: int, context: Context | None = None) -> Scan:
         """Return a function that gives the same features pixel by pixel, and computes nothing twice."""
 
 
@@ -76,22 +76,22 @@ class RasterPrior(AutoregressivePrior):
     def _pixels(self, indices: Tensor) -> Tensor:
         return indices.reshape(len(indices), *self.grid, self.alphabet.channels)
 
-    def _features(self, pixels: Tensor, context: Tensor | None) -> Tensor:
+    def _features(self, pixels: Tensor, context: Context | None) -> Tensor:
         """Return the features of each pixel's place: (B, H, W, C) -> (B, H, W, F)."""
         features: Tensor = self.network(self.inputs(pixels).permute(0, 3, 1, 2), context)
         return features.permute(0, 2, 3, 1)
 
-    def logits(self, indices: Tensor, context: Tensor | None = None) -> Tensor:
+    def logits(self, indices: Tensor, context: Context | None = None) -> Tensor:
         """Return the logits of each value given those before it: (B, D) -> (B, D, values)."""
         pixels = self._pixels(indices)
         return self.pixel.logits(self._features(pixels, context), pixels).reshape(*indices.shape, self.alphabet.size)
 
-    def sequence_log_prob(self, indices: Tensor, context: Tensor | None = None) -> Tensor:
+    def sequence_log_prob(self, indices: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-probability in nats: (B, D) -> (B,)."""
         pixels = self._pixels(indices)
         return self.pixel.log_prob(self._features(pixels, context), pixels).flatten(1).sum(1)
 
-    def step(self, n: int, context: Tensor | None = None) -> Step:
+    def step(self, n: int, context: Context | None = None) -> Step:
         """Return a function that gives logits one after another, from features that are computed once."""
         channels, scan = self.alphabet.channels, self.network.scan(n, context)
         pixel = torch.zeros(n, channels, dtype=torch.long, device=next(self.parameters()).device)

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Generator, Tensor
 
-from genframe import Model, Real, Sampler, State
+from genframe import Context, Model, Real, Sampler, State
 
 from .filtering import adjusted
 from .specs.sampler import SequentialSampling
@@ -25,7 +25,7 @@ class SequentialSampler(Sampler):
         self.adjust = partial(adjusted, temperature=spec.temperature, top_k=spec.top_k, top_p=spec.top_p, min_p=spec.min_p)
 
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield the decoded codes after each value; those not reached yet have the first value of the alphabet."""
         walk = cast(Sequential, model.prior).walk(*_nothing_known(model, n), context, generator, adjust=self.adjust)
@@ -33,12 +33,12 @@ class SequentialSampler(Sampler):
         for step, code in enumerate(walk, start=1):
             yield State(model.decoder.decode(model.latents(code), context), step, steps)
 
-    def draw(self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def draw(self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return the last state's data, decoded once: (n, data)."""
         return self.complete(model, *_nothing_known(model, n), context, generator)
 
     def complete(
-        self, model: Model, known: Tensor, mask: Tensor, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, known: Tensor, mask: Tensor, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return data whose codes are ``known`` (n, code) where ``mask`` is true, and drawn elsewhere: (n, data)."""
         prior = cast(Sequential, model.prior)

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from genframe import Prior, Space
+from genframe import Context, Prior, Space
 
 from .alphabet import Alphabet
 from .traits import Adjust
@@ -35,30 +35,30 @@ class AutoregressivePrior(Prior, ABC):
         self.alphabet = Alphabet(code)
 
     @abstractmethod
-    def logits(self, indices: Tensor, context: Tensor | None = None) -> Tensor:
+    def logits(self, indices: Tensor, context: Context | None = None) -> Tensor:
         """Return the logits of each value given those before it: (B, D) -> (B, D, values)."""
 
-    def step(self, n: int, context: Tensor | None = None) -> Step:
+    def step(self, n: int, context: Context | None = None) -> Step:
         """Return a function that gives the logits of ``n`` sequences' values one after another.
 
         Networks that keep what does not change replace it; this one runs the whole network for each value.
         """
         return recomputed(self, n, context)
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the exact log-probability in nats: (B, code) -> (B,).
 
         :raises DataError: on the CPU, where a value is not in the alphabet.
         """
         return self.sequence_log_prob(self.alphabet.indices(code), context)
 
-    def sequence_log_prob(self, indices: Tensor, context: Tensor | None = None) -> Tensor:
+    def sequence_log_prob(self, indices: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-probability in nats: (B, D) -> (B,)."""
         logits = self.logits(indices, context)
         nll = F.cross_entropy(logits.flatten(0, 1), indices.flatten(), reduction="none")
         return -nll.reshape(indices.shape).sum(1)
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` exact draws: (n, code)."""
         return self.alphabet.code(self._drawn(n, None, context, generator, None))
 
@@ -66,7 +66,7 @@ class AutoregressivePrior(Prior, ABC):
         self,
         known: Tensor,
         mask: Tensor,
-        context: Tensor | None = None,
+        context: Context | None = None,
         generator: Generator | None = None,
         *,
         adjust: Adjust | None = None,
@@ -88,7 +88,7 @@ class AutoregressivePrior(Prior, ABC):
         self,
         known: Tensor,
         mask: Tensor,
-        context: Tensor | None = None,
+        context: Context | None = None,
         generator: Generator | None = None,
         *,
         adjust: Adjust | None = None,
@@ -116,7 +116,7 @@ class AutoregressivePrior(Prior, ABC):
         return torch.rand(self.alphabet.length, n, 1, generator=generator, device=device)
 
     def _drawn(
-        self, n: int, given: Given | None, context: Tensor | None, generator: Generator | None, adjust: Adjust | None
+        self, n: int, given: Given | None, context: Context | None, generator: Generator | None, adjust: Adjust | None
     ) -> Tensor:
         """Return places in the alphabet, (n, D), drawn a few sequences at a time so that what is kept fits the memory."""
         uniform = self._uniform(n, generator)
@@ -129,7 +129,7 @@ class AutoregressivePrior(Prior, ABC):
         return torch.cat(drawn)
 
     @torch.no_grad()
-    def _walk(self, uniform: Tensor, given: Given | None, context: Tensor | None, adjust: Adjust | None) -> Iterator[Tensor]:
+    def _walk(self, uniform: Tensor, given: Given | None, context: Context | None, adjust: Adjust | None) -> Iterator[Tensor]:
         """Yield the same tensor of places in the alphabet, (n, D), after each of its columns is drawn."""
         length, n, _ = uniform.shape
         indices = torch.zeros(n, length, dtype=torch.long, device=uniform.device)
@@ -151,7 +151,7 @@ def pick(logits: Tensor, uniform: Tensor) -> Tensor:
     return passed.sum(1).clamp_(max=logits.shape[1] - 1)
 
 
-def recomputed(prior: AutoregressivePrior, n: int, context: Tensor | None) -> Step:
+def recomputed(prior: AutoregressivePrior, n: int, context: Context | None) -> Step:
     """Return the step of a prior that runs its whole network for each value and keeps nothing."""
     indices = torch.zeros(n, prior.alphabet.length, dtype=torch.long, device=next(prior.parameters()).device)
     position = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from genframe import Categorical, DataError, Encoder
+from genframe import Categorical, Context, DataError, Encoder
 
 from .blocks import Block, Rotary
 from .specs.transformer import TextEncoder
@@ -24,7 +24,7 @@ class TextTransformer(Encoder):
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.depth))
         self.norm = nn.LayerNorm(spec.dim)
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return a vector for each place, (B, L) -> (B, L, dim), or their mean, (B, dim).
 
         :raises DataError: if the text is longer or shorter than the places that the model was built for.

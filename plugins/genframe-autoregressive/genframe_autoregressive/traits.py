@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from genframe import Context
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
@@ -26,7 +28,7 @@ class Sequential(Protocol):
         self,
         known: Tensor,
         mask: Tensor,
-        context: Tensor | None = None,
+        context: Context | None = None,
         generator: Generator | None = None,
         *,
         adjust: Adjust | None = None,
@@ -37,7 +39,7 @@ class Sequential(Protocol):
         self,
         known: Tensor,
         mask: Tensor,
-        context: Tensor | None = None,
+        context: Context | None = None,
         generator: Generator | None = None,
         *,
         adjust: Adjust | None = None,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Real, Space
+from genframe import Context, ContextSpace, Space, vector_dims
 from genframe_nets.initialisation import initialised, zeroed
 
 from .blocks import Block, Rotary
@@ -22,23 +22,24 @@ __all__ = ["TransformerPrior"]
 class TransformerPrior(AutoregressivePrior):
     """Tokens are a learned start and all values but the last; each gives the logits of the next value."""
 
-    def __init__(self, spec: Transformer, code: Space, context: Space | None) -> None:
+    def __init__(self, spec: Transformer, code: Space, context: ContextSpace | None) -> None:
         super().__init__(code)
-        self.prefix = context.shape[0] if context is not None and len(context.shape) == 2 else 0
+        sequence = context.sequence if context is not None else None
+        self.prefix = sequence.shape[0] if sequence is not None else 0
         channels, self.length = self.alphabet.channels, self.prefix + self.alphabet.length
         self.start = nn.Parameter(torch.randn(1, 1, spec.dim) * spec.dim**-0.5)
         self.tokens = nn.Embedding(self.alphabet.size, spec.dim)
         self.channel = nn.Embedding(channels, spec.dim) if channels > 1 else None
         for table in (self.tokens, self.channel) if self.channel is not None else (self.tokens,):
             nn.init.normal_(table.weight, std=spec.dim**-0.5)
-        features = cast(Real, context).shape[-1] if context is not None else 0
+        features = sequence.shape[-1] if sequence is not None else vector_dims(context)
         self.context = initialised(nn.Linear(features, spec.dim), None) if context is not None else None
         self.rotary = Rotary(self.length, spec.dim // spec.heads)
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.depth))
         self.norm = nn.LayerNorm(spec.dim)
         self.head = zeroed(nn.Linear(spec.dim, self.alphabet.size))
 
-    def logits(self, indices: Tensor, context: Tensor | None = None) -> Tensor:
+    def logits(self, indices: Tensor, context: Context | None = None) -> Tensor:
         """Return the logits of each value given those before it: (B, D) -> (B, D, values)."""
         x = torch.cat((self.start.expand(len(indices), 1, -1), self.tokens(indices[:, :-1])), 1)
         if self.channel is not None:
@@ -53,7 +54,7 @@ class TransformerPrior(AutoregressivePrior):
         logits: Tensor = self.head(self.norm(x[:, self.prefix :]))
         return logits
 
-    def _encoded(self, context: Tensor | None, n: int) -> tuple[Tensor | None, Tensor | None]:
+    def _encoded(self, context: Context | None, n: int) -> tuple[Tensor | None, Tensor | None]:
         """Return the tokens of the context, (n, L, dim), or what it adds to each token, (n, 1, dim).
 
         :raises ValueError: if the context is not of the shape that the prior was built for.
@@ -61,10 +62,11 @@ class TransformerPrior(AutoregressivePrior):
         if self.context is None:
             return None, None
         expected = (n, self.prefix, self.context.in_features) if self.prefix else (n, self.context.in_features)
-        if context is None or context.shape != expected:
-            found = "none" if context is None else str(tuple(context.shape))
+        given = None if context is None else context.sequence if self.prefix else context.vector
+        if given is None or given.shape != expected:
+            found = "none" if given is None else str(tuple(given.shape))
             raise ValueError(f"this transformer was built for a context of shape {expected}, found {found}")
-        encoded = self.context(context)
+        encoded = self.context(given)
         return (encoded, None) if self.prefix else (None, encoded.unsqueeze(1))
 
     @property
@@ -72,7 +74,7 @@ class TransformerPrior(AutoregressivePrior):
         """Keys and values of all blocks and places."""
         return 2 * len(self.blocks) * self.length * self.start.shape[-1]
 
-    def step(self, n: int, context: Tensor | None = None) -> Step:
+    def step(self, n: int, context: Context | None = None) -> Step:
         """Return a function that gives logits one after another, from keys and values that are computed once.
 
         It is that of the network in evaluation mode: nothing is dropped.

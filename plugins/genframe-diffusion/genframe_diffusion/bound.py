@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from genframe import normal_like
+from genframe import Context, normal_like
 from genframe.traits import GaussianExpectation
 
 from .denoiser import spread
@@ -29,7 +29,7 @@ def variational_bound(
     decoder: DenoisingDecoder,
     x: Tensor,
     prior: Any,
-    context: Tensor | None = None,
+    context: Context | None = None,
     *,
     samples: int = 1,
     generator: Generator | None = None,
@@ -72,7 +72,7 @@ def _reconstruction(process: NoisingProcess, clean: Tensor, first: Point, genera
 
 
 def _denoising(
-    decoder: DenoisingDecoder, clean: Tensor, context: Tensor | None, samples: int, generator: Generator | None
+    decoder: DenoisingDecoder, clean: Tensor, context: Context | None, samples: int, generator: Generator | None
 ) -> Tensor:
     """Return the cost of denoising between the first and the last time, in nats: (B,)."""
     process = decoder.process
@@ -105,7 +105,7 @@ def _snr(process: NoisingProcess, time: Tensor) -> Tensor:
 
 
 def _prior_cost(
-    process: NoisingProcess, clean: Tensor, last: Point, prior: Any, context: Tensor | None, generator: Generator | None
+    process: NoisingProcess, clean: Tensor, last: Point, prior: Any, context: Context | None, generator: Generator | None
 ) -> Tensor:
     """Return the divergence of the noisiest data from the prior in nats, between codes: (B,)."""
     scale = math.hypot(last.alpha * process.data_deviation, last.sigma)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, cast
 import torch
 from torch import Generator, Tensor
 
-from genframe import Batch, Encoder, Loss, LossOutput, Model, Real, Sampler, Space, State
+from genframe import Batch, Context, ContextSpace, Encoder, Loss, LossOutput, Model, Real, Sampler, State
 
 from .denoiser import Coefficients, PreconditionedDecoder, coefficients, spread
 from .points import points
@@ -26,7 +26,7 @@ HUBER: Final = 0.00054  # Song & Dhariwal 2024, sec. 3.3, on the root of the mea
 class ConsistencyDecoder(PreconditionedDecoder):
     """Leads from noisy data to clean data; the least noisy are clean but for their scale, exactly."""
 
-    def __init__(self, spec: ConsistencyFunction, data: Real, context: Space | None, encoder: Encoder | None) -> None:
+    def __init__(self, spec: ConsistencyFunction, data: Real, context: ContextSpace | None, encoder: Encoder | None) -> None:
         super().__init__(spec.network, data, context, encoder)
 
     def coefficients(self, time: Tensor) -> Coefficients:
@@ -99,7 +99,7 @@ def _neighbours(process: NoisingProcess, n: int, intervals: Tensor) -> tuple[Pla
     return Place(later, *process.alpha_sigma(later)), Place(earlier, *process.alpha_sigma(earlier))
 
 
-def _taught(decoder: ConsistencyDecoder, noisy: Tensor, here: Place, there: Place, context: Tensor | None) -> Tensor:
+def _taught(decoder: ConsistencyDecoder, noisy: Tensor, here: Place, there: Place, context: Context | None) -> Tensor:
     """Return the mean of a denoiser's data at both ends of a step, so that the step is of second order: (B, ...)."""
     first = decoder.denoise_by(decoder.denoiser_coefficients(here.time), noisy, here.time, context)
     nearer = _carried(noisy, first, here, there)
@@ -120,7 +120,7 @@ class ConsistencySampler(Sampler):
         self.spec = spec
 
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield the data after each step, in their own units."""
         process, decoder = cast(NoisingProcess, model.encoder), cast(ConsistencyDecoder, model.decoder)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Decoder, DecoderSpec, Encoder, Real, Space, Spaces, require_real
-from genframe.traits import TimeConditioned
+from genframe import Context, ContextSpace, Decoder, DecoderSpec, Encoder, Real, Spaces, ask
 
 from .specs.denoiser import DenoiserDecoder, Prediction
 
@@ -63,16 +62,19 @@ def spread(values: Tensor, like: Tensor) -> Tensor:
 class PreconditionedDecoder(Decoder):
     """A time-conditioned network behind coefficients of its process, which it refers to without owning it.
 
-    ``null`` stands for a context that is left out; it is learnt where the loss leaves out contexts.
+    ``null`` and ``null_sequence`` stand for a context that is left out, unless it says itself what stands for nothing. They are
+    learned where the loss leaves out contexts.
     """
 
-    def __init__(self, network: DecoderSpec, data: Real, context: Space | None, encoder: Encoder | None) -> None:
+    def __init__(self, network: DecoderSpec, data: Real, context: ContextSpace | None, encoder: Encoder | None) -> None:
         super().__init__()
         self.data = data
         self._process = (encoder,)  # in a tuple, so that torch does not register it a second time
         space = Real(data.shape)
         self.network = network.build(Spaces(space, space, space, context))
-        self.null = nn.Parameter(torch.zeros(require_real(context, "a context").shape)) if context is not None else None
+        vector, sequence = (context.vector, context.sequence) if context is not None else (None, None)
+        self.null = nn.Parameter(torch.zeros(vector.shape)) if vector is not None else None
+        self.null_sequence = nn.Parameter(torch.zeros(sequence.shape)) if sequence is not None else None
 
     @property
     def process(self) -> NoisingProcess:
@@ -83,36 +85,42 @@ class PreconditionedDecoder(Decoder):
     def coefficients(self, time: Tensor) -> Coefficients:
         """Return how the network's prediction becomes clean data: (B,) -> (B,) each."""
 
-    def predict(self, noisy: Tensor, time: Tensor, scale: Tensor, context: Tensor | None = None) -> Tensor:
+    def predict(self, noisy: Tensor, time: Tensor, scale: Tensor, context: Context | None = None) -> Tensor:
         """Return the network's own prediction: (B, ...), (B,), (B,) -> (B, ...)."""
         context = self.null_context(len(noisy)) if context is None else context
-        network = cast(TimeConditioned, self.network)
-        return network.at_time(noisy * spread(scale, noisy), NETWORK_TIMES * time, context)
+        predicted: Tensor = ask(self.network, noisy * spread(scale, noisy), context, time=NETWORK_TIMES * time)
+        return predicted
 
-    def denoise(self, noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def denoise(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Return clean data: (B, ...), (B,) -> (B, ...)."""
         return self.denoise_by(self.coefficients(time), noisy, time, context)
 
-    def denoise_by(self, coefficients: Coefficients, noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def denoise_by(self, coefficients: Coefficients, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Return clean data by ``coefficients`` that may not be its own: (B, ...), (B,) -> (B, ...)."""
         skip, out, scale = coefficients
         predicted = self.predict(noisy, time, scale, context)
         return spread(skip, noisy) * noisy + spread(out, noisy) * predicted
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return data predicted from the noisiest: (B, ...) -> (B, ...)."""
         ends = torch.ones(len(latent), device=latent.device, dtype=latent.dtype)
         return self.process.restore(self.denoise(latent, ends, context))
 
-    def null_context(self, n: int) -> Tensor | None:
-        """Return what stands for contexts that are left out: (n, context), or ``None`` where there is no condition."""
-        return self.null.expand(n, *self.null.shape) if self.null is not None else None
+    def null_context(self, n: int) -> Context | None:
+        """Return what stands for ``n`` contexts that are left out, or ``None`` where there is no condition."""
+        if self.null is None and self.null_sequence is None:
+            return None
+        return Context(_rows(self.null, n), _rows(self.null_sequence, n))
+
+
+def _rows(null: Tensor | None, n: int) -> Tensor | None:
+    return null.expand(n, *null.shape) if null is not None else None
 
 
 class DenoisingDecoder(PreconditionedDecoder):
     """Predicts clean data, and the density of data along the way from noise."""
 
-    def __init__(self, spec: DenoiserDecoder, data: Real, context: Space | None, encoder: Encoder | None) -> None:
+    def __init__(self, spec: DenoiserDecoder, data: Real, context: ContextSpace | None, encoder: Encoder | None) -> None:
         super().__init__(spec.network, data, context, encoder)
         self.prediction, self.exact = spec.prediction, spec.likelihood == "flow"
 
@@ -121,7 +129,7 @@ class DenoisingDecoder(PreconditionedDecoder):
         return coefficients(self.prediction, *self.process.alpha_sigma(time), self.process.data_deviation)
 
     def data_log_prob(
-        self, x: Tensor, prior: Any, context: Tensor | None = None, *, samples: int = 1, generator: Generator | None = None
+        self, x: Tensor, prior: Any, context: Context | None = None, *, samples: int = 1, generator: Generator | None = None
     ) -> tuple[Tensor, str]:
         """Return log p(x) in nats by the way that the spec says, with ``samples`` draws for each datum: (B, ...) -> (B,)."""
         if self.exact:

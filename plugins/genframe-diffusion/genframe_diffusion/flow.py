@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import Generator, Tensor
 
+from genframe import Context
+
 from .integration import integrate
 from .points import Point, points
 
@@ -29,7 +31,7 @@ TOLERANCE: Final = 1e-5
 class Way:
     """The flow of a denoiser for a batch of contexts, between the least and the last time of its process."""
 
-    def __init__(self, decoder: DenoisingDecoder | Predictor, context: Tensor | None) -> None:
+    def __init__(self, decoder: DenoisingDecoder | Predictor, context: Context | None) -> None:
         self.decoder, self.process, self.context = decoder, decoder.process, context
         last, least = points(self.process, [1.0, self.process.least_time])
         self.straight = not last.alpha
@@ -70,7 +72,7 @@ def flow_log_prob(
     decoder: DenoisingDecoder,
     x: Tensor,
     prior: Any,
-    context: Tensor | None = None,
+    context: Context | None = None,
     *,
     probes: int = 1,
     generator: Generator | None = None,

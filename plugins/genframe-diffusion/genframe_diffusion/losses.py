@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from genframe import Batch, Loss, LossOutput, Model
+from genframe import Batch, Context, Loss, LossOutput, Model
 from genframe.traits import NoiseProcess
 
 from .denoiser import DenoisingDecoder, spread
@@ -49,13 +49,14 @@ class DenoisingLoss(Loss):
         noise = torch.randn_like(clean)
         return clean, optimal_pairs(clean, noise) if self.spec.pairing == "optimal" else noise
 
-    def _context(self, model: Model, batch: Batch, decoder: DenoisingDecoder) -> Tensor | None:
+    def _context(self, model: Model, batch: Batch, decoder: DenoisingDecoder) -> Context | None:
         """Return the encoded condition, left out for a random share of the batch in training."""
         context = model.context(batch.condition)
         if context is None or not self.spec.condition_dropout or not self.training:
             return context
         left_out = torch.rand(len(context), device=context.device) < self.spec.condition_dropout
-        return torch.where(spread(left_out, context).bool(), cast(Tensor, decoder.null), context)
+        nothing = context.nothing if context.nothing is not None else decoder.null_context(len(context))
+        return context.where(~left_out, cast(Context, nothing))
 
     def _weight(self, process: NoiseProcess, alpha: Tensor, sigma: Tensor, out: Tensor) -> Tensor:
         """Return the weight on the error of the network's prediction, which is the error of clean data over ``out``²."""
@@ -76,7 +77,7 @@ class DenoisingLoss(Loss):
         return weight * out.square()
 
 
-def sliced_error(decoder: DenoisingDecoder, noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+def sliced_error(decoder: DenoisingDecoder, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
     """Return what the squared error of predicted data, a dimension, is in expectation, from noisy data alone: (B,).
 
     With the score s = (alpha D - y) / sigma² it is (sigma² / alpha)² (|s|² + 2 vᵀ (ds/dy) v) / dims, v random signs, and

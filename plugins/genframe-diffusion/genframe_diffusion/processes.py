@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from genframe import Encoder, Real
+from genframe import Context, Encoder, Real
 
 from .specs.processes import EDM, VP, Process, Rectified
 
@@ -60,7 +60,7 @@ class NoisingProcess(Encoder):
         return self.least_time + (1 - self.least_time) * share
 
     @torch.no_grad()
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Measure mean and deviation of each channel of data (N, ...) that have no bounds."""
         if self.data.bounded:
             return
@@ -82,7 +82,7 @@ class NoisingProcess(Encoder):
         """Return log |det dy/dx| of standardising a datum, in nats: ()."""
         return -self.deviation.double().expand(self.data.shape).log().sum()
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the mean of the noisiest data: (B, ...) -> (B, ...)."""
         return self._ends()[0] * self.standardise(x)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genframe import Model, ModelSpec, Real, compose
+from genframe import Context, Model, ModelSpec, Real, compose
 from genframe_nets import MLPDecoder
 
 from .specs import DDIM, EDM, VP, DenoiserDecoder, Denoising, Prediction, Process, Rectified, Walk
@@ -70,7 +70,7 @@ def analytic(
     spec = ModelSpec(encoder=process, decoder=decoder, loss=Denoising(), sampler=sampler or DDIM())
     model = compose(spec, Real((mixture.means.shape[1],))).double()
 
-    def denoise(noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def denoise(noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         alpha, sigma = model.encoder.alpha_sigma(time.double())  # type: ignore[operator, union-attr]
         return mixture.posterior_mean(noisy, alpha[:, None], sigma[:, None])
 

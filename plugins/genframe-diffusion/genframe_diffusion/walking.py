@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Generator, Tensor
 
-from genframe import Model, Real, Sampler, State, Unsupported, normal_like
+from genframe import Context, Model, Real, Sampler, State, Unsupported, normal_like
 from genframe.traits import Denoiser
 
 from .denoiser import spread
@@ -25,7 +25,7 @@ __all__ = ["Predictor", "WalkSampler"]
 class Predictor:
     """Predicts clean data with guidance and within the data's bounds, as a sampler's spec says, for a batch of contexts."""
 
-    def __init__(self, spec: Walk, model: Model, context: Tensor | None) -> None:
+    def __init__(self, spec: Walk, model: Model, context: Context | None) -> None:
         self.spec, self.context = spec, context
         self.denoiser, self.process = cast(Denoiser, model.decoder), cast(NoisingProcess, model.encoder)
         (self.first,) = points(self.process, [1.0])
@@ -54,7 +54,7 @@ class Predictor:
         guidance = self.spec.guidance if low <= point.time <= high else 1.0
         return self._predicted(noisy, noisy.new_full((len(noisy),), point.time), guidance)
 
-    def denoise(self, noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def denoise(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Return predicted clean data, each at a time of its own: (n, ...), (n,) -> (n, ...)."""
         if self.spec.guidance == 1:
             return self._predicted(noisy, time, 1.0)
@@ -84,14 +84,14 @@ class WalkSampler(Sampler):
         self.spec = spec
 
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield the data after each step, in their own units."""
         latent = model.latents(model.prior.sample(n, context, generator))
         return self.trajectory_from(model, latent, context, generator)
 
     def trajectory_from(
-        self, model: Model, latent: Tensor, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, latent: Tensor, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield the data after each step from given noise, such as :meth:`invert` finds, in their own units."""
         process = cast(NoisingProcess, model.encoder)
@@ -104,7 +104,7 @@ class WalkSampler(Sampler):
         model: Model,
         x: Tensor,
         path: Sequence[Point],
-        context: Tensor | None = None,
+        context: Context | None = None,
         generator: Generator | None = None,
     ) -> Iterator[Tensor]:
         """Yield the noisy data after each step along ``path``, in standard units: (n, ...) each."""
@@ -113,7 +113,7 @@ class WalkSampler(Sampler):
             x = step(x, here, there, predict, generator)
             yield x
 
-    def invert(self, model: Model, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def invert(self, model: Model, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the latents of data, by the same method's steps taken backwards: (n, data) -> (n, latent).
 
         They lead back to the data as far as the method is exact.
@@ -134,7 +134,7 @@ class WalkSampler(Sampler):
         model: Model,
         x: Tensor,
         known: Tensor,
-        context: Tensor | None = None,
+        context: Context | None = None,
         generator: Generator | None = None,
         *,
         rounds: int = 10,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Generator, Tensor
 
-from genframe import Model, Sampler, State
+from genframe import Context, Model, Sampler, State
 from genframe.traits import Energy, MarkovKernel
 
 from .dynamics import EnergyFunction, hamiltonian_step, langevin_step, place, swap
@@ -28,11 +28,11 @@ class ChainSampler(Sampler):
         self.steps, self.burn_in, self.thinning = spec.steps, spec.burn_in, spec.thinning
 
     @abstractmethod
-    def walk(self, model: Model, code: Tensor, context: Tensor | None, generator: Generator | None) -> Iterator[Tensor]:
+    def walk(self, model: Model, code: Tensor, context: Context | None, generator: Generator | None) -> Iterator[Tensor]:
         """Yield the codes after each step from ``code``, without end: (n, code)."""
 
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield the data of the chains."""
         start = random_states(model.composition.code, n, generator, model.device)
@@ -43,7 +43,7 @@ class ChainSampler(Sampler):
                 yield State(model.decoder.decode(model.latents(code), context), step, self.steps)
 
 
-def _energy(model: Model, context: Tensor | None) -> EnergyFunction:
+def _energy(model: Model, context: Context | None) -> EnergyFunction:
     prior = cast(Energy, model.prior)
     return lambda code: prior.energy(code, context)
 
@@ -51,7 +51,7 @@ def _energy(model: Model, context: Tensor | None) -> EnergyFunction:
 class GibbsSampler(ChainSampler):
     """The prior's transition, again and again."""
 
-    def walk(self, model: Model, code: Tensor, context: Tensor | None, generator: Generator | None) -> Iterator[Tensor]:
+    def walk(self, model: Model, code: Tensor, context: Context | None, generator: Generator | None) -> Iterator[Tensor]:
         """Yield the codes after each transition."""
         kernel = cast(MarkovKernel, model.prior)
         state = kernel.states(code, context, generator)
@@ -67,7 +67,7 @@ class LangevinSampler(ChainSampler):
         super().__init__(spec)
         self.step_size, self.adjusted = spec.step_size, spec.adjusted
 
-    def walk(self, model: Model, code: Tensor, context: Tensor | None, generator: Generator | None) -> Iterator[Tensor]:
+    def walk(self, model: Model, code: Tensor, context: Context | None, generator: Generator | None) -> Iterator[Tensor]:
         """Yield the codes after each step."""
         energy = _energy(model, context)
         now = place(energy, code)
@@ -83,7 +83,7 @@ class HmcSampler(ChainSampler):
         super().__init__(spec)
         self.step_size, self.leapfrogs = spec.step_size, spec.leapfrogs
 
-    def walk(self, model: Model, code: Tensor, context: Tensor | None, generator: Generator | None) -> Iterator[Tensor]:
+    def walk(self, model: Model, code: Tensor, context: Context | None, generator: Generator | None) -> Iterator[Tensor]:
         """Yield the codes after each trajectory."""
         energy = _energy(model, context)
         now = place(energy, code)
@@ -99,10 +99,10 @@ class TemperingSampler(ChainSampler):
         super().__init__(spec)
         self.step_size, self.temperatures = spec.step_size, spec.temperatures
 
-    def walk(self, model: Model, code: Tensor, context: Tensor | None, generator: Generator | None) -> Iterator[Tensor]:
+    def walk(self, model: Model, code: Tensor, context: Context | None, generator: Generator | None) -> Iterator[Tensor]:
         """Yield the codes of the coldest chains after each step and swap."""
         n, replicas = len(code), len(self.temperatures)
-        energy = _energy(model, None if context is None else context.repeat(replicas, *[1] * (context.dim() - 1)))
+        energy = _energy(model, None if context is None else context.repeat(replicas))
         temperature = torch.tensor(self.temperatures, device=code.device).repeat_interleave(n)
         now = place(energy, code.repeat(replicas, *[1] * (code.dim() - 1)))
         first = 0

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Prior, Real, Space
+from genframe import Context, Prior, Real, Space
 
 from .rbm import CENTRE, DEVIATION, RbmPath, RestrictedBoltzmannMachine
 from .specs.priors import Rbm
@@ -54,7 +54,7 @@ class DeepBoltzmannMachine(Prior):
         pulls = self._activations(dict(enumerate(offset[None] for offset in offsets)), range(len(self.sizes)))
         return [bias - pull[0] for bias, pull in zip(self.biases, pulls, strict=True)]
 
-    def energy(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def energy(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return an upper bound of -log sum_h exp(-E(code, h)) in nats, by mean field. Salakhutdinov & Hinton 2009, eq. 5."""
         state = self.mean_states(code)
         hidden = state[:, self.units.count :]
@@ -81,7 +81,7 @@ class DeepBoltzmannMachine(Prior):
         return self._state(layers)
 
     @torch.no_grad()
-    def states(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def states(self, code: Tensor, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return codes with hidden units drawn from the mean-field posterior: (B, code) -> (B, state)."""
         state = self.mean_states(code)
         hidden = bernoulli(state[:, self.units.count :].logit(), generator)
@@ -92,7 +92,7 @@ class DeepBoltzmannMachine(Prior):
         return self.units.code(state[:, : self.units.count])
 
     @torch.no_grad()
-    def transition(self, state: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def transition(self, state: Tensor, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return each chain after a sweep of block Gibbs: odd layers given even ones, then even given odd."""
         layers, biases = self._split(state), self.plain_biases()
         for numbers in (self.odd, self.even):
@@ -100,7 +100,7 @@ class DeepBoltzmannMachine(Prior):
                 layers[number] = bernoulli(activation + biases[number], generator)
         return self._state(layers)
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` chains, each after the spec's number of sweeps from a random state."""
         state = self.states(random_states(self.space, n, generator, self.offset.device), context, generator)
         for _ in range(self.sweeps):
@@ -108,7 +108,7 @@ class DeepBoltzmannMachine(Prior):
         return self.codes(state)
 
     @torch.no_grad()
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Set offsets and biases of the code's units from data, as if there were no hidden units."""
         v = self.units.of(x)
         self.offset.copy_(v.mean(0))

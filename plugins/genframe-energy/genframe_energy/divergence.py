@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genframe import Batch, Loss, LossOutput, Model, Space
+from genframe import Batch, Context, Loss, LossOutput, Model, Space
 from genframe.traits import Energy, MarkovKernel
 
 from .traits import HiddenUnits, MeanField
@@ -43,7 +43,7 @@ class ContrastiveDivergenceLoss(Loss):
         metrics |= {"free_energy": of_data.detach(), "free_energy_gap": gap.detach()}
         return LossOutput(self._penalised(gap, model, data), metrics)
 
-    def _negative(self, kernel: MarkovKernel, data: Tensor, context: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
+    def _negative(self, kernel: MarkovKernel, data: Tensor, context: Context | None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the chains' states after k transitions, from data or from where they were, and what there is to report."""
         if not self.spec.persistent:
             first = states = kernel.transition(kernel.states(data, context), context)
@@ -69,11 +69,11 @@ class ContrastiveDivergenceLoss(Loss):
         return gap
 
 
-def energies_of(prior: Energy, data: Tensor, states: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def energies_of(prior: Energy, data: Tensor, states: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
     """Return the mean energies of data (B, code) and of chains (C, state), each under ``context`` where there is one."""
     if hasattr(prior, "state_energy"):  # MeanField, whose isinstance costs 30 µs a step in Python 3.11
         return prior.energy(data, context).mean(), cast(MeanField, prior).state_energy(states).mean()
-    context = None if context is None else torch.cat((context, context))
+    context = None if context is None else context.repeat(2)
     energies = prior.energy(torch.cat((data, states)), context)
     return energies[: len(data)].mean(), energies[len(data) :].mean()
 

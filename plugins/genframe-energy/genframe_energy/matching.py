@@ -57,7 +57,7 @@ class NoiseContrastiveLoss(Loss):
         """Return the cross-entropy of a datum and its draws of noise, in nats, and the share that is told apart."""
         data, context, ratio = model.codes(batch.x, batch.condition), model.context(batch.condition), self.spec.ratio
         noise = self.spec.deviation * torch.randn(ratio * len(data), *data.shape[1:], device=data.device)
-        contexts = None if context is None else context.repeat(1 + ratio, *[1] * (context.dim() - 1))
+        contexts = None if context is None else context.repeat(1 + ratio)
         x = torch.cat((data, noise))
         logits = -cast(Energy, model.prior).energy(x, contexts) - self.log_z - self._log_noise(x) - math.log(ratio)
         of_data, of_noise = logits.split((len(data), len(noise)))

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Prior, Space, normal_like
+from genframe import Context, Prior, Space, normal_like
 
 from .units import CodeChains, GaussianUnits, bernoulli, random_states, visible_units
 
@@ -49,7 +49,7 @@ class RestrictedBoltzmannMachine(CodeChains, Prior):
             return self.hidden_bias
         return self.hidden_bias - self.units.drive(self.offset) @ self.weight
 
-    def energy(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def energy(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the free energy -log sum_h exp(-E(v, h)) in nats. Hinton 2012, eq. 25."""
         v = self.units.of(code)
         return self.units.energy(v, self.visible) - F.softplus(self._hidden_logits(v)).sum(1)
@@ -67,12 +67,12 @@ class RestrictedBoltzmannMachine(CodeChains, Prior):
         return self._activation(h).sigmoid()
 
     @torch.no_grad()
-    def transition(self, state: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def transition(self, state: Tensor, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return each chain after one sweep of block Gibbs: hidden units given visible ones, then visible given hidden."""
         h = self.draw_hidden(state, generator)
         return self.units.code(self.units.draw(self._activation(h), generator))
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` chains, each after the spec's number of sweeps from a random state."""
         code = random_states(self.space, n, generator, self.weight.device)
         for _ in range(self.sweeps):
@@ -80,7 +80,7 @@ class RestrictedBoltzmannMachine(CodeChains, Prior):
         return code
 
     @torch.no_grad()
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Set the visible biases from data, as if there were no hidden units; learned variances to those of the data."""
         v = self.units.of(x)
         self.visible_bias.copy_(self.units.bias_for(v.mean(0), len(v)))
@@ -106,7 +106,7 @@ class RestrictedBoltzmannMachine(CodeChains, Prior):
 class LinearMachine(RestrictedBoltzmannMachine):
     """A machine of bits whose hidden units are real, N(c + Wᵀ v, 1). Hinton & Salakhutdinov 2006."""
 
-    def energy(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def energy(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the free energy -b v - |c + Wᵀ v|² / 2 + |c|² / 2 in nats."""
         v = self.units.of(code)
         squares = self._hidden_logits(v).square().sum(1) - self.hidden.square().sum()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Decoder, Encoder, LossOutput, Real, Unsupported, into_space
+from genframe import Context, Decoder, Encoder, LossOutput, Real, Unsupported, into_space
 
 from .divergence import energies_of
 from .rbm import LinearMachine, RestrictedBoltzmannMachine
@@ -40,14 +40,14 @@ class StackEncoder(Encoder):
         """The layers, the lowest first."""
         return [cast(RestrictedBoltzmannMachine, layer) for layer in self.layers]
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the mean activities of the top layer, each layer's computed from the means below: (B, data) -> (B, D)."""
         v = self._visible(x)
         for machine in self.machines:
             v = machine.hidden_mean(v)
         return v
 
-    def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def codes(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the linear units, or bits drawn with the top layer's probabilities: (B, data) -> (B, D)."""
         latent = self.encode(x, context)
         return latent if self.spec.dim is not None else torch.rand_like(latent).lt(latent).to(latent.dtype)
@@ -56,7 +56,7 @@ class StackEncoder(Encoder):
         """Return the linear units, or the likelier bits: (B, D) -> (B, D)."""
         return latent if self.spec.dim is not None else latent.round()
 
-    def objective(self, x: Tensor, context: Tensor | None = None) -> LossOutput:
+    def objective(self, x: Tensor, context: Context | None = None) -> LossOutput:
         """Return the sum of the layers' contrastive divergences, each of the means that the layer below gives."""
         v, total, metrics = self._visible(x), torch.zeros((), device=x.device), {}
         for number, machine in enumerate(self.machines, 1):
@@ -75,7 +75,7 @@ class StackEncoder(Encoder):
         return v
 
     @torch.no_grad()
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Set each layer's visible biases from the means that the layers below give."""
         v = self._visible(x)
         for machine in self.machines:
@@ -103,7 +103,7 @@ class UnstackedDecoder(Decoder):
         self.layers = nn.ModuleList(_layer(weight) for weight, _ in theirs)
 
     @torch.no_grad()
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Take the stack's weights as they are."""
         for layer, theirs in zip(self.downward(), self._encoder[0].downward(), strict=True):
             for own, their in zip(layer, theirs, strict=True):
@@ -113,7 +113,7 @@ class UnstackedDecoder(Decoder):
         """Return the weights (below, above) and biases of its own layers, the top first."""
         return [(layer.weight, layer.bias) for layer in cast("list[nn.Linear]", list(self.layers))]
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return the data's means, each layer's computed from the means above: (B, D) -> (B, data)."""
         first, *others = self.downward() or self._encoder[0].downward()
         logits = F.linear(latent, *first)

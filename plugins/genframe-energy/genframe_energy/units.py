@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Categorical, Space, normal_like
+from genframe import Categorical, Context, Space, normal_like
 from genframe.execution import full_precision
 
 __all__ = ["BernoulliUnits", "CodeChains", "VisibleUnits", "bernoulli", "random_states", "visible_units"]
@@ -42,7 +42,7 @@ def random_states(space: Space, n: int, generator: Generator | None, device: tor
 class CodeChains:
     """For kernels whose states are codes."""
 
-    def states(self, code: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def states(self, code: Tensor, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return the codes."""
         return code
 

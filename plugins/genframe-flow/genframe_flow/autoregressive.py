@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genframe import Space, require_real
+from genframe import Context, ContextSpace, ask, vector_dims
 from genframe_nets.activations import Activation
 from genframe_nets.masked import MaskedPerceptron
 
@@ -27,7 +27,7 @@ class Autoregressive(Bijection):
         elementwise: Elementwise,
         hidden: tuple[int, ...],
         activation: Activation,
-        context: Space | None,
+        context: ContextSpace | None,
         *,
         flipped: bool,
         zero: bool = True,
@@ -35,19 +35,20 @@ class Autoregressive(Bijection):
         super().__init__()
         self.elementwise = elementwise
         self.order = tuple(range(dims))[::-1] if flipped else tuple(range(dims))
-        context_dims = require_real(context, "a network's context").dims if context is not None else 0
-        self.network = MaskedPerceptron(dims, elementwise.count, hidden, activation, context_dims, self.order, zero=zero)
+        self.network = MaskedPerceptron(
+            dims, elementwise.count, hidden, activation, vector_dims(context), self.order, zero=zero
+        )
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of the log-derivatives, in one pass of the network."""
-        y, log_derivative = self.elementwise(x, self.network(x, context))
+        y, log_derivative = self.elementwise(x, ask(self.network, x, context))
         return y, log_derivative.sum(1)
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return x, a value a pass: as many passes of the network as there are values."""
         x = torch.zeros_like(y)
         for i in self.order:
-            parameters = self.network(x, context)[:, :, i : i + 1]
+            parameters = ask(self.network, x, context)[:, :, i : i + 1]
             value = self.elementwise.inverse(y[:, i : i + 1], parameters)
             x = torch.cat((x[:, :i], value, x[:, i + 1 :]), 1)
         return x
@@ -60,12 +61,12 @@ class Inverted(Bijection):
         super().__init__()
         self.base = base
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return the inverse of the base, and minus the base's log-determinant at what was found."""
         y = self.base.inverse(x, context)
         return y, -self.base(y, context)[1]
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return what the base makes of ``y``."""
         x: Tensor = self.base(y, context)[0]
         return x

@@ -11,6 +11,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from genframe import Context
+
 __all__ = ["Bijection", "Rebuilt"]
 
 ROWS_AT_ONCE: Final = 256
@@ -29,19 +31,19 @@ class Bijection(nn.Module, ABC):
     """A one-to-one map y = f(x), given a context. Layers of flows are called, so that an error can name the layer."""
 
     @abstractmethod
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y (B, ...) and log |det dy/dx| in nats, (B,), or a scalar where it is the same for all data."""
 
     @abstractmethod
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return x: (B, ...) -> (B, ...)."""
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Take the first state from data (N, ...), where the map has one, and return y, made in chunks that bound memory."""
         contexts = repeat(None) if context is None else context.split(ROWS_AT_ONCE)
         return torch.cat([self(*rows)[0] for rows in zip(x.split(ROWS_AT_ONCE), contexts, strict=False)])
 
-    def rebuild(self, y: Tensor, context: Tensor | None = None) -> Rebuilt:
+    def rebuild(self, y: Tensor, context: Context | None = None) -> Rebuilt:
         """Return the step that led to ``y``, with a graph from its leaves; override where inverse and forward share work."""
         with torch.no_grad():
             x = self.inverse(y, context)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from genframe import DecoderSpec, Real, Space
+from genframe import Context, ContextSpace, DecoderSpec, Real, ask
 
 from .bijection import Bijection, Rebuilt
 from .coupling import conditioner
@@ -25,7 +25,7 @@ class CheckerboardCoupling(Bijection):
     passes: Tensor
 
     def __init__(
-        self, data: Real, elementwise: Elementwise, network: DecoderSpec, context: Space | None, *, flipped: bool
+        self, data: Real, elementwise: Elementwise, network: DecoderSpec, context: ContextSpace | None, *, flipped: bool
     ) -> None:
         super().__init__()
         grid = data.shape[1:]
@@ -35,16 +35,16 @@ class CheckerboardCoupling(Bijection):
         self.elementwise = elementwise
         self.network = conditioner(network, data, data, elementwise.count, context)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of the log-derivatives of the values that change."""
         changed, log_derivative = self.elementwise(x, self._ask(x, context))
         return self.joined((x, changed)), self._sum(log_derivative)
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return x, at the cost of forward."""
         return self.joined((y, self.elementwise.inverse(y, self._ask(y, context))))
 
-    def rebuild(self, y: Tensor, context: Tensor | None = None) -> Rebuilt:
+    def rebuild(self, y: Tensor, context: Context | None = None) -> Rebuilt:
         """Return the step that led to ``y``; the network runs once, for the inverse and for the graph."""
         passing = y.detach().requires_grad_()
         changed, result, log_derivative = self.elementwise.rebuild(y.detach(), self._ask(passing, context))
@@ -54,9 +54,9 @@ class CheckerboardCoupling(Bijection):
         """Return the first where values pass, the second elsewhere."""
         return torch.where(self.passes, leaves[0], leaves[1])
 
-    def _ask(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def _ask(self, x: Tensor, context: Context | None) -> Tensor:
         seen = torch.where(self.passes, x, 0)
-        parameters: Tensor = self.network.decode(seen, context).unflatten(1, (self.elementwise.count, -1))
+        parameters: Tensor = ask(self.network, seen, context).unflatten(1, (self.elementwise.count, -1))
         return parameters
 
     def _sum(self, log_derivative: Tensor) -> Tensor:

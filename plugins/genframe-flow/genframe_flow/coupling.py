@@ -8,7 +8,7 @@ from typing import TypeAlias, overload
 import torch
 from torch import Tensor
 
-from genframe import Decoder, DecoderSpec, Real, Space, Spaces
+from genframe import Context, ContextSpace, Decoder, DecoderSpec, Real, Spaces, ask
 
 from .bijection import Bijection, Rebuilt
 from .elementwise import Elementwise
@@ -19,7 +19,7 @@ __all__ = ["Coupling", "Parts", "conditioner"]
 Parts: TypeAlias = tuple[Tensor, Tensor]
 
 
-def conditioner(network: DecoderSpec, source: Real, target: Real, count: int, context: Space | None) -> Decoder:
+def conditioner(network: DecoderSpec, source: Real, target: Real, count: int, context: ContextSpace | None) -> Decoder:
     """Return the network from values of ``source`` to ``count`` parameters for each value of ``target``."""
     return network.build(Spaces(parameter_space(target, count), source, source, context))
 
@@ -32,7 +32,7 @@ class Coupling(Bijection):
     """
 
     def __init__(
-        self, data: Real, elementwise: Elementwise, network: DecoderSpec, context: Space | None, *, flipped: bool
+        self, data: Real, elementwise: Elementwise, network: DecoderSpec, context: ContextSpace | None, *, flipped: bool
     ) -> None:
         super().__init__()
         size, *axes = data.shape
@@ -43,12 +43,12 @@ class Coupling(Bijection):
         self.network = conditioner(network, source, target, elementwise.count, context)
 
     @overload
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]: ...
 
     @overload
-    def forward(self, x: Parts, context: Tensor | None = None) -> tuple[Parts, Tensor]: ...
+    def forward(self, x: Parts, context: Context | None = None) -> tuple[Parts, Tensor]: ...
 
-    def forward(self, x: Tensor | Parts, context: Tensor | None = None) -> tuple[Tensor | Parts, Tensor]:
+    def forward(self, x: Tensor | Parts, context: Context | None = None) -> tuple[Tensor | Parts, Tensor]:
         """Return y and the sum of the log-derivatives of the values that change; both parts by themselves if x is given so."""
         passing, changed = self._turned(self.parts(x))
         changed, log_derivative = self.elementwise(changed, self._ask(passing, context))
@@ -56,18 +56,18 @@ class Coupling(Bijection):
         return torch.cat(y, 1) if isinstance(x, Tensor) else y, log_derivative.flatten(1).sum(1)
 
     @overload
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor: ...
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor: ...
 
     @overload
-    def inverse(self, y: Parts, context: Tensor | None = None) -> Parts: ...
+    def inverse(self, y: Parts, context: Context | None = None) -> Parts: ...
 
-    def inverse(self, y: Tensor | Parts, context: Tensor | None = None) -> Tensor | Parts:
+    def inverse(self, y: Tensor | Parts, context: Context | None = None) -> Tensor | Parts:
         """Return x, at the cost of forward; both parts by themselves if y is given so."""
         passing, changed = self._turned(self.parts(y))
         x = self._turned((passing, self.elementwise.inverse(changed, self._ask(passing, context))))
         return torch.cat(x, 1) if isinstance(y, Tensor) else x
 
-    def rebuild(self, y: Tensor, context: Tensor | None = None) -> Rebuilt:
+    def rebuild(self, y: Tensor, context: Context | None = None) -> Rebuilt:
         """Return the step that led to ``y``; the network runs once, for the inverse and for the graph."""
         passing, changed = (part.detach() for part in self._turned(self.parts(y)))
         passing.requires_grad_()
@@ -90,6 +90,6 @@ class Coupling(Bijection):
         """Return first and last entries as what passes and what changes, and the other way round."""
         return parts[::-1] if self.flipped else parts
 
-    def _ask(self, passing: Tensor, context: Tensor | None) -> Tensor:
-        parameters: Tensor = self.network.decode(passing, context).unflatten(1, (self.elementwise.count, -1))
+    def _ask(self, passing: Tensor, context: Context | None) -> Tensor:
+        parameters: Tensor = ask(self.network, passing, context).unflatten(1, (self.elementwise.count, -1))
         return parameters

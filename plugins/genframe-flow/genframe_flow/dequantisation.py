@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from genframe import Decoder, Encoder, Real, Space, Spaces, normal_like
+from genframe import Context, ContextSpace, Decoder, Encoder, Real, Spaces, ask, normal_like
 from genframe.traits import PosteriorDistribution
 
 from .priors import LOG_2PI, log_logistic
@@ -202,23 +202,23 @@ class LogitNormalNoise(Noise):
 class DequantiseEncoder(Encoder):
     """Noise within the bins of levels, from a network or uniform; the latent of a datum is its mean."""
 
-    def __init__(self, spec: Dequantise, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: Dequantise, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
         self.bins = Bins(data)
         self.network = None
         if spec.network is not None:
             self.network = spec.network.build(Spaces(spec.parameter_space(data), data, data, context))
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the posterior's mean: (B, data) -> (B, data)."""
         return self.posterior(x, context).mean
 
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> PosteriorDistribution:
+    def posterior(self, x: Tensor, context: Context | None = None) -> PosteriorDistribution:
         """Return q(y|x); log sigma is around that of noise almost uniform, and clamped to [-7, 1.5]."""
         index = self.bins.index(x)
         if self.network is None:
             return UniformNoise(self.bins, index)
-        location, raw = self.network.decode(x, context).chunk(2, 1)
+        location, raw = ask(self.network, x, context).chunk(2, 1)
         log_sigma = (raw + math.log(FIRST_SIGMA)).clamp(*LOG_SIGMA_BOUNDS)
         return LogitNormalNoise(self.bins, index, location, log_sigma)
 
@@ -255,10 +255,10 @@ class QuantiseDecoder(Decoder):
         super().__init__()
         self.bins = Bins(data)
 
-    def likelihood(self, latent: Tensor, context: Tensor | None = None) -> CertainLevel:
+    def likelihood(self, latent: Tensor, context: Context | None = None) -> CertainLevel:
         """Return p(x|y)."""
         return CertainLevel(self.bins, latent)
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return the level in whose bin each value lies."""
         return self.likelihood(latent, context).mean

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from genframe import DecoderSpec, Encoder, Real, Space
+from genframe import ContextSpace, DecoderSpec, Encoder, Real
 
 from .autoregressive import Autoregressive, Inverted
 from .bijection import Bijection
@@ -25,7 +25,7 @@ __all__ = ["couplings", "iaf", "maf", "mixed", "nice", "spline"]
 
 
 def couplings(
-    spec: VectorCouplings, network: DecoderSpec, elementwise: Elementwise, data: Real, context: Space | None
+    spec: VectorCouplings, network: DecoderSpec, elementwise: Elementwise, data: Real, context: ContextSpace | None
 ) -> list[Bijection]:
     """Return couplings of flattened data, and before each one what mixes its halves."""
     vector = Real((data.dims,))
@@ -55,13 +55,13 @@ def _mixing(order: Order, dims: int, number: int) -> list[Bijection]:
     return []
 
 
-def nice(spec: Nice, data: Real, context: Space | None) -> Encoder:
+def nice(spec: Nice, data: Real, context: ContextSpace | None) -> Encoder:
     """Return additive couplings and a scaling."""
     layers = couplings(spec, spec.network, Additive(), data, context)
     return FlowEncoder(Chain([*layers, Scaling(Real((data.dims,)))], spec.memory))
 
 
-def spline(spec: Spline, data: Real, context: Space | None) -> Encoder:
+def spline(spec: Spline, data: Real, context: ContextSpace | None) -> Encoder:
     """Return splines in couplings or in autoregressive layers."""
     elementwise = RationalQuadratic(spec.bins, spec.bound)
     if spec.layer == "coupling":
@@ -76,12 +76,12 @@ def spline(spec: Spline, data: Real, context: Space | None) -> Encoder:
     return FlowEncoder(Chain(mixed(spec.order, spec.couplings, data, layer), spec.memory))
 
 
-def maf(spec: Maf, data: Real, context: Space | None) -> Encoder:
+def maf(spec: Maf, data: Real, context: ContextSpace | None) -> Encoder:
     """Return affine autoregressive layers from data to latents."""
     return FlowEncoder(Chain(mixed(_order(spec), spec.layers, data, _affine(spec, data, context)), spec.memory))
 
 
-def iaf(spec: Iaf, data: Real, context: Space | None) -> Encoder:
+def iaf(spec: Iaf, data: Real, context: ContextSpace | None) -> Encoder:
     """Return affine autoregressive layers from latents to data."""
     layer = _affine(spec, data, context)
     return FlowEncoder(Chain(mixed(_order(spec), spec.layers, data, lambda flipped: Inverted(layer(flipped))), spec.memory))
@@ -92,7 +92,7 @@ def _order(spec: MaskedFlow) -> Order:
     return "halves" if spec.order == "reversed" else spec.order
 
 
-def _affine(spec: MaskedFlow, data: Real, context: Space | None) -> Callable[[bool], Bijection]:
+def _affine(spec: MaskedFlow, data: Real, context: ContextSpace | None) -> Callable[[bool], Bijection]:
     """Return what makes an affine autoregressive layer."""
     elementwise = Affine(spec.scale, spec.bound)
     return lambda flipped: Autoregressive(data.dims, elementwise, spec.hidden, spec.activation, context, flipped=flipped)

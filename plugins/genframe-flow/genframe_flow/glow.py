@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genframe import Encoder, Real, Space
+from genframe import ContextSpace, Encoder, Real
 
 from .bijection import Bijection
 from .chain import Chain
@@ -19,7 +19,7 @@ from .squeeze import Squeeze
 __all__ = ["glow"]
 
 
-def glow(spec: Glow, data: Real, context: Space | None) -> Encoder:
+def glow(spec: Glow, data: Real, context: ContextSpace | None) -> Encoder:
     """Return the scales, or for vectors the steps alone."""
     if len(data.shape) == 1:
         return FlowEncoder(Chain(_steps(spec, data, context), spec.memory))
@@ -33,7 +33,7 @@ def glow(spec: Glow, data: Real, context: Space | None) -> Encoder:
     return FlowEncoder(MultiScale(scales, ends))
 
 
-def _steps(spec: Glow, space: Real, context: Space | None) -> Iterator[Bijection]:
+def _steps(spec: Glow, space: Real, context: ContextSpace | None) -> Iterator[Bijection]:
     elementwise, network = Affine(spec.scale, spec.bound), spec.conditioner(space)
     for _ in range(spec.steps):
         yield NormalisedLinear(space.shape[0])

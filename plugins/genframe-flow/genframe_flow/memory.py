@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genframe import Unsupported
+from genframe import Context, Unsupported, vector_of
 
 from .bijection import Bijection, Rebuilt
 from .coupling import Coupling, Parts
@@ -19,7 +19,7 @@ from .coupling import Coupling, Parts
 __all__ = ["applied", "recomputed", "undone"]
 
 
-def applied(layers: Sequence[Bijection], x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+def applied(layers: Sequence[Bijection], x: Tensor, context: Context | None) -> tuple[Tensor, Tensor]:
     """Return what the layers make of ``x`` one after another and the sum of their log-determinants (B,).
 
     Couplings in a row hand on their parts, which are put together after the last.
@@ -32,7 +32,7 @@ def applied(layers: Sequence[Bijection], x: Tensor, context: Tensor | None) -> t
     return _whole(state), log_det
 
 
-def undone(layers: Sequence[Bijection], y: Tensor, context: Tensor | None) -> Tensor:
+def undone(layers: Sequence[Bijection], y: Tensor, context: Context | None) -> Tensor:
     """Return the ``x`` of which :func:`applied` makes ``y``."""
     state: Any = y
     for layer in reversed(layers):
@@ -50,7 +50,7 @@ def _whole(state: Tensor | Parts) -> Tensor:
     return state if isinstance(state, Tensor) else torch.cat(state, 1)
 
 
-def recomputed(layers: Sequence[Bijection], x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+def recomputed(layers: Sequence[Bijection], x: Tensor, context: Context | None) -> tuple[Tensor, Tensor]:
     """Return the same as :func:`applied`, keeping for the backward pass the result only. Gomez et al. 2017, alg. 1.
 
     The backward pass runs each layer once more. Running statistics are not updated a second time.
@@ -59,7 +59,7 @@ def recomputed(layers: Sequence[Bijection], x: Tensor, context: Tensor | None) -
     """
     owned = [[parameter for parameter in layer.parameters() if parameter.requires_grad] for layer in layers]
     parameters = dict.fromkeys(chain.from_iterable(owned))
-    result: tuple[Tensor, Tensor] = _Recomputed.apply(layers, owned, x, context, *parameters)  # type: ignore[no-untyped-call]
+    result: tuple[Tensor, Tensor] = _Recomputed.apply(layers, owned, x, vector_of(context), *parameters)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -92,14 +92,14 @@ class _Recomputed(torch.autograd.Function):
         layers: Sequence[Bijection],
         owned: Sequence[Sequence[Tensor]],
         x: Tensor,
-        context: Tensor | None,
+        vector: Tensor | None,
         *parameters: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Apply the layers without a graph."""
         ctx.layers, ctx.owned, ctx.parameters, ctx.autocast = layers, owned, parameters, Autocast.now(x.device.type)
         with _nothing_drawn(x.device), ctx.autocast.again():
-            y, log_det = applied(layers, x, context)
-        ctx.save_for_backward(y, context, *parameters)
+            y, log_det = applied(layers, x, _context(vector))
+        ctx.save_for_backward(y, vector, *parameters)
         return y, log_det
 
     @staticmethod
@@ -112,16 +112,20 @@ class _Recomputed(torch.autograd.Function):
             )
         y, given, *_ = ctx.saved_tensors
         y = y.detach()
-        context: Any = None if given is None else given.detach().requires_grad_(ctx.needs_input_grad[3])
-        sums = _Sums((*ctx.parameters, context) if ctx.needs_input_grad[3] else ctx.parameters)
+        vector: Any = None if given is None else given.detach().requires_grad_(ctx.needs_input_grad[3])
+        sums = _Sums((*ctx.parameters, vector) if ctx.needs_input_grad[3] else ctx.parameters)
         with _statistics_kept(ctx.layers):
             for layer, owned in zip(reversed(ctx.layers), reversed(ctx.owned), strict=True):
                 with torch.enable_grad(), ctx.autocast.again():
-                    step = layer.rebuild(y, context)
-                wanted = [*owned, context] if context in sums else owned
+                    step = layer.rebuild(y, _context(vector))
+                wanted = [*owned, vector] if vector in sums else owned
                 y, grad_y = _pulled_back(layer, step, grad_y, grad_log_det, wanted, sums)
         grad_x = grad_y if ctx.needs_input_grad[2] else None
-        return None, None, grad_x, sums.of(context), *map(sums.of, ctx.parameters)
+        return None, None, grad_x, sums.of(vector), *map(sums.of, ctx.parameters)
+
+
+def _context(vector: Tensor | None) -> Context | None:
+    return Context(vector) if vector is not None else None
 
 
 class _Sums:

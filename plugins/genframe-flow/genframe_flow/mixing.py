@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Real
+from genframe import Context, Real
 from genframe.execution import full_precision
 
 from .bijection import Bijection
@@ -27,15 +27,15 @@ class Scaling(Bijection):
         super().__init__()
         self.log_scale = nn.Parameter(torch.zeros(data.shape))
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of s."""
         return x * self.log_scale.exp(), self.log_scale.sum()
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return exp(-s) y."""
         return y * self.log_scale.neg().exp()
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Take the data's deviations; what does not vary is left as it is."""
         with torch.no_grad():
             self.log_scale.copy_(-deviations(x).log())
@@ -59,17 +59,17 @@ class ActNorm(Bijection):
         self.log_scale = nn.Parameter(torch.zeros(size))
         self.shift = nn.Parameter(torch.zeros(size))
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the number of positions times the sum of s."""
         shift, log_scale = self._broadcast(x)
         return torch.addcmul(shift, x, log_scale.exp()), self.log_scale.sum() * math.prod(x.shape[2:])
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return exp(-s) (y - t)."""
         shift, log_scale = self._broadcast(y)
         return (y - shift) * log_scale.neg().exp()
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Normalise the data by their mean and deviation."""
         rows = x.transpose(0, 1).flatten(1)
         log_scale = -deviations(rows.T).log()
@@ -133,13 +133,13 @@ class Linear(Bijection):
         self.register_buffer("sign", diagonal.sign())
         self._kept: Kept | None = None
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return W x and the number of positions times the sum of s."""
         with full_precision(x):
             mixture = self._mixture() if _changing() else self._both().forward
             return mixture(x), self._log_scales().sum() * math.prod(x.shape[2:])
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return W⁻¹ y."""
         with full_precision(y):
             mixture = self._inverse_mixture() if _changing() else self._both().inverse
@@ -184,7 +184,7 @@ class NormalisedLinear(Linear):
         super().__init__(size)
         self.norm = ActNorm(size)
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Let exp(s) x + t normalise the data."""
         self.norm.initialise(x)
         return super().initialise(x, context)

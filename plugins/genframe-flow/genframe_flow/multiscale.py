@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from genframe import Decoder, Real
+from genframe import Context, DecoderNetwork, Real
 
 from .bijection import Bijection
 from .chain import Chain
@@ -37,7 +37,7 @@ class MultiScale(Bijection):
         self.shapes = [(size, *space.shape[1:]) for size, space in zip(leaving, ends, strict=True)]
         self.sizes = [Real(shape).dims for shape in self.shapes]
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return the latent (B, D) and the sum of the log-determinants."""
         parts: list[Tensor] = []
         log_det = x.new_zeros(())
@@ -48,7 +48,7 @@ class MultiScale(Bijection):
             parts.append(leaving.flatten(1))
         return torch.cat(parts, 1), log_det
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return x, from the coarsest scale to the finest."""
         parts = [part.unflatten(1, shape) for part, shape in zip(y.split(self.sizes, 1), self.shapes, strict=True)]
         x = self._scale(-1).inverse(parts[-1], context)
@@ -56,7 +56,7 @@ class MultiScale(Bijection):
             x = self._scale(number).inverse(torch.cat((x, parts[number]), 1), context)
         return x
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Let each scale take its state from what stays in the scales before it, and return y of the data that were used.
 
         The first 256 are, which are enough for channels, because many more would not fit into memory.
@@ -88,7 +88,7 @@ def learned_split(data: Real, bound: float) -> Bijection:
     return Coupling(data, Affine("tanh", bound), Convolution(), None, flipped=False)
 
 
-class LeastConvolution(Decoder):
+class LeastConvolution(DecoderNetwork):
     """One convolution of kernel 3 with weights of zero at first."""
 
     def __init__(self, latent: Real, data: Real) -> None:
@@ -98,7 +98,7 @@ class LeastConvolution(Decoder):
         for parameter in self.parameters():
             nn.init.zeros_(parameter)
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """Return (B, C, ...) -> (B, C', ...)."""
         decoded: Tensor = self.convolution(latent)
         return decoded

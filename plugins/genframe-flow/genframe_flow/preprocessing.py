@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from genframe import Encoder, Real, Space
+from genframe import Context, Encoder, Real, Space
 
 from .bijection import Bijection
 from .encoder import FlowEncoder
@@ -34,13 +34,13 @@ class LogitMap(Bijection):
         self.slope = (1 - 2 * alpha) / (high - low)
         self.log_volume = data.dims * math.log(self.slope)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of log dy/dx = log slope - log s - log(1 - s)."""
         log_below = torch.log(self.alpha + self.slope * (x - self.low))
         log_above = torch.log(self.alpha + self.slope * (self.high - x))
         return log_below - log_above, self.log_volume - (log_below + log_above).flatten(1).sum(1)
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return x, within the bounds."""
         return (self.low + (torch.sigmoid(y) - self.alpha) / self.slope).clamp(self.low, self.high)
 
@@ -57,11 +57,11 @@ class Rescaling(Bijection):
         self.register_buffer("scale", scale, persistent=learnt)
         self.register_buffer("shift", shift, persistent=learnt)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of the logarithms of the scale."""
         return torch.addcmul(self.shift, x, self.scale), self.scale.log().sum() * self.repeats
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return (y - shift) / scale."""
         return (y - self.shift) / self.scale
 
@@ -72,7 +72,7 @@ class Standardisation(Rescaling):
     def __init__(self, data: Real) -> None:
         super().__init__(data, torch.ones(data.shape), torch.zeros(data.shape), learnt=True)
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Take mean and deviation from data (N, ...); a dimension that does not change keeps its scale."""
         scale = deviations(x).reciprocal()
         self.scale.copy_(scale)

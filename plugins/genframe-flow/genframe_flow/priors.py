@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Encoder, Prior, Space
+from genframe import Context, Encoder, Prior, Space
 
 from .encoder import FlowEncoder
 from .multiscale import MultiScale
@@ -52,7 +52,7 @@ class LogisticPrior(Prior):
         self.shape = code.shape
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` draws by the inverse distribution function.
 
         Uniform noise lies on a grid that has 0, of which the logit is infinite: there it counts as a quarter of a step.
@@ -62,23 +62,23 @@ class LogisticPrior(Prior):
         return torch.logit(uniform.clamp_(min=torch.finfo(origin.dtype).eps / 8))
 
     def sample_at(
-        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, temperature: float | Tensor, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return ``n`` draws of the logistic whose scale is the temperature."""
         return temperature * self.sample(n, context, generator)
 
-    def to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def to_base(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return normal values of the same quantiles, by the smaller tail of each and in double precision."""
         tail = torch.special.ndtri(torch.sigmoid(-code.double().abs()))
         return torch.where(code < 0, tail, -tail).to(code.dtype)
 
-    def from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+    def from_base(self, base: Tensor, context: Context | None = None) -> Tensor:
         """Return logistic values of the same quantiles."""
         log_tail = torch.special.log_ndtr(-base.double().abs())
         tail = log_tail - torch.log1p(-log_tail.exp())
         return torch.where(base < 0, tail, -tail).to(base.dtype)
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-density in nats, the sum of z - 2 log(1 + exp(z))."""
         return log_logistic(code).flatten(1).sum(1)
 
@@ -99,34 +99,34 @@ class GaussianPrior(Prior):
         self.mean = nn.Parameter(torch.zeros(shape))
         self.log_scale = nn.Parameter(torch.zeros(shape))
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` draws."""
         return self.sample_at(1.0, n, context, generator)
 
     def sample_at(
-        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, temperature: float | Tensor, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return ``n`` draws with deviations times the temperature."""
         mean, log_scale = self._of_dimensions()
         noise = torch.randn(n, *self.shape, generator=generator, device=mean.device, dtype=mean.dtype)
         return torch.addcmul(mean, noise, temperature * log_scale.exp())
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-density in nats."""
         mean, log_scale = self._of_dimensions()
         return _log_normal(((code - mean) * log_scale.neg().exp()).square(), log_scale)
 
-    def to_base(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def to_base(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return codes less the means, in units of the scales."""
         mean, log_scale = self._of_dimensions()
         return (code - mean) * log_scale.neg().exp()
 
-    def from_base(self, base: Tensor, context: Tensor | None = None) -> Tensor:
+    def from_base(self, base: Tensor, context: Context | None = None) -> Tensor:
         """Return the mean and the scale times the base."""
         mean, log_scale = self._of_dimensions()
         return torch.addcmul(mean, base, log_scale.exp())
 
-    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
+    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Context | None = None) -> Tensor:
         """Return E_q[log p] of any q with these moments: only the first two matter."""
         centre, log_scale = self._of_dimensions()
         return _log_normal(((mean - centre).square() + variance) * (-2 * log_scale).exp(), log_scale)

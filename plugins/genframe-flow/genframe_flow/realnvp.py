@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genframe import Encoder, Real, Space
+from genframe import ContextSpace, Encoder, Real
 
 from .bijection import Bijection
 from .chain import Chain
@@ -22,7 +22,7 @@ from .squeeze import Squeeze
 __all__ = ["realnvp"]
 
 
-def realnvp(spec: RealNvp, data: Real, context: Space | None) -> Encoder:
+def realnvp(spec: RealNvp, data: Real, context: ContextSpace | None) -> Encoder:
     """Return affine couplings of vectors, or of images at each scale."""
     if spec.scales is None:
         layers = couplings(spec, spec.conditioner, Affine(spec.scale, spec.bound), data, context)
@@ -33,7 +33,7 @@ def realnvp(spec: RealNvp, data: Real, context: Space | None) -> Encoder:
     return FlowEncoder(MultiScale(scales, [*map(squeezed, inner), last]))
 
 
-def _scale(spec: RealNvp, entry: Real, context: Space | None) -> Iterator[Bijection]:
+def _scale(spec: RealNvp, entry: Real, context: ContextSpace | None) -> Iterator[Bijection]:
     yield from _checkerboards(spec, spec.checkerboards, entry, context)
     yield Squeeze(len(entry.shape) - 1)
     space, elementwise = squeezed(entry), Affine(spec.scale, spec.bound)
@@ -42,7 +42,7 @@ def _scale(spec: RealNvp, entry: Real, context: Space | None) -> Iterator[Biject
         yield Coupling(space, elementwise, spec.conditioner, context, flipped=bool(number % 2))
 
 
-def _checkerboards(spec: RealNvp, count: int, space: Real, context: Space | None) -> Iterator[Bijection]:
+def _checkerboards(spec: RealNvp, count: int, space: Real, context: ContextSpace | None) -> Iterator[Bijection]:
     elementwise = Affine(spec.scale, spec.bound)
     for number in range(count):
         yield ActNorm(space.shape[0])

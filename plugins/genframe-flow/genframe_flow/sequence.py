@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from genframe import Encoder, Space
+from genframe import Context, ContextSpace, Encoder, Space
 from genframe.traits import Bijective, DataDependent
 
 from .bijection import Bijection
@@ -29,15 +29,15 @@ class EncoderBijection(Bijection):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return the encoder's latent and log-determinant."""
         return cast(Bijective, self.encoder).forward_and_log_det(x, context)
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return the encoder's inverse."""
         return cast(Bijective, self.encoder).inverse(y, context)
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Let the encoder take its first state, where it has one."""
         if isinstance(self.encoder, DataDependent):
             self.encoder.initialise(x, context)
@@ -73,14 +73,14 @@ class SequenceEncoder(FlowEncoder):
         self.first_states, self.level_sizes = tuple(first_states), level_sizes
 
     @torch.no_grad()
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Let one flow after the other take its state from what those before it make of the data, no further than needed."""
         wanted = max((number for number, first in enumerate(self.first_states, 1) if first), default=0)
         for flow in cast("Iterator[Bijection]", cast(Joined, self.flow).layers[:wanted]):
             x = flow.initialise(x, None if context is None else context[: len(x)])
 
 
-def sequence(spec: FlowSequence, data: Space, context: Space | None) -> Encoder:
+def sequence(spec: FlowSequence, data: Space, context: ContextSpace | None) -> Encoder:
     """Return the encoders one after another; flows give their bijection, so that errors name their layers."""
     encoders = [flow.build(flow.spaces(space, context)) for flow, space in zip(spec.flows, spec.stations(data), strict=False)]
     flows = [encoder.flow if isinstance(encoder, FlowEncoder) else EncoderBijection(encoder) for encoder in encoders]

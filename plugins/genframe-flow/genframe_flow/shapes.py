@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from genframe import Real
+from genframe import Context, Real
 
 from .bijection import Bijection
 
@@ -18,11 +18,11 @@ class Flatten(Bijection):
         super().__init__()
         self.shape = data.shape
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return (B, ...) -> (B, D) and zero."""
         return x.flatten(1), x.new_zeros(())
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return (B, D) -> (B, ...)."""
         x: Tensor = y.unflatten(1, self.shape)
         return x
@@ -39,10 +39,10 @@ class Permutation(Bijection):
         self.register_buffer("order", order)
         self.register_buffer("back", order.argsort())
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return the entries in their new order and zero."""
         return x[:, self.order], x.new_zeros(())
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return the entries in their old order."""
         return y[:, self.back]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from genframe import Context
+
 from .bijection import Bijection
 
 __all__ = ["Squeeze"]
@@ -23,14 +25,14 @@ class Squeeze(Bijection):
         self.to_channels = (0, *within, 1, *between)  # of (B, C, H/2, 2, W/2, 2)
         self.to_positions = (0, 1 + axes, *(place for axis in range(axes) for place in (2 + axes + axis, 1 + axis)))
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return the blocks as channels and zero."""
         batch, channels, *grid = x.shape
         blocks = x.reshape(batch, channels, *(size for axis in grid for size in (axis // 2, 2)))
         y = blocks.permute(self.to_channels).reshape(batch, channels * 2**self.axes, *(axis // 2 for axis in grid))
         return y, x.new_zeros(())
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return the channels as blocks."""
         batch, channels, *grid = y.shape
         blocks = y.reshape(batch, *(2,) * self.axes, channels // 2**self.axes, *grid)

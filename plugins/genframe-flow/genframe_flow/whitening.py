@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from genframe import Real
+from genframe import Context, Real
 from genframe.execution import full_precision
 
 from .bijection import Bijection
@@ -47,14 +47,14 @@ class Whitener(Bijection):
         self.register_buffer("vectors", torch.eye(data.dims, dtype=torch.float64))
         self.register_buffer("log_scale", torch.zeros(data.dims, dtype=torch.float64))
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of s: (B, ...) -> (B, ...) turned back, else (B, D)."""
         mean, vectors, log_scale = self._state(x)
         with full_precision(x):
             y = (x.flatten(1) - mean) @ vectors * log_scale.exp()
             return (y @ vectors.T).unflatten(1, self.shape) if self.turned_back else y, log_scale.sum()
 
-    def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return x: (B, ...)."""
         mean, vectors, log_scale = self._state(y)
         with full_precision(y):
@@ -66,7 +66,7 @@ class Whitener(Bijection):
         """Return mean, components and s in the precision of the data."""
         return self.mean.to(x.dtype), self.vectors.to(x.dtype), self.log_scale.to(x.dtype)
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Fit to data (N, ...)."""
         mean, matrix = covariance(x.flatten(1))
         variances, vectors = torch.linalg.eigh(matrix)

@@ -6,7 +6,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from genframe import Encoder, Real
+from genframe import ContextSpace, Encoder, Real, ask
 
 from .specs import Game, Spectral
 from .specs.game import packed
@@ -25,7 +25,9 @@ class Critic(nn.Module):
     def __init__(self, spec: Game, data: Real, context: Real | None, *, reads: bool, bias: bool) -> None:
         super().__init__()
         self.reads = reads
-        self.network: Encoder = spec.critic.build(spec.critic.spaces(packed(data, spec.packing), context if reads else None))
+        self.network: Encoder = spec.critic.build(
+            spec.critic.spaces(packed(data, spec.packing), ContextSpace(context) if reads and context is not None else None)
+        )
         features = spec.judge(data)
         channels = features.shape[0]
         projects = context is not None and not reads
@@ -38,7 +40,7 @@ class Critic(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         """Return the scores."""
-        features = self.network.encode(x, context if self.reads else None)
+        features = ask(self.network, x, context if self.reads else None)
         if self.head is None:
             return features.flatten(1)
         places = features if features.dim() == 2 else features.flatten(2).transpose(1, 2)  # (N, C, ...) -> (N, P, C)

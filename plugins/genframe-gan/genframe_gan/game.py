@@ -11,7 +11,7 @@ from typing import ClassVar, Final, cast
 import torch
 from torch import Tensor, nn
 
-from genframe import Batch, Loss, LossOutput, Model, Real, Space, require_real
+from genframe import Batch, Context, Loss, LossOutput, Model, Real
 from genframe.execution import eager
 
 from .counting import Counter
@@ -86,10 +86,10 @@ class GameLoss(Loss):
     prefix: ClassVar[str] = ""
     joint: ClassVar[bool] = False
 
-    def __init__(self, spec: Game, data: Real, context: Space | None, *, reads: bool) -> None:
+    def __init__(self, spec: Game, data: Real, context: Real | None, *, reads: bool) -> None:
         super().__init__()
         self.spec, self.objective = spec, OBJECTIVES[spec.objective]
-        beside = packed(require_real(context, "a critic's context"), spec.packing) if context is not None else None
+        beside = packed(context, spec.packing) if context is not None else None
         self.critic = Critic(spec, data, beside, reads=reads, bias=not self.objective.shifted)
         self._weights = tuple(self.critic.parameters())  # walking through the modules for them takes longer than a layer
         self._counts = spec.penalty_every > 1 or spec.anneal_steps > 0
@@ -98,11 +98,11 @@ class GameLoss(Loss):
         self._collapsed = 0  # lines of the log in a row
 
     @abstractmethod
-    def real(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+    def real(self, model: Model, batch: Batch, context: Context | None) -> Evidence:
         """Return what the critic should say is real."""
 
     @abstractmethod
-    def fake(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+    def fake(self, model: Model, batch: Batch, context: Context | None) -> Evidence:
         """Return what the generator made."""
 
     def player_parameters(self, model: Model, player: str) -> Iterable[nn.Parameter]:

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from genframe import Batch, Encoder, Model, Real, Space, drawn_latent
+from genframe import Batch, Context, ContextSpace, Encoder, Model, Real, drawn_latent
 
 from .augmentation import AUGMENTATIONS
 from .game import Evidence, GameLoss
@@ -19,22 +19,22 @@ __all__ = ["AdversarialLoss", "BidirectionalLoss", "LatentAdversarialLoss"]
 class AdversarialLoss(GameLoss):
     """Data against decoded draws of the prior, or against reconstructions."""
 
-    def __init__(self, spec: Adversarial, data: Real, context: Space | None) -> None:
-        super().__init__(spec, data, context, reads=spec.conditioning == "input")
+    def __init__(self, spec: Adversarial, data: Real, context: ContextSpace | None) -> None:
+        super().__init__(spec, data, context.vector if context is not None else None, reads=spec.conditioning == "input")
         self.augmentations = tuple(AUGMENTATIONS[name] for name in spec.augment)
         self.reconstructs = spec.fakes == "reconstructions"
 
-    def real(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+    def real(self, model: Model, batch: Batch, context: Context | None) -> Evidence:
         """Return the data."""
-        return Evidence(batch.x, None if context is None else context.detach())
+        return Evidence(batch.x, _vector(context))
 
-    def fake(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+    def fake(self, model: Model, batch: Batch, context: Context | None) -> Evidence:
         """Return as many decoded latents."""
         if self.reconstructs:
             latent = drawn_latent(cast(Encoder, model.encoder), batch.x, context)
         else:
             latent = model.latents(model.prior.sample(len(batch.x), context))
-        return Evidence(model.decoder.decode(latent, context), None if context is None else context.detach())
+        return Evidence(model.decoder.decode(latent, context), _vector(context))
 
 
 class LatentAdversarialLoss(GameLoss):
@@ -45,11 +45,11 @@ class LatentAdversarialLoss(GameLoss):
     def __init__(self, spec: LatentAdversarial, latent: Real) -> None:
         super().__init__(spec, latent, None, reads=False)
 
-    def real(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+    def real(self, model: Model, batch: Batch, context: Context | None) -> Evidence:
         """Return latents of draws."""
         return Evidence(model.latents(model.prior.sample(len(batch.x), context)))
 
-    def fake(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+    def fake(self, model: Model, batch: Batch, context: Context | None) -> Evidence:
         """Return latents of data."""
         return Evidence(drawn_latent(cast(Encoder, model.encoder), batch.x, context))
 
@@ -63,16 +63,22 @@ class BidirectionalLoss(GameLoss):
     def __init__(self, spec: Bidirectional, data: Real, beside: Real) -> None:
         super().__init__(spec, data, beside, reads=True)
 
-    def real(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+    def real(self, model: Model, batch: Batch, context: Context | None) -> Evidence:
         """Return the data, and their latents."""
         return Evidence(batch.x, _beside(drawn_latent(cast(Encoder, model.encoder), batch.x, context), context))
 
-    def fake(self, model: Model, batch: Batch, context: Tensor | None) -> Evidence:
+    def fake(self, model: Model, batch: Batch, context: Context | None) -> Evidence:
         """Return decoded draws, and the latents they are of."""
         latent = model.latents(model.prior.sample(len(batch.x), context))
         return Evidence(model.decoder.decode(latent, context), _beside(latent, context))
 
 
-def _beside(latent: Tensor, context: Tensor | None) -> Tensor:
+def _beside(latent: Tensor, context: Context | None) -> Tensor:
     """Return what a critic of pairs reads beside the datum: (B, latent), (B, context) -> (B, D)."""
-    return latent.flatten(1) if context is None else torch.cat((latent.flatten(1), context.flatten(1).detach()), 1)
+    vector = _vector(context)
+    return latent.flatten(1) if vector is None else torch.cat((latent.flatten(1), vector.flatten(1)), 1)
+
+
+def _vector(context: Context | None) -> Tensor | None:
+    """Return the context's vector without its graph: a critic judges beside it and does not teach it."""
+    return context.vector.detach() if context is not None and context.vector is not None else None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genframe import Encoder, Space
+from genframe import Context, ContextSpace, Encoder, Space, ask
 
 from .specs import Spectral
 
@@ -41,15 +41,15 @@ def normalised(layer: nn.Module, iterations: int) -> None:
 class SpectralEncoder(Encoder):
     """An encoder whose layers' weights are normalised."""
 
-    def __init__(self, spec: Spectral, data: Space, context: Space | None) -> None:
+    def __init__(self, spec: Spectral, data: Space, context: ContextSpace | None) -> None:
         super().__init__()
         self.network: Encoder = spec.network.build(spec.network.spaces(data, context))
         for layer in [module for module in self.network.modules() if isinstance(module, LAYERS)]:
             normalised(layer, spec.iterations)
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the network's latent: (B, data) -> (B, latent)."""
-        return self.network.encode(x, context)
+        return ask(self.network, x, context)
 
     def code(self, latent: Tensor) -> Tensor:
         """Return the network's code: (B, latent) -> (B, code)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
-from torch import Generator, Tensor
+from torch import Generator
 
-from genframe import Model, Sampler, State
+from genframe import Context, Model, Sampler, State
 from genframe.traits import Likelihood
 
 from .traits import Corrupting
@@ -25,7 +25,7 @@ class ChainSampler(Sampler):
         self.steps, self.burn_in, self.shows_mean = spec.steps, spec.burn_in, spec.draw == "mean"
 
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield every state after the burn-in."""
         encoder, decoder = cast(Corrupting, model.encoder), cast(Likelihood, model.decoder)

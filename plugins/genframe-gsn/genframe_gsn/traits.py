@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from genframe import Context
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
@@ -14,5 +16,5 @@ __all__ = ["Corrupting"]
 class Corrupting(Protocol):
     """Draws a latent of each datum, which it corrupts first."""
 
-    def encode_noisy(self, x: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def encode_noisy(self, x: Tensor, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """A latent drawn for each datum, in training and evaluation alike: (B, data) -> (B, latent)."""

@@ -33,7 +33,8 @@ def conditions_in_turn(model: Model, n: int, data: Batch) -> Tensor | None:
     """Return the conditions of ``data`` in turn, (n, ...), for a conditional model; ``None`` for others."""
     if model.composition.condition is None or data.condition is None:
         return None
-    return data.condition[torch.arange(n, device=data.condition.device) % len(data.condition)]
+    condition: Tensor = data.condition
+    return condition[torch.arange(n, device=condition.device) % len(condition)]
 
 
 def samples_in_turn(model: Model, n: int, data: Batch, seed: int) -> Tensor:

@@ -18,15 +18,16 @@ FEW: Final = 512
 """Tokens up to which a CPU attends faster in single precision: 2.4 times at 145, going forward and back, in PyTorch 2.13."""
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool = False) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, *, mask: Tensor | None = None, causal: bool = False) -> Tensor:
     """Return what each query reads of the values: (B, heads, N, head), (B, heads, L, head) twice -> (B, heads, N, head).
 
-    Where ``causal`` it reads those up to its own place. Under autocast it is in single precision where that is faster.
+    Where ``causal`` it reads those up to its own place; with a ``mask`` (B, 1, 1, L) those where it is true. Under autocast it
+    is in single precision where that is faster.
     """
     if query.device.type == "cpu" and key.shape[-2] <= FEW and torch.is_autocast_enabled("cpu"):
         with full_precision(query):
-            return scaled_dot_product_attention(query.float(), key.float(), value.float(), is_causal=causal)
-    return scaled_dot_product_attention(query, key, value, is_causal=causal)
+            return scaled_dot_product_attention(query.float(), key.float(), value.float(), mask, is_causal=causal)
+    return scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
 
 
 class SelfAttention(nn.Module):
@@ -56,8 +57,8 @@ class CrossAttention(nn.Module):
         self.key_value = initialised(nn.Linear(token_dims, 2 * dims, bias=False), None)
         self.out = zeroed(nn.Linear(dims, dims))
 
-    def forward(self, x: Tensor, tokens: Tensor | None) -> Tensor:
-        """Return (B, N, D), (B, L, token_dims) -> (B, N, D).
+    def forward(self, x: Tensor, tokens: Tensor | None, mask: Tensor | None = None) -> Tensor:
+        """Return (B, N, D), (B, L, token_dims) -> (B, N, D). Tokens where ``mask`` (B, L) is false are not read.
 
         :raises ValueError: if there are no tokens.
         """
@@ -65,7 +66,7 @@ class CrossAttention(nn.Module):
             raise ValueError(f"this network was built to read a context of tokens of {self.token_dims} values, found none")
         query = _split(self.query(self.norm(x)), self.heads)
         key, value = (_split(part, self.heads) for part in self.key_value(tokens).chunk(2, -1))
-        out: Tensor = self.out(_joined(attend(query, key, value)))
+        out: Tensor = self.out(_joined(attend(query, key, value, mask=None if mask is None else mask[:, None, None])))
         return out
 
 

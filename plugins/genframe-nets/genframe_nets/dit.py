@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from genframe import Decoder, Real, Space, into_space
+from genframe import ContextSpace, DecoderNetwork, Real, into_space
 
 from .activations import activation
 from .attention import CrossAttention, SelfAttention
@@ -19,15 +19,15 @@ from .time_embedding import TimeEmbedding, frequencies, sinusoids
 __all__ = ["DiffusionTransformer"]
 
 
-class DiffusionTransformer(Decoder):
+class DiffusionTransformer(DecoderNetwork):
     """Patches as tokens with fixed positions, blocks, and a linear layer back to patches."""
 
     positions: Tensor
 
-    def __init__(self, spec: DiT, latent: Real, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: DiT, latent: Real, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
         self.latent, self.data, self.patch = latent, data, spec.patch
-        sizes, patch_dims = context_sizes(context, spec.type), spec.patch ** (len(data.shape) - 1)
+        sizes, patch_dims = context_sizes(context), spec.patch ** (len(data.shape) - 1)
         self.grid = tuple(size // spec.patch for size in data.shape[1:])
         self.register_buffer("positions", grid_positions(self.grid, spec.dim), persistent=False)
         self.embedding = TimeEmbedding(spec.dim, "silu", sizes.vector)
@@ -37,16 +37,23 @@ class DiffusionTransformer(Decoder):
         self.modulation = zeroed(nn.Linear(spec.dim, 2 * spec.dim))
         self.exit = zeroed(nn.Linear(spec.dim, data.shape[0] * patch_dims))
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the output at time 0: (B, C, ...) -> (B, C', ...)."""
-        return self.at_time(latent, latent.new_zeros(len(latent)), context)
+    def forward(
+        self,
+        latent: Tensor,
+        context: Tensor | None = None,
+        *,
+        sequence: Tensor | None = None,
+        mask: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> Tensor:
+        """Return the output at ``time``, which is 0 unless given: (B, C, ...), (B,) -> (B, C', ...).
 
-    def at_time(self, x: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the output at ``time``: (B, C, ...), (B,) -> (B, C', ...)."""
-        embedding = self.embedding(time, context)
-        x = self.entrance(into_patches(checked(x, self.latent), self.patch)) + self.positions
+        ``context``: (B, D). ``sequence``: (B, L, D), of which ``mask`` (B, L) says by true which tokens are there.
+        """
+        embedding = self.embedding(latent.new_zeros(len(latent)) if time is None else time, context)
+        x = self.entrance(into_patches(checked(latent, self.latent), self.patch)) + self.positions
         for block in self.blocks:
-            x = block(x, embedding, context)
+            x = block(x, embedding, sequence, mask)
         shift, scale = self.modulation(embedding)[:, None].chunk(2, -1)  # (B, 1, D) each
         x = self.exit(modulated(self.norm(x), shift, scale))
         return into_space(from_patches(x, self.grid, self.patch), self.data)
@@ -70,12 +77,12 @@ class TransformerBlock(nn.Module):
             initialised(nn.Linear(dim, hidden), None), activation("gelu"), initialised(nn.Linear(hidden, dim), "gelu")
         )
 
-    def forward(self, x: Tensor, embedding: Tensor, context: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor, sequence: Tensor | None, mask: Tensor | None) -> Tensor:
         """Return (B, N, D), (B, D) and tokens (B, L, token_dims) -> (B, N, D)."""
         shift, scale, gate, last_shift, last_scale, last_gate = self.modulation(embedding)[:, None].chunk(6, -1)
         x = torch.addcmul(x, gate, self.attention(modulated(self.norm(x), shift, scale)))
         if self.cross is not None:
-            x = x + self.cross(x, context)
+            x = x + self.cross(x, sequence, mask)
         return torch.addcmul(x, last_gate, self.perceptron(modulated(self.norm(x), last_shift, last_scale)))
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from genframe import Categorical, Encoder
+from genframe import Categorical, EncoderNetwork
 
 from .specs.embedding import Embedding
 
 __all__ = ["EmbeddingTable"]
 
 
-class EmbeddingTable(Encoder):
+class EmbeddingTable(EncoderNetwork):
     """Classes looked up in a table of vectors, which start as N(0, I)."""
 
     def __init__(self, spec: Embedding, data: Categorical) -> None:
         super().__init__()
         self.table = nn.Embedding(data.size, spec.dim)
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the vectors of int64 classes: (B, ...) -> (B, ..., dim)."""
         vectors: Tensor = self.table(x)
         return vectors

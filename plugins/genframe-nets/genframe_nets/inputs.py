@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genframe import Real, Space, require_real
+from genframe import Real
 
-__all__ = ["checked", "context_dims", "flat", "flat_context", "shaped", "with_context"]
+__all__ = ["checked", "flat", "flat_context", "shaped", "with_context"]
 
 
 def checked(x: Tensor, space: Real) -> Tensor:
@@ -29,11 +29,6 @@ def flat(x: Tensor, space: Real) -> Tensor:
 def shaped(x: Tensor, space: Real) -> Tensor:
     """Return vectors ``x`` as data of ``space``: (B, D) -> (B, ...). Where these are vectors, as they are."""
     return x if len(space.shape) == 1 else x.reshape(x.shape[0], *space.shape)
-
-
-def context_dims(context: Space | None) -> int:
-    """Return the size of the flattened context, zero where there is none."""
-    return require_real(context, "a network's context").dims if context is not None else 0
 
 
 def flat_context(context: Tensor | None, dims: int) -> Tensor:

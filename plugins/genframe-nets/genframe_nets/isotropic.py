@@ -7,25 +7,25 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from genframe import Decoder, Real, Space, into_space
+from genframe import ContextSpace, DecoderNetwork, Real, into_space, vector_dims
 
 from .activations import activation
 from .film import FiLM
 from .initialisation import zeroed
-from .inputs import checked, context_dims
+from .inputs import checked
 from .layers import ResidualBlock, convolution, normalisation
 from .specs.isotropic import IsotropicDecoder
 
 __all__ = ["GridDecoder"]
 
 
-class GridDecoder(Decoder):
+class GridDecoder(DecoderNetwork):
     """A list of layers, each from (B, C, ...) to (B, C', ...); those of the context are there only where there is one."""
 
-    def __init__(self, spec: IsotropicDecoder, latent: Real, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: IsotropicDecoder, latent: Real, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
         self.latent, self.data = latent, data
-        axes, dims = len(data.shape) - 1, context_dims(context)
+        axes, dims = len(data.shape) - 1, vector_dims(context)
         hidden = _residual(spec, axes, dims) if spec.residual else _plain(spec, axes, dims)
         first = convolution(axes, latent.shape[0], spec.channels, None)
         last = convolution(axes, spec.channels, data.shape[0], spec.activation)
@@ -33,7 +33,7 @@ class GridDecoder(Decoder):
         if axes == 2:  # in Glow on two CPU cores 0.86 of a step's time and 0.73 of a sample's
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stub
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """Return data on the latent's grid: (B, C, ...) -> (B, C', ...)."""
         x = checked(latent, self.latent)
         for layer in self.layers:

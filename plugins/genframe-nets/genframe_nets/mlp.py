@@ -6,12 +6,21 @@ from typing import Final
 
 from torch import Tensor, nn
 
-from genframe import Decoder, Encoder, Real, Space, into_space
+from genframe import (
+    Context,
+    ContextSpace,
+    DecoderNetwork,
+    EncoderNetwork,
+    Real,
+    into_space,
+    vector_dims,
+    vector_of,
+)
 
 from .activations import Activation, activation
 from .film import FiLM
 from .initialisation import initialised, zeroed
-from .inputs import context_dims, flat, shaped, with_context
+from .inputs import flat, shaped, with_context
 from .specs.mlp import MLP, MLPDecoder
 from .time_embedding import TimeEmbedding
 
@@ -20,23 +29,23 @@ __all__ = ["PerceptronDecoder", "PerceptronEncoder", "TimedPerceptronDecoder"]
 TIME_DIMS: Final = 128
 
 
-class PerceptronEncoder(Encoder):
+class PerceptronEncoder(EncoderNetwork):
     """Flattened data through linear layers; the weights may be run backwards by a tied decoder."""
 
-    def __init__(self, spec: MLP, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: MLP, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
-        self.data, self.context_dims = data, context_dims(context)
+        self.data, self.context_dims = data, vector_dims(context)
         self.layers = _layers(spec, data.dims + self.context_dims, spec.dim)
         self.activation = activation(spec.activation)
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return features: (B, data) -> (B, D)."""
         encoded: Tensor = self.layers(with_context(flat(x, self.data), context, self.context_dims))
         return encoded
 
-    def activations(self, x: Tensor, context: Tensor | None = None) -> list[Tensor]:
+    def activations(self, x: Tensor, context: Context | None = None) -> list[Tensor]:
         """Return what each linear layer gives, activated where it is hidden: (B, data) -> (B, units) each."""
-        x, found = with_context(flat(x, self.data), context, self.context_dims), []
+        x, found = with_context(flat(x, self.data), vector_of(context), self.context_dims), []
         for layer in self.layers:
             if isinstance(layer, nn.Linear):
                 found.append(x)
@@ -54,19 +63,19 @@ class PerceptronEncoder(Encoder):
         return activated
 
 
-class PerceptronDecoder(Decoder):
+class PerceptronDecoder(DecoderNetwork):
     """Flattened latents through linear layers to the data's shape and bounds."""
 
     time_dims = 0
 
-    def __init__(self, spec: MLPDecoder, latent: Real, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: MLPDecoder, latent: Real, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
-        self.latent, self.data, self.context_dims = latent, data, context_dims(context)
+        self.latent, self.data, self.context_dims = latent, data, vector_dims(context)
         self.layers = _layers(spec, latent.dims + self.context_dims, data.dims, self.time_dims)
         if spec.zero:
             zeroed(self.layers[-1])
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """Return data: (B, latent) -> (B, data)."""
         x: Tensor = self.layers(with_context(flat(latent, self.latent), context, self.context_dims))
         return into_space(shaped(x, self.data), self.data)
@@ -77,18 +86,14 @@ class TimedPerceptronDecoder(PerceptronDecoder):
 
     time_dims = TIME_DIMS
 
-    def __init__(self, spec: MLPDecoder, latent: Real, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: MLPDecoder, latent: Real, data: Real, context: ContextSpace | None) -> None:
         super().__init__(spec, latent, data, context)
         self.embedding = TimeEmbedding(self.time_dims, spec.activation)
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return data at time 0: (B, latent) -> (B, data)."""
-        return self.at_time(latent, latent.new_zeros(len(latent)), context)
-
-    def at_time(self, x: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return data at ``time``: (B, latent), (B,) -> (B, data)."""
-        embedding = self.embedding(time, None)
-        x = with_context(flat(x, self.latent), context, self.context_dims)
+    def forward(self, latent: Tensor, context: Tensor | None = None, *, time: Tensor | None = None) -> Tensor:
+        """Return data at ``time``, which is 0 unless given: (B, latent), (B,) -> (B, data)."""
+        embedding = self.embedding(latent.new_zeros(len(latent)) if time is None else time, None)
+        x = with_context(flat(latent, self.latent), context, self.context_dims)
         for layer in self.layers:
             x = layer(x, embedding) if isinstance(layer, FiLM) else layer(x)
         return into_space(shaped(x, self.data), self.data)

@@ -6,25 +6,34 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from genframe import Decoder, Encoder, Real, Space, into_space
+from genframe import (
+    Context,
+    ContextSpace,
+    DecoderNetwork,
+    EncoderNetwork,
+    Real,
+    into_space,
+    vector_dims,
+    vector_of,
+)
 
 from .activations import activation
 from .film import FiLM
 from .grids import grids
-from .inputs import checked, context_dims
+from .inputs import checked
 from .layers import Entrance, Exit, ResidualBlock, Upsample, convolution, normalisation
 from .specs.resnet import ResNet, ResNetDecoder
 
 __all__ = ["ResidualDecoder", "ResidualEncoder"]
 
 
-class ResidualEncoder(Encoder):
+class ResidualEncoder(EncoderNetwork):
     """Stages of a strided convolution, the context and residual blocks; normalised and activated in the end."""
 
-    def __init__(self, spec: ResNet, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: ResNet, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
         self.data = data
-        grid, dims = grids(data, len(spec.channels))[-1], context_dims(context)
+        grid, dims = grids(data, len(spec.channels))[-1], vector_dims(context)
         self.stages = nn.ModuleList()
         for inputs, outputs in pairwise((data.shape[0], *spec.channels)):
             resize = convolution(len(grid), inputs, outputs, None, stride=2)
@@ -34,12 +43,16 @@ class ResidualEncoder(Encoder):
         )
         self.exit = Exit(Real((spec.channels[-1], *grid)), spec.dim, spec.activation)
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return features: (B, data) -> (B, dim) or (B, C, ...)."""
-        encoded: Tensor = self.exit(self.activations(x, context)[-1])
+        encoded: Tensor = self.exit(self._activations(x, context)[-1])
         return encoded
 
-    def activations(self, x: Tensor, context: Tensor | None = None) -> list[Tensor]:
+    def activations(self, x: Tensor, context: Context | None = None) -> list[Tensor]:
+        """Return what :meth:`_activations` gives."""
+        return self._activations(x, vector_of(context))
+
+    def _activations(self, x: Tensor, context: Tensor | None) -> list[Tensor]:
         """Return what each stage gives, the last normalised and activated: (B, data) -> (B, C, grid) each."""
         x, found = checked(x, self.data), []
         for stage in self.stages:
@@ -48,14 +61,14 @@ class ResidualEncoder(Encoder):
         return [*found[:-1], self.end(x)]
 
 
-class ResidualDecoder(Decoder):
+class ResidualDecoder(DecoderNetwork):
     """The latent on the smallest grid, then stages of the context and residual blocks; a doubling of the grid between them."""
 
-    def __init__(self, spec: ResNetDecoder, latent: Real, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: ResNetDecoder, latent: Real, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
         self.data = data
         *sizes, grid = grids(data, len(spec.channels))
-        dims = context_dims(context)
+        dims = vector_dims(context)
         entrance = Entrance(latent, Real((spec.channels[-1], *grid)))
         self.stages = nn.ModuleList([_Stage(spec, entrance, spec.channels[-1], len(grid), dims)])
         for (inputs, outputs), size in zip(pairwise(spec.channels[::-1]), sizes[:0:-1], strict=True):
@@ -66,7 +79,7 @@ class ResidualDecoder(Decoder):
         )
         self.out = Upsample(spec.channels[0], data.shape[0], sizes[0], spec.activation)
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """Return data: (B, latent) -> (B, data)."""
         x = latent
         for stage in self.stages:

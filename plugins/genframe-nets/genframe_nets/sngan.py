@@ -10,12 +10,12 @@ from typing import Final, cast
 import torch
 from torch import Tensor, nn
 
-from genframe import Decoder, Encoder, Real, Space, into_space
+from genframe import ContextSpace, DecoderNetwork, EncoderNetwork, Real, into_space, vector_dims
 
 from .activations import activation
 from .film import FiLM
 from .grids import grids
-from .inputs import checked, context_dims
+from .inputs import checked
 from .layers import Entrance, Exit, convolution, normalisation
 from .specs.sngan import SNGAN, SNGANDecoder
 
@@ -25,13 +25,13 @@ FIRST_SCALE: Final = 0.1
 MEAN_POOL: Final[dict[int, Callable[..., nn.Module]]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
 
 
-class AveragingEncoder(Encoder):
+class AveragingEncoder(EncoderNetwork):
     """Blocks that halve the grid, blocks that keep it, the activation and a sum over the grid."""
 
-    def __init__(self, spec: SNGAN, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: SNGAN, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
         self.data, self.pool = data, spec.pool
-        grid, dims = grids(data, len(spec.channels))[-1], context_dims(context)
+        grid, dims = grids(data, len(spec.channels))[-1], vector_dims(context)
         axes, last = len(grid), spec.channels[-1]
         self.blocks = nn.ModuleList()
         for inputs, outputs in pairwise((data.shape[0], *spec.channels)):
@@ -43,7 +43,7 @@ class AveragingEncoder(Encoder):
             with torch.no_grad():
                 self.exit.linear.weight.div_(math.prod(grid))  # at first the sum is read as a mean
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return features: (B, data) -> (B, dim), (B, C) or (B, C, ...)."""
         x = checked(x, self.data)
         for block in self.blocks:
@@ -53,14 +53,14 @@ class AveragingEncoder(Encoder):
         return encoded
 
 
-class RepeatingDecoder(Decoder):
+class RepeatingDecoder(DecoderNetwork):
     """The latent on the smallest grid, blocks that double it, then the activation and a convolution to the data's channels."""
 
-    def __init__(self, spec: SNGANDecoder, latent: Real, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: SNGANDecoder, latent: Real, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
         self.data = data
         *sizes, grid = grids(data, len(spec.channels))
-        axes, dims, deepest = len(grid), context_dims(context), spec.channels[-1]
+        axes, dims, deepest = len(grid), vector_dims(context), spec.channels[-1]
         self.entrance = Entrance(latent, Real((deepest, *grid)), bias=spec.norm != "batch")
         self.blocks = nn.ModuleList()
         for (inputs, outputs), size in zip(pairwise((*spec.channels[::-1], spec.channels[0])), sizes[::-1], strict=True):
@@ -68,7 +68,7 @@ class RepeatingDecoder(Decoder):
         self.end = _Activated(spec, axes, dims, spec.channels[0], overwrite=True)
         self.out = convolution(axes, spec.channels[0], data.shape[0], spec.activation)
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """Return data: (B, latent) -> (B, data)."""
         x = self.entrance(latent)
         for block in self.blocks:

@@ -6,22 +6,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Decoder, Encoder, Real, Space, Unsupported, into_space
+from genframe import ContextSpace, DecoderNetwork, Encoder, Real, Unsupported, into_space, vector_dims
 
 from .initialisation import initialised
-from .inputs import context_dims, flat, flat_context, shaped
+from .inputs import flat, flat_context, shaped
 from .traits import Transposable
 
 __all__ = ["TransposedDecoder"]
 
 
-class TransposedDecoder(Decoder):
+class TransposedDecoder(DecoderNetwork):
     """x = W1ᵀ f(W2ᵀ ... f(Wnᵀ z + bn) ...) + b1: the weights W are the encoder's, the biases b are its own."""
 
-    def __init__(self, latent: Real, data: Real, context: Space | None, encoder: Encoder | None) -> None:
+    def __init__(self, latent: Real, data: Real, context: ContextSpace | None, encoder: Encoder | None) -> None:
         super().__init__()
         self._encoder = (_transposable(encoder),)  # in a tuple, so that torch does not register it a second time
-        self.latent, self.data, self.context_dims = latent, data, context_dims(context)
+        self.latent, self.data, self.context_dims = latent, data, vector_dims(context)
         weights = self._encoder[0].weights()[::-1]
         found = (weights[0].shape[0], weights[-1].shape[1])
         if found != (latent.dims, data.dims):
@@ -33,7 +33,7 @@ class TransposedDecoder(Decoder):
         if self.context_dims:
             self.context = initialised(nn.Linear(self.context_dims, weights[0].shape[1], bias=False), before=None)
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
         """Return data: (B, latent) -> (B, data)."""
         encoder = self._encoder[0]
         first, *others = encoder.weights()[::-1]

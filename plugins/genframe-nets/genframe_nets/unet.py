@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from genframe import Decoder, Real, Space, into_space
+from genframe import ContextSpace, DecoderNetwork, Real, into_space
 
 from .activations import activation
 from .attention import CrossAttention, SelfAttention
@@ -24,13 +24,13 @@ from .time_embedding import TimeEmbedding
 __all__ = ["UNetDecoder"]
 
 
-class UNetDecoder(Decoder):
+class UNetDecoder(DecoderNetwork):
     """Blocks down to the smallest grid, two in the middle, and up again, where each reads what one on the way down made."""
 
-    def __init__(self, spec: UNet, latent: Real, data: Real, context: Space | None) -> None:
+    def __init__(self, spec: UNet, latent: Real, data: Real, context: ContextSpace | None) -> None:
         super().__init__()
         self.latent, self.data = latent, data
-        sizes, dims = context_sizes(context, spec.type), 4 * spec.channels[0]
+        sizes, dims = context_sizes(context), 4 * spec.channels[0]
         levels, deepest = list(enumerate(spec.channels)), len(spec.channels) - 1
         grid, axes = grids(data, deepest), len(data.shape) - 1
         block = partial(_Block, spec, axes, dims, sizes.tokens)
@@ -57,22 +57,29 @@ class UNetDecoder(Decoder):
         last = zeroed(convolution(axes, channels, data.shape[0], spec.activation))
         self.exit = nn.Sequential(group_norm(channels), activation(spec.activation, inplace=True), last)
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the output at time 0: (B, C, ...) -> (B, C', ...)."""
-        return self.at_time(latent, latent.new_zeros(len(latent)), context)
+    def forward(
+        self,
+        latent: Tensor,
+        context: Tensor | None = None,
+        *,
+        sequence: Tensor | None = None,
+        mask: Tensor | None = None,
+        time: Tensor | None = None,
+    ) -> Tensor:
+        """Return the output at ``time``, which is 0 unless given: (B, C, ...), (B,) -> (B, C', ...).
 
-    def at_time(self, x: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the output at ``time``: (B, C, ...), (B,) -> (B, C', ...)."""
-        embedding = self.embedding(time, context)
-        x = self.entrance(checked(x, self.latent))
+        ``context``: (B, D). ``sequence``: (B, L, D), of which ``mask`` (B, L) says by true which tokens are there.
+        """
+        embedding = self.embedding(latent.new_zeros(len(latent)) if time is None else time, context)
+        x = self.entrance(checked(latent, self.latent))
         skips = [x]
         for layer in self.down:
-            x = layer(x) if isinstance(layer, _Down) else layer(x, embedding, context)
+            x = layer(x) if isinstance(layer, _Down) else layer(x, embedding, sequence, mask)
             skips.append(x)
         for layer in self.middle:
-            x = layer(x, embedding, context)
+            x = layer(x, embedding, sequence, mask)
         for layer in self.up:
-            x = layer(x) if isinstance(layer, _Up) else layer(torch.cat((x, skips.pop()), 1), embedding, context)
+            x = layer(x) if isinstance(layer, _Up) else layer(torch.cat((x, skips.pop()), 1), embedding, sequence, mask)
         return into_space(self.exit(x), self.data)
 
 
@@ -93,11 +100,11 @@ class _Block(nn.Module):
         self.shortcut = convolution(axes, inputs, outputs, None, kernel=1) if inputs != outputs else nn.Identity()
         self.attention = _Attention(outputs, spec.heads, token_dims) if level in spec.attention else None
 
-    def forward(self, x: Tensor, embedding: Tensor, context: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor, sequence: Tensor | None, mask: Tensor | None) -> Tensor:
         """Return (B, inputs, ...), (B, dims) -> (B, outputs, ...)."""
         x = self.shortcut(x) + self.last(self.film(self.norm(self.first(x)), embedding))
         if self.attention is not None:
-            x = self.attention(x, context)
+            x = self.attention(x, sequence, mask)
         return x
 
 
@@ -111,12 +118,12 @@ class _Attention(nn.Module):
         zeroed(self.attention.out)
         self.cross = CrossAttention(channels, heads, token_dims) if token_dims else None
 
-    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, sequence: Tensor | None, mask: Tensor | None) -> Tensor:
         """Return (B, C, ...), (B, L, token_dims) -> (B, C, ...)."""
         positions = x.flatten(2).transpose(1, 2)  # (B, N, C)
         read: Tensor = self.attention(self.norm(positions))
         if self.cross is not None:
-            read = read + self.cross(positions + read, context)
+            read = read + self.cross(positions + read, sequence, mask)
         return x + read.transpose(1, 2).reshape(x.shape)  # added to x, so that its memory format stays
 
 

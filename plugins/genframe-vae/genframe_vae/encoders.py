@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 from torch import Tensor
 from torch.nn import functional as F
 
-from genframe import Encoder, Real, Space, projection
+from genframe import Context, ContextSpace, Encoder, Real, Space, ask, projection
 from genframe.traits import Posterior, PosteriorDistribution
 from genframe_nets import Transposable
 
@@ -32,20 +32,20 @@ LOG_VARIANCE_LIMIT: Final = 20.0
 class PosteriorEncoder(Encoder):
     """A network with a head that gives the parameters of q(z|x); the latent of a datum is the mean."""
 
-    def __init__(self, spec: Gaussian | FullGaussian, data: Space, context: Space | None, channels: int) -> None:
+    def __init__(self, spec: Gaussian | FullGaussian, data: Space, context: ContextSpace | None, channels: int) -> None:
         super().__init__()
         self.data = data
         self.network = spec.network.build(spec.network.spaces(data, context))
         self.head = projection(cast(Real, spec.network.latent_space(data)), channels)
 
-    def _parameters_of(self, x: Tensor, context: Tensor | None) -> Tensor:
-        return cast(Tensor, self.head(self.network.encode(x, context)))
+    def _parameters_of(self, x: Tensor, context: Context | None) -> Tensor:
+        return cast(Tensor, self.head(ask(self.network, x, context)))
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the posterior's mean: (B, data) -> (B, latent)."""
         return self.posterior(x, context).mean
 
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> PosteriorDistribution:
+    def posterior(self, x: Tensor, context: Context | None = None) -> PosteriorDistribution:
         """Return q(z|x)."""
         raise NotImplementedError
 
@@ -53,10 +53,10 @@ class PosteriorEncoder(Encoder):
 class GaussianEncoder(PosteriorEncoder):
     """q(z|x) = N(mean, diag(variance)); the head gives the means first, then the log-variances."""
 
-    def __init__(self, spec: Gaussian, data: Space, context: Space | None) -> None:
+    def __init__(self, spec: Gaussian, data: Space, context: ContextSpace | None) -> None:
         super().__init__(spec, data, context, 2 * spec.dim)
 
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> DiagonalNormal:
+    def posterior(self, x: Tensor, context: Context | None = None) -> DiagonalNormal:
         """Return q(z|x), its log-variances clamped to ±20 so that no variance over- or underflows."""
         mean, log_variance = self._parameters_of(x, context).chunk(2, 1)
         return DiagonalNormal(mean, F.hardtanh(log_variance, -LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT))  # one kernel back
@@ -65,11 +65,11 @@ class GaussianEncoder(PosteriorEncoder):
 class FullGaussianEncoder(PosteriorEncoder):
     """q(z|x) = N(mean, L Lᵀ); the head gives the means, the log-diagonal of L, and what lies below it."""
 
-    def __init__(self, spec: FullGaussian, data: Space, context: Space | None) -> None:
+    def __init__(self, spec: FullGaussian, data: Space, context: ContextSpace | None) -> None:
         self.sizes = (spec.dim, spec.dim, spec.dim * (spec.dim - 1) // 2)
         super().__init__(spec, data, context, sum(self.sizes))
 
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> FullNormal:
+    def posterior(self, x: Tensor, context: Context | None = None) -> FullNormal:
         """Return q(z|x), the log-diagonal clamped to ±10, which is a variance within exp(±20)."""
         mean, log_diagonal, lower = self._parameters_of(x, context).split(self.sizes, 1)
         limit = LOG_VARIANCE_LIMIT / 2
@@ -88,9 +88,9 @@ class CorruptedEncoder(Encoder):
     def _seen(self, x: Tensor) -> Tensor:
         return self.corrupt(x) if self.training else x
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the wrapped encoder's latent."""
-        return self.network.encode(self._seen(x), context)
+        return ask(self.network, self._seen(x), context)
 
     def code(self, latent: Tensor) -> Tensor:
         """Return the wrapped encoder's code."""
@@ -104,7 +104,7 @@ class CorruptedEncoder(Encoder):
 class CorruptedPosterior(CorruptedEncoder):
     """The same round an encoder with a posterior."""
 
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> PosteriorDistribution:
+    def posterior(self, x: Tensor, context: Context | None = None) -> PosteriorDistribution:
         """Return the wrapped encoder's posterior."""
         return cast(Posterior, self.network).posterior(self._seen(x), context)
 
@@ -121,7 +121,7 @@ class CorruptedTransposable(CorruptedEncoder):
         return cast(Transposable, self.network).activate(x)
 
 
-def corrupted(spec: Corrupted, data: Space, context: Space | None) -> CorruptedEncoder:
+def corrupted(spec: Corrupted, data: Space, context: ContextSpace | None) -> CorruptedEncoder:
     """Make the wrapper that has the traits of the encoder it wraps."""
     network = spec.network.build(spec.network.spaces(data, context))
     if isinstance(network, Posterior):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Encoder, Prior, Real, Space, Unsupported, into_space
+from genframe import Context, Encoder, Prior, Real, Space, Unsupported, into_space
 from genframe.traits import Posterior
 
 from .distributions import scale_tril
@@ -39,17 +39,17 @@ class GaussianMixturePrior(Prior):
         factor = self.log_diagonal.exp() if self.lower is None else scale_tril(self.log_diagonal, self.lower)
         return Mixture(self.logits.log_softmax(0), self.means, factor)
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-density in nats, whatever the context: (B, D) -> (B,)."""
         return self.mixture.log_joint(code).logsumexp(1)
 
     @torch.no_grad()
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` draws, whatever the context: (n, D)."""
         return self.mixture.sample(n, generator)
 
     @torch.no_grad()
-    def fit(self, codes: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> dict[str, Any]:
+    def fit(self, codes: Tensor, context: Context | None = None, generator: Generator | None = None) -> dict[str, Any]:
         """Fit to codes (N, D) by EM; return the mean log-likelihood of a code in nats, the steps, and if they converged."""
         spec = self.spec
         fitted = fit_mixture(
@@ -98,19 +98,19 @@ class VampPrior(Prior):
         """The pseudo-inputs, within the data's bounds: (K, data)."""
         return into_space(self.raw_inputs, self.data)
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-density in nats; with a context, under the posteriors of every pair of it and a pseudo-input."""
         inputs, n = self.pseudo_inputs, len(code)
         if context is None:
             mixture = self._encoder[0].posterior(inputs).expand(n)  # (K * B, ...)
         else:
-            tiled = context.repeat(len(inputs), *[1] * (context.ndim - 1))
+            tiled = context.repeat(len(inputs))
             mixture = self._encoder[0].posterior(inputs.repeat_interleave(n, 0), tiled)
         log_each: Tensor = mixture.log_prob(code.repeat(len(inputs), *[1] * (code.ndim - 1)))
         return log_each.view(len(inputs), n).logsumexp(0) - math.log(len(inputs))
 
     @torch.no_grad()
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` draws, each from the posterior of a pseudo-input drawn with equal odds."""
         inputs = self.pseudo_inputs
         index = torch.randint(len(inputs), (n,), generator=generator, device=inputs.device)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 import torch
 from torch import Tensor
 
-from genframe import Categorical, DataError, Encoder, Real, Space, projection
+from genframe import Categorical, Context, ContextSpace, DataError, Encoder, Real, Space, ask, projection
 from genframe.execution import full_precision
 
 from .quantisers import Quantiser
@@ -32,7 +32,7 @@ class QuantisedEncoder(Encoder):
     on the CPU; on a GPU a look at values would stop it at each step.
     """
 
-    def __init__(self, spec: QuantiserSpec, quantiser: Quantiser, data: Space, context: Space | None) -> None:
+    def __init__(self, spec: QuantiserSpec, quantiser: Quantiser, data: Space, context: ContextSpace | None) -> None:
         super().__init__()
         features = cast(Real, spec.network.latent_space(data))
         self.data, self.code_space = data, cast(Categorical, spec.code_space(data))
@@ -41,11 +41,11 @@ class QuantisedEncoder(Encoder):
         self.quantiser = quantiser
         self.several = spec.codebooks > 1
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the vectors of the codes of data: (B, data) -> (B, latent)."""
         return self._quantised(self._features(x, context)).latent
 
-    def quantised(self, x: Tensor, context: Tensor | None = None) -> Quantisation:
+    def quantised(self, x: Tensor, context: Context | None = None) -> Quantisation:
         """Return data quantised with what that adds to a loss; codebooks learn in training mode."""
         features = self._features(x, context)
         result = self._quantised(features)
@@ -54,7 +54,7 @@ class QuantisedEncoder(Encoder):
                 self.quantiser.learn(rows_of(features.detach()), self._columns(result.indices))
         return result
 
-    def codes(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def codes(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the indices of data: (B, data) -> (B, code); those of :meth:`code`, which has to search for them."""
         return self._quantised(self._features(x, context)).indices
 
@@ -77,7 +77,7 @@ class QuantisedEncoder(Encoder):
         grid = code.shape[2:] if self.several else code.shape[1:]
         return grid_of(vectors, (len(code), *grid))
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Let the codebooks start from k-means over the features of data, or of as many data drawn at random as it takes."""
         rows: list[Tensor] = []
         for some in torch.randperm(len(x), device=x.device).split(DATA_AT_ONCE):
@@ -86,14 +86,14 @@ class QuantisedEncoder(Encoder):
                 break
         self.quantiser.initialise(torch.cat(rows))
 
-    def _features(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def _features(self, x: Tensor, context: Context | None) -> Tensor:
         """Return the projected features: (B, data) -> (B, latent).
 
         :raises DataError: on the CPU, where a value is beyond the data's bounds.
         """
         if isinstance(self.data, Real) and self.data.low is not None and self.data.high is not None:
             refuse_outside(x, self.data.low, self.data.high, self.data, "prepare them as the model's data were")
-        return cast(Tensor, self.head(self.network.encode(x, context)))
+        return cast(Tensor, self.head(ask(self.network, x, context)))
 
     def _quantised(self, features: Tensor) -> Quantisation:
         with full_precision(features):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from genframe import Context
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -32,5 +34,5 @@ class Quantisation:
 class VectorQuantised(Protocol):
     """Quantises features of data, and tells by how much they were off."""
 
-    def quantised(self, x: Tensor, context: Tensor | None = None) -> Quantisation:
+    def quantised(self, x: Tensor, context: Context | None = None) -> Quantisation:
         """Data (B, ...) quantised; in training mode a codebook that learns by averages moves."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from genframe import Categorical, Mismatch, PriorSpec, Space, traits
+from genframe import Categorical, ContextSpace, Mismatch, PriorSpec, Space, traits
 from genframe.traits import Conditional, Density, ProbabilityMass, SamplingKind, TraitSet
 
 from ..traits import Sequential
@@ -36,7 +36,7 @@ class AutoregressiveSpec(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Density, ProbabilityMass, Conditional, Sequential)
     sampling: ClassVar[SamplingKind] = "sequential"
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept classes and values on a grid, of any shape but a single value's."""
         alphabet_size(code, self.type)
         if not code.shape:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
-from genframe import Categorical, Mismatch, Space, Spaces, at
+from genframe import Categorical, ContextSpace, Mismatch, Space, Spaces, at
 
 from .base import AutoregressiveSpec, alphabet_size
 
@@ -38,7 +38,7 @@ class RasterSpec(AutoregressiveSpec):
             raise ValueError(f"a kernel is centred on a pixel, so its width is odd, found {value}; say {value + 1}")
         return value
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept images of discrete values; a mixture is of values on a grid only."""
         alphabet_size(code, self.type)
         if len(code.shape) not in (2, 3):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genframe import Categorical, ComponentSpec, EncoderSpec, Mismatch, Real, Space, Spaces
+from genframe import Categorical, ComponentSpec, ContextSpace, EncoderSpec, Mismatch, Real, Space, Spaces
 from genframe.traits import TraitSet
 
 from .base import AutoregressiveSpec
@@ -45,10 +45,10 @@ class Transformer(TransformerFields, AutoregressiveSpec):
 
     type: Literal["autoregressive/transformer"] = "autoregressive/transformer"
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept discrete values of any shape, beside a vector or a sequence of vectors."""
         super().accepts(code)
-        if context is not None and len(context.shape) not in (1, 2):
+        if context is not None and context.vector is not None and context.sequence is None and len(context.vector.shape) != 1:
             raise Mismatch(
                 f"{self.type} reads a vector or a sequence of vectors as context, found {context}",
                 "encode the condition to one or two axes, such as by nets/embedding or autoregressive/text_encoder",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import Field
 
-from genframe import DecoderSpec, Mismatch, Needs, Real, Space, Spaces, at, conditional_if, require_real, traits
+from genframe import ContextSpace, DecoderSpec, Mismatch, Needs, Real, Space, Spaces, at, conditional_if, require_real, traits
 from genframe.traits import DataBound, DataDensity, Denoiser, NoiseProcess, TimeConditioned, TraitSet
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ __all__ = ["DenoiserDecoder", "Prediction", "require_timed"]
 Prediction: TypeAlias = Literal["noise", "data", "v", "velocity", "edm"]
 
 
-def require_timed(network: DecoderSpec, space: Real, context: Space | None) -> None:
+def require_timed(network: DecoderSpec, space: Real, context: ContextSpace | None) -> None:
     """Return if the field ``network`` maps a space to itself and reads a time.
 
     :raises Mismatch: otherwise.
@@ -55,7 +55,7 @@ class DenoiserDecoder(DecoderSpec):
         density: TraitSet = traits(DataBound if self.likelihood == "bound" else DataDensity)
         return traits(Denoiser) | density | conditional_if(self.network)
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept real data of any levels, if the network keeps their shape and reads a time."""
         space = Real(require_real(data, self.type).shape)
         if self.likelihood == "flow" and data.discrete:

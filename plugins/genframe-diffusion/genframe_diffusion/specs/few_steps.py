@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, cast, runtime_che
 from pydantic import Field, PositiveInt, model_validator
 
 from genframe import (
+    ContextSpace,
     DecoderSpec,
     LossSpec,
     Mismatch,
@@ -58,7 +59,7 @@ class ConsistencyFunction(DecoderSpec):
         """Provide Consistent; read the condition if the network does."""
         return traits(Consistent) | conditional_if(self.network)
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept real data of any levels, if the network keeps their shape and reads a time."""
         require_timed(self.network, Real(require_real(data, self.type).shape), context)
 

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from genframe import (
     Categorical,
+    ContextSpace,
     EncoderSpec,
     Mismatch,
     PriorSpec,
@@ -82,7 +83,7 @@ class Rbm(PriorSpec):
         default=1000, description="sweeps of block Gibbs from a random state to a draw, where no sampler says otherwise"
     )
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept bits, classes and unbounded real values."""
         kind = visible_kind(code)
         if self.variance == "learned" and kind != "Gaussian":
@@ -115,7 +116,7 @@ class Dbm(PriorSpec):
         default=1000, description="sweeps of block Gibbs from a random state to a draw, where no sampler says otherwise"
     )
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept bits."""
         if visible_kind(code) != "Bernoulli":
             raise Mismatch(f"a deep Boltzmann machine has layers of bits, found {code}", "say energy/rbm, or binarise the data")
@@ -150,7 +151,7 @@ class Neural(PriorSpec):
         """Read the condition if the network does."""
         return traits(Energy, MarkovKernel) | conditional_if(self.network)
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept continuous real codes of which the network makes real features."""
         space = continuous(code, self.type)
         with at("network"):

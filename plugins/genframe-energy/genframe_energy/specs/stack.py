@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from genframe import DecoderSpec, EncoderSpec, Mismatch, Needs, Real, Space, Spaces, require_real, traits
+from genframe import ContextSpace, DecoderSpec, EncoderSpec, Mismatch, Needs, Real, Space, Spaces, require_real, traits
 from genframe.traits import DataDependent, Pretrainable, TraitSet
 
 from ..traits import Stacked
@@ -85,7 +85,7 @@ class Unstacked(DecoderSpec):
         """Provide DataDependent, unless it has no weights of its own."""
         return traits() if self.tied else traits(DataDependent)
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept bounded data; that the latent is the stack's own follows from the need."""
         probabilities(data, self.type)
 

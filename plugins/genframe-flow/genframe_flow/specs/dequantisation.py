@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, require_real, traits
+from genframe import (
+    ContextSpace,
+    DecoderSpec,
+    EncoderSpec,
+    Mismatch,
+    Real,
+    Space,
+    Spaces,
+    at,
+    conditional_if,
+    require_real,
+    traits,
+)
 from genframe.traits import Likelihood, Posterior, ProbabilityMass, TraitSet
 from genframe_nets import MLPDecoder
 
@@ -78,7 +90,7 @@ class Quantise(DecoderSpec):
     type: Literal["flow/quantise"] = "flow/quantise"
     provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept the dequantised values of ``data``."""
         space = levels_of(data, self.type)
         if latent != replace(space, dequantised=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from genframe import DecoderSpec, Mismatch, Real, Space, Spaces, at, require_real
+from genframe import ContextSpace, DecoderSpec, Mismatch, Real, Space, Spaces, at, require_real
 
 if TYPE_CHECKING:
     from genframe import Decoder, Encoder
@@ -64,7 +64,7 @@ class Convolution(DecoderSpec):
 
     type: Literal["flow/convolution"] = "flow/convolution"
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept any channels on the same grid."""
         if require_real(latent, self.type).shape[1:] != require_real(data, self.type).shape[1:]:
             raise Mismatch(f"{self.type} keeps the grid, found {latent} and {data}")

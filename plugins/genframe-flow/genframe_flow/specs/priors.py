@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from genframe import PriorSpec, Space, Spaces, traits
+from genframe import ContextSpace, PriorSpec, Space, Spaces, traits
 from genframe.traits import Density, GaussianExpectation, NormalBase, Tempered, TraitSet
 
 from .base import continuous
@@ -23,7 +23,7 @@ class Logistic(PriorSpec):
     type: Literal["flow/logistic"] = "flow/logistic"
     provides: ClassVar[TraitSet] = traits(Density, NormalBase, Tempered)
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept continuous codes."""
         continuous(code, self.type)
 
@@ -46,7 +46,7 @@ class LearnedGaussian(PriorSpec):
         "flows: all dimensions together)",
     )
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept continuous codes."""
         continuous(code, self.type)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from genframe import Mismatch, Needs, Real, Spaces, at, require_real
+from genframe import Mismatch, Needs, Real, Spaces, at, require_real, vector_dims
 from genframe.traits import Conditional
 
 from .game import Game
@@ -55,7 +55,10 @@ class Adversarial(Game):
                 message = f"{self.critic.type} does not read a context beside {spaces.data}"
                 raise Mismatch(message, "choose a network with Conditional, or say conditioning: projection")
         if spaces.context is not None:
-            require_real(spaces.context, "a critic's context")
+            if spaces.context.vector is None:
+                raise Mismatch(
+                    f"a critic judges beside a vector, found {spaces.context}", "let the condition's encoder give a vector"
+                )
             if self.conditioning == "projection" and features.shape == (1,):
                 with at("critic"):
                     message = f"under a condition features are projected on the context; {self.critic.type} gives a single one"
@@ -112,5 +115,5 @@ class Bidirectional(Game):
         """Make the loss with its critic."""
         from ..losses import BidirectionalLoss
 
-        dims = spaces.latent.dims + (spaces.context.dims if spaces.context is not None else 0)
+        dims = spaces.latent.dims + vector_dims(spaces.context)
         return BidirectionalLoss(self, require_real(spaces.data, "a critic"), Real((dims,)))

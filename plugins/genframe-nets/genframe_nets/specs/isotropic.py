@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from genframe import DecoderSpec, Mismatch, Space, Spaces, require_real, traits
+from genframe import ContextSpace, DecoderSpec, Mismatch, Space, Spaces, require_real, traits
 from genframe.spaces import format_shape
 from genframe.traits import Conditional, TraitSet
 
@@ -41,7 +41,7 @@ class IsotropicDecoder(DecoderSpec):
     norm: Literal["none", "group"] = Field(default="none", description="normalisation before each activation")
     zero: bool = Field(default=False, description=ZERO)
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept latents and data of the same spatial axes, with any number of channels each."""
         latent = require_real(latent, self.type)
         axes = spatial(require_real_data(data, self.type), self.type).shape[1:]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from genframe import DecoderSpec, EncoderSpec, Real, Space, Spaces, require_real, traits
+from genframe import ContextSpace, DecoderSpec, EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.traits import Conditional, Layered, TimeConditioned, TraitSet
 
 from ..activations import Activation
@@ -82,7 +82,7 @@ class MLPDecoder(DecoderSpec):
         """Return the context's trait, and with ``time`` that of a network that reads one."""
         return self.provides | traits(TimeConditioned) if self.time else self.provides
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept real latents and real data of any shapes."""
         require_real(latent, self.type)
         require_real_data(data, self.type)

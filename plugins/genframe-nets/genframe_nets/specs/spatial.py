@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, PositiveInt
 
-from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, require_real, traits
+from genframe import ContextSpace, DecoderSpec, EncoderSpec, Mismatch, Real, Space, require_real, traits
 from genframe.spaces import format_shape
 from genframe.traits import Conditional, TraitSet
 
@@ -48,7 +48,7 @@ class SpatialDecoder(DecoderSpec):
     )
     activation: Activation = Field(default="silu", description="the nonlinearity")
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept vectors, and features on the smallest grid of the data."""
         latent = require_real(latent, self.type)
         target = spatial(require_real_data(data, self.type), self.type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from genframe import DecoderSpec, Needs, Space, Spaces, require_real, traits
+from genframe import ContextSpace, DecoderSpec, Needs, Space, Spaces, require_real, traits
 from genframe.traits import Conditional, TraitSet
 
 from ..traits import Transposable
@@ -27,7 +27,7 @@ class MLPTied(DecoderSpec):
     provides: ClassVar[TraitSet] = traits(Conditional)
     needs: ClassVar[Needs] = {"encoder": Transposable}
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept real latents and real data; that they are the encoder's own is seen when it is built."""
         require_real(latent, self.type)
         require_real_data(data, self.type)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from genframe import DecoderSpec, Mismatch, Real, Space, require_real, traits
+from genframe import ContextSpace, DecoderSpec, Mismatch, Real, Space, require_real, traits
 from genframe.spaces import format_shape
-from genframe.traits import Conditional, TimeConditioned, TraitSet
+from genframe.traits import Conditional, ReadsSequence, TimeConditioned, TraitSet
 
 from .output import require_real_data
 
@@ -24,31 +24,22 @@ class ContextSizes:
     tokens: int = 0
 
 
-def context_sizes(context: Space | None, who: str) -> ContextSizes:
-    """Return what ``context`` is to the network ``who``: a vector (D) or one value, tokens (L, D), or nothing.
-
-    :raises Mismatch: if it has more axes, or is of classes.
-    """
+def context_sizes(context: ContextSpace | None) -> ContextSizes:
+    """Return the size of the context's vector and of each token of its sequence."""
     if context is None:
         return ContextSizes()
-    context = require_real(context, "a network's context")
-    if len(context.shape) > 2:
-        raise Mismatch(
-            f"{who} reads a context that is a vector or tokens (L, D), found {context}",
-            "make it a vector: set 'dim' in the condition's encoder",
-        )
-    return ContextSizes(tokens=context.shape[1]) if len(context.shape) == 2 else ContextSizes(vector=context.dims)
+    vector, sequence = context.vector, context.sequence
+    return ContextSizes(vector.dims if vector is not None else 0, sequence.shape[1] if sequence is not None else 0)
 
 
 class TimedDecoder(DecoderSpec):
     """A network from a latent and a time to data on the latent's own grid of one to three spatial axes."""
 
-    provides: ClassVar[TraitSet] = traits(Conditional, TimeConditioned)
+    provides: ClassVar[TraitSet] = traits(Conditional, ReadsSequence, TimeConditioned)
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept latents and data of the same spatial axes, with any number of channels each, and a vector or tokens."""
         self.on_one_grid(latent, data)
-        context_sizes(context, self.type)
 
     def on_one_grid(self, latent: Space, data: Space) -> tuple[Real, Real]:
         """Return both spaces.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from genframe import Mismatch, Space, Spaces
+from genframe import ContextSpace, Mismatch, Space, Spaces
 
 from ..activations import Activation
 from .timed import TimedDecoder, context_sizes
@@ -52,10 +52,10 @@ class UNet(TimedDecoder):
                 raise ValueError(f"the {self.channels[level]} channels of level {level} cannot be shared by {self.heads} heads")
         return self
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept latents and data of the same spatial axes, a vector of context, and tokens where there is attention."""
         super().accepts(latent, data, context)
-        if context_sizes(context, self.type).tokens and not self.attention:
+        if context_sizes(context).tokens and not self.attention:
             raise Mismatch(
                 f"{self.type} reads tokens by attention and has none, the context is {context}",
                 f"give levels in 'attention', such as [{len(self.channels) - 1}]",

@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat
 
-from genframe import Categorical, DecoderSpec, Mismatch, Needs, Real, Space, Spaces, at, conditional_if, require_real, traits
+from genframe import (
+    Categorical,
+    ContextSpace,
+    DecoderSpec,
+    Mismatch,
+    Needs,
+    Real,
+    Space,
+    Spaces,
+    at,
+    conditional_if,
+    require_real,
+    traits,
+)
 from genframe.traits import Likelihood, ProbabilityMass, TraitSet
 from genframe_nets import MLPDecoder
 
@@ -31,7 +44,7 @@ class LikelihoodSpec(DecoderSpec):
         """Need what the network needs."""
         return self.network.needed_traits()
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept data of the distribution's kind, if the network can give its parameters."""
         parameters = self.parameter_space(data)
         with at("network"):

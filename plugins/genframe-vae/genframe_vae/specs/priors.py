@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from genframe import Mismatch, Needs, PriorSpec, Real, Space, Spaces, require_real, traits
+from genframe import ContextSpace, Mismatch, Needs, PriorSpec, Real, Space, Spaces, require_real, traits
 from genframe.traits import Density, Fittable, Posterior, TraitSet
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class GaussianMixture(PriorSpec):
     tolerance: NonNegativeFloat = Field(default=1e-4, description="gain in nats a code below which EM stops")
     floor: PositiveFloat = Field(default=1e-6, description="the least variance, or eigenvalue of a covariance, that EM gives")
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept real vectors."""
         continuous_vector(code, "a mixture of normals")
 
@@ -65,7 +65,7 @@ class Vamp(PriorSpec):
 
     components: PositiveInt = Field(default=500, description="number of pseudo-inputs")
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept real codes."""
         require_real(code, "the VampPrior")
 
