@@ -97,7 +97,7 @@ class Composition:
     @property
     def players(self) -> tuple[str, ...]:
         """The loss's players, in the order of their steps."""
-        return self.spec.loss.player_names()
+        return self.spec.loss.players
 
     @property
     def mass(self) -> bool:
@@ -120,7 +120,7 @@ class Composition:
     def has(self, role: Role, trait: Trait) -> bool:
         """Return whether the part in ``role`` provides ``trait``."""
         part = cast("ComponentSpec | None", getattr(self.spec, role))
-        return part is not None and trait in part.provided_traits()
+        return part is not None and trait in part.provides
 
     def reads(self, role: Role) -> bool:
         """Return whether the part in ``role`` reads the condition."""
@@ -254,8 +254,8 @@ def _unreadable_context(spec: ModelSpec, context: ContextSpace | None) -> Iterat
 
 
 def _trait_sets(spec: ModelSpec) -> tuple[TraitSet, TraitSet, TraitSet]:
-    encoder = spec.encoder.provided_traits() if spec.encoder is not None else frozenset()
-    return encoder, spec.decoder.provided_traits(), spec.prior.provided_traits()
+    encoder = spec.encoder.provides if spec.encoder is not None else frozenset()
+    return encoder, spec.decoder.provides, spec.prior.provides
 
 
 def density_kind(spec: ModelSpec) -> DensityKind:
@@ -274,4 +274,4 @@ def density_kind(spec: ModelSpec) -> DensityKind:
 def sampling_kind(spec: ModelSpec) -> SamplingKind:
     """Return how the model draws data: the more laborious of its sampler's and its prior's ways."""
     order: tuple[SamplingKind, ...] = ("direct", "sequential", "Markov chain")
-    return max(spec.sampler.sampling, spec.prior.sampling_kind(), key=order.index)
+    return max(spec.sampler.sampling, spec.prior.sampling, key=order.index)

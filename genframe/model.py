@@ -318,7 +318,7 @@ class Model(nn.Module):
 
 
 def _trait_names(part: ComponentSpec) -> str:
-    return ", ".join(sorted(trait.__name__ for trait in part.provided_traits()))
+    return ", ".join(sorted(trait.__name__ for trait in part.provides))
 
 
 @contextmanager

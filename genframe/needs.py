@@ -31,22 +31,22 @@ def unmet_needs(spec: ModelSpec) -> Iterator[Need]:
         part = cast("ComponentSpec | None", getattr(spec, slot))
         if part is None:
             continue
-        for role in part.needed_traits():
+        for role in part.needs:
             other = cast("ComponentSpec | None", getattr(spec, role))
             for trait in _needed(part, role) or (None,):
-                if other is None or (trait is not None and trait not in other.provided_traits()):
+                if other is None or (trait is not None and trait not in other.provides):
                     yield Need(slot, _within(part, role, trait), role, trait)
 
 
 def _needed(part: ComponentSpec, role: Role) -> tuple[Trait, ...]:
-    needed = part.needed_traits().get(role, ())
+    needed = part.needs.get(role, ())
     return needed if isinstance(needed, tuple) else (needed,)
 
 
 def _within(part: ComponentSpec, role: Role, trait: Trait | None) -> tuple[str, ...]:
     """Return the path to the nested component that has the need, so that the message names it and not its wrapper."""
     for path, child in _children(part):
-        if role in child.needed_traits() and (trait is None or trait in _needed(child, role)):
+        if role in child.needs and (trait is None or trait in _needed(child, role)):
             return (*path, *_within(child, role, trait))
     return ()
 

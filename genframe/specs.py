@@ -104,8 +104,6 @@ class ComponentSpec(Spec):
     """Root of all component specs: a part of a model, a data set or a metric."""
 
     kind: ClassVar[Kind]
-    provides: ClassVar[TraitSet] = traits()
-    needs: ClassVar[Needs] = NOTHING
 
     type: str
 
@@ -115,13 +113,15 @@ class ComponentSpec(Spec):
         field = cls.model_fields.get("type")
         return field.default if field is not None and isinstance(field.default, str) else ""
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Return the traits of what this spec builds; override where they depend on the fields."""
-        return self.provides
+        return traits()
 
-    def needed_traits(self) -> Needs:
+    @property
+    def needs(self) -> Needs:
         """Return the traits that this part needs of others; override where they depend on the fields."""
-        return self.needs
+        return NOTHING
 
     @model_serializer(mode="wrap")
     def _write_type(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -220,7 +220,6 @@ class PriorSpec(ComponentSpec):
     """What codes look like on their own."""
 
     kind: ClassVar[Kind] = "prior"
-    sampling: ClassVar[SamplingKind] = "direct"
 
     def own_space(self) -> Space | None:
         """Return the space of the codes where no encoder gives one, or ``None`` if the spec does not say."""
@@ -233,9 +232,10 @@ class PriorSpec(ComponentSpec):
         """
         raise NotImplementedError(f"{type(self).__name__}.accepts")
 
-    def sampling_kind(self) -> SamplingKind:
+    @property
+    def sampling(self) -> SamplingKind:
         """Return how codes are drawn; override where it depends on the fields."""
-        return self.sampling
+        return "direct"
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Build the prior of ``spaces.code``; a tied one may refer to ``encoder`` without owning its parameters."""
@@ -246,11 +246,11 @@ class LossSpec(ComponentSpec):
     """What training minimises, one term a player."""
 
     kind: ClassVar[Kind] = "loss"
-    players: ClassVar[tuple[str, ...]] = ("model",)
 
-    def player_names(self) -> tuple[str, ...]:
+    @property
+    def players(self) -> tuple[str, ...]:
         """Return the players in the order of their steps; override where they depend on the fields."""
-        return self.players
+        return ("model",)
 
     def accepts(self, spaces: Spaces) -> None:
         """Return if the loss can be computed between these spaces.
@@ -355,6 +355,4 @@ class MetricSpec(ComponentSpec):
 
 def conditional_if(*parts: ComponentSpec | None) -> TraitSet:
     """Return those of the traits Conditional and ReadsSequence that any of ``parts`` has: what a wrapper passes on."""
-    return traits(
-        *(trait for trait in (Conditional, ReadsSequence) if any(part and trait in part.provided_traits() for part in parts))
-    )
+    return traits(*(trait for trait in (Conditional, ReadsSequence) if any(part and trait in part.provides for part in parts)))

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from .needs import unmet_needs
 from .plugins import installed
 from .spaces import ContextSpace, Space, Spaces
-from .specs import ComponentSpec, DecoderSpec, EncoderSpec, Kind, LossSpec, PriorSpec, Role, SamplerSpec
-from .traits import Trait
+from .specs import ComponentSpec, DecoderSpec, EncoderSpec, Kind, LossSpec, Needs, PriorSpec, Role, SamplerSpec
+from .traits import Trait, TraitSet, traits
 
 if TYPE_CHECKING:
     from .composition import ModelSpec
 
-__all__ = ["SLOTS", "Suggestions", "as_it_comes", "at_path", "fitting", "has"]
+__all__ = ["SLOTS", "Suggestions", "as_it_comes", "at_path", "fitting", "has", "traits_of"]
 
 SLOTS: Final[Mapping[str, Kind]] = {
     "condition": "encoder",
@@ -98,6 +98,18 @@ def as_it_comes(component: type[ComponentSpec]) -> ComponentSpec | None:
         return None
 
 
+def traits_of(component: type[ComponentSpec]) -> tuple[TraitSet, Needs]:
+    """Return what the component provides and needs with its defaults.
+
+    Where a field must be given it is what the class says of every component of its type, which may be nothing.
+    """
+    part = as_it_comes(component)
+    if part is not None:
+        return part.provides, part.needs
+    provides, needs = vars(component).get("provides"), vars(component).get("needs")
+    return provides if isinstance(provides, frozenset) else traits(), needs if isinstance(needs, Mapping) else {}
+
+
 def fitting(slot: str) -> list[type[ComponentSpec]]:
     """Return the installed components of the slot's kind, by name."""
     registry = installed().registry(SLOTS[slot])
@@ -106,8 +118,7 @@ def fitting(slot: str) -> list[type[ComponentSpec]]:
 
 def has(component: type[ComponentSpec], trait: Trait | None) -> bool:
     """Return whether the component, as it comes, provides the trait; every component has ``None``."""
-    part = as_it_comes(component)
-    return trait is None or trait in (part.provided_traits() if part is not None else component.provides)
+    return trait is None or trait in traits_of(component)[0]
 
 
 def at_path(node: Any, path: Sequence[str]) -> Any:

@@ -49,7 +49,7 @@ def _require_real(composition: Composition) -> None:
 
 def _require_invertible(composition: Composition) -> None:
     spec = composition.spec
-    if Invertible not in spec.sampler.provided_traits():
+    if Invertible not in spec.sampler.provides:
         others = _invertible_samplers(composition)
         mend = f"name one that does not, such as --sampler {others[0]}; these fit: {', '.join(others)}" if others else ""
         raise Unsupported(f"{spec.sampler.type} draws noise on its way, so data have no latent by it; {mend}".rstrip("; "))

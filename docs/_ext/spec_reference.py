@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
-from genframe import ComponentSpec, Needs, Spec, installed
+from genframe import ComponentSpec, Spec, installed
 from genframe.cli import COMMANDS, parser
 from genframe.experiment.spec import EvaluateSpec, ExperimentSpec, PlayerSpec, StageSpec, StartSpec, TrainSpec
 from genframe.specs import ANY_OF_KIND, KINDS, Kind
-from genframe.traits import TraitSet
+from genframe.suggestions import traits_of
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -76,15 +75,6 @@ def _component(spec: type[ComponentSpec]) -> Iterator[str]:
         several = wanted if isinstance(wanted, tuple) else (wanted,)
         yield f"Needs: {role} with {_codes(trait.__name__ for trait in several)}.\n"
     yield from _fields(spec)
-
-
-def traits_of(spec: type[ComponentSpec]) -> tuple[TraitSet, Needs]:
-    """Return what the component provides and needs with its defaults; what its class says where it has none for a field."""
-    try:
-        part = spec.model_validate({"type": spec.type_name()})
-    except ValidationError:
-        return spec.provides, spec.needs
-    return part.provided_traits(), part.needed_traits()
 
 
 def _fields(spec: type[Spec]) -> Iterator[str]:

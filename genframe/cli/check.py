@@ -54,9 +54,7 @@ def _outcome(experiment: Experiment, composition: Composition) -> dict[str, Any]
         "parts": {
             role: part.type for role, part in {**parts, "loss": spec.loss, "sampler": spec.sampler}.items() if part is not None
         },
-        "traits": {
-            role: sorted(t.__name__ for t in part.provided_traits()) for role, part in parts.items() if part is not None
-        },
+        "traits": {role: sorted(t.__name__ for t in part.provides) for role, part in parts.items() if part is not None},
         "spaces": {name: str(space) for name, space in spaces.items() if space is not None},
         "density": composition.density,
         "sampling": composition.sampling,

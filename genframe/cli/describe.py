@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from ..specs import ComponentSpec, Spec
-from ..suggestions import as_it_comes
+from ..suggestions import traits_of
 
 __all__ = ["brief", "full"]
 
@@ -28,17 +28,15 @@ def brief(spec: type[ComponentSpec]) -> dict[str, Any]:
         "name": spec.type_name(),
         "kind": spec.kind,
         "summary": _first_paragraph(spec)[0],
-        "provides": sorted(trait.__name__ for trait in spec.provides),
+        "provides": sorted(trait.__name__ for trait in traits_of(spec)[0]),
     }
 
 
 def full(spec: type[ComponentSpec], distribution: str) -> dict[str, Any]:
     """Return all that ``genframe show`` prints; traits are those of the component as it comes."""
-    part = as_it_comes(spec)
-    needs, provides = (part.needed_traits(), part.provided_traits()) if part else (spec.needs, spec.provides)
+    _, needs = traits_of(spec)
     return {
         **brief(spec),
-        "provides": sorted(trait.__name__ for trait in provides),
         "paper": _first_paragraph(spec)[1],
         "documentation": _documentation(spec),
         "needs": {

@@ -174,26 +174,28 @@ class ModelPrior(PriorSpec):
 
     model: ModelSpec = Field(description="the model of the codes")
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Density where the nested density is exact, NormalBase where its latents are, and what its parts take."""
         model = self.model
         base: TraitSet = traits(NormalBase) if self._has_normal_base() else traits()
         density: TraitSet = traits(Density) if density_kind(model) == "exact" else traits()
         learnt = (part for part in (model.encoder, model.prior) if model.encoder is not None and part is not None)
-        dependent = traits(DataDependent) if any(DataDependent in part.provided_traits() for part in learnt) else traits()
+        dependent = traits(DataDependent) if any(DataDependent in part.provides for part in learnt) else traits()
         return base | density | dependent | conditional_if(model.encoder, model.decoder, model.prior)
 
     def _has_normal_base(self) -> bool:
         """Return whether data of the nested model go one to one to a normal base, by its encoder or its sampler."""
         model = self.model
-        if model.encoder is None or NormalBase not in model.prior.provided_traits():
+        if model.encoder is None or NormalBase not in model.prior.provides:
             return False
-        encoder, decoder = model.encoder.provided_traits(), model.decoder.provided_traits()
+        encoder, decoder = model.encoder.provides, model.decoder.provides
         if NoiseProcess in encoder:
-            return Invertible in model.sampler.provided_traits()
+            return Invertible in model.sampler.provides
         return Bijective in encoder and EncoderInverse in decoder
 
-    def sampling_kind(self) -> SamplingKind:
+    @property
+    def sampling(self) -> SamplingKind:
         """Return the nested model's kind."""
         return sampling_kind(self.model)
 
@@ -239,20 +241,22 @@ class Sum(LossSpec):
             raise ValueError(f"there are {len(self.terms)} terms and {len(self.weights)} weights; give one weight a term")
         return self
 
-    def player_names(self) -> tuple[str, ...]:
+    @property
+    def players(self) -> tuple[str, ...]:
         """Return every term's players, in the order they come up, each as often as the term that moves it most."""
         names: list[str] = []
         for term in self.terms:
-            own = term.player_names()
+            own = term.players
             for player in dict.fromkeys(own):
                 names += [player] * (own.count(player) - names.count(player))
         return tuple(names)
 
-    def needed_traits(self) -> Needs:
+    @property
+    def needs(self) -> Needs:
         """Return what any of the terms needs."""
         needed: dict[Role, dict[Trait, None]] = {}
         for term in self.terms:
-            for role, wanted in term.needed_traits().items():
+            for role, wanted in term.needs.items():
                 needed.setdefault(role, {}).update(dict.fromkeys(wanted if isinstance(wanted, tuple) else (wanted,)))
         return {role: tuple(wanted) for role, wanted in needed.items()}
 
@@ -277,7 +281,7 @@ class Sum(LossSpec):
         from .parts import SumOfLosses
 
         weights = self.weights or (1.0,) * len(self.terms)
-        return SumOfLosses([(term.build(spaces), term.player_names()) for term in self.terms], weights)
+        return SumOfLosses([(term.build(spaces), term.players) for term in self.terms], weights)
 
 
 class Ancestral(SamplerSpec):
@@ -321,7 +325,8 @@ class Ancestral(SamplerSpec):
         """Whether any temperature is not 1."""
         return any(temperature != 1 for temperature in self.temperatures)
 
-    def needed_traits(self) -> Needs:
+    @property
+    def needs(self) -> Needs:
         """Return Tempered of the prior for any temperature but 1, Truncatable for a threshold."""
         if self.truncation is not None:
             return {"prior": Truncatable}
@@ -329,7 +334,7 @@ class Ancestral(SamplerSpec):
 
     def accepts(self, model: ModelSpec, spaces: Spaces) -> None:
         """Accept a decoder that needs one step, and one temperature, or one for each level of the model's code."""
-        if Denoiser in model.decoder.provided_traits():
+        if Denoiser in model.decoder.provides:
             raise Mismatch(f"{model.decoder.type} removes noise step by step, and {self.type} would take a single step")
         if not isinstance(self.temperature, tuple):
             return

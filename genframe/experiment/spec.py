@@ -151,7 +151,7 @@ def _stage_problems(spec: ExperimentSpec) -> list[Problem]:
             problems.append(Problem(f"{path}.parts", f"the model has no {absent[0]}", "leave it out"))
         if stage.fit and stage.parts != ("prior",):
             problems.append(Problem(f"{path}.fit", "only a prior is fitted at once", "say parts: [prior]"))
-        elif stage.fit and Fittable not in prior.provided_traits():
+        elif stage.fit and Fittable not in prior.provides:
             problems.append(Problem(f"{path}.fit", f"{prior.type!r} is not Fittable", "give 'steps' instead"))
         elif stage.fit and stage.steps is not None:
             problems.append(Problem(f"{path}.steps", "a prior that is fitted at once takes no steps", "leave it out"))
@@ -176,11 +176,11 @@ def _frozen_readers(model: ModelSpec) -> list[str]:
     roles: tuple[Role, ...] = ("encoder", "decoder")
     reading = [role for role in roles if model.conditional is None or role in model.conditional]
     parts = {role: cast("ComponentSpec | None", getattr(model, role)) for role in reading}
-    return [role for role, part in parts.items() if part is not None and Conditional in part.provided_traits()]
+    return [role for role, part in parts.items() if part is not None and Conditional in part.provides]
 
 
 def _trains_alone(model: ModelSpec) -> bool:
-    return Density in model.prior.provided_traits() or model.prior.type == "core/model"
+    return Density in model.prior.provides or model.prior.type == "core/model"
 
 
 def _batch_problems(spec: ExperimentSpec) -> list[Problem]:

@@ -33,7 +33,7 @@ def spaces(setting: PartSetting) -> Iterator[str]:
 def trait_methods(setting: PartSetting) -> Iterator[str]:
     """The built part has the methods of every declared trait; a fit gives figures."""
     part = setting.build()
-    for trait in sorted(setting.spec.provided_traits(), key=lambda trait: trait.__name__):
+    for trait in sorted(setting.spec.provides, key=lambda trait: trait.__name__):
         missing = [name for name in _methods(trait) if not hasattr(part, name)]
         if missing:
             yield f"declares {trait.__name__}, but {type(part).__name__} has no {', '.join(missing)}"

@@ -64,7 +64,7 @@ class Component:
 
     def provides(self, trait: Trait) -> bool:
         """Return whether any of the tried specs declares ``trait``."""
-        return any(trait in example.spec.provided_traits() for example in self.examples)
+        return any(trait in example.spec.provides for example in self.examples)
 
     def __str__(self) -> str:
         return f"{self.spec.type_name()} ({self.spec.kind})"

@@ -81,7 +81,7 @@ def _ask(component: type) -> None:
         spec = component.model_validate({"type": component.type_name()})
     except ValidationError:
         return
-    spec.provided_traits(), spec.needed_traits()
+    _ = spec.provides, spec.needs
     for space in (Real((6,)), Real((1, 8, 8), 0, 1, levels=2), Categorical((4,), 5)):
         try:
             match spec:
@@ -93,7 +93,7 @@ def _ask(component: type) -> None:
                     spec.accepts(Real((6,)), space)
                 case LossSpec():
                     spec.accepts(Spaces(space, Real((6,)), Real((6,))))
-                    spec.player_names()
+                    _ = spec.players
                 case DatasetSpec():
                     spec.data_space(), spec.condition_space()
         except (Mismatch, GenframeError):

@@ -61,7 +61,7 @@ def part_settings(example: Example) -> Iterator[PartSetting]:
 def _contexts(example: Example) -> tuple[ContextSpace | None, ...]:
     if example.context is not None:
         return (context_space(example.context),)
-    return (None, CONTEXT) if Conditional in example.spec.provided_traits() else (None,)
+    return (None, CONTEXT) if Conditional in example.spec.provides else (None,)
 
 
 def _encoder_settings(example: Example, spec: EncoderSpec, context: ContextSpace | None) -> Iterator[EncoderSetting]:
@@ -101,7 +101,7 @@ def _companions(example: Example, spec: DecoderSpec | PriorSpec) -> list[Encoder
     needed = wanted(spec, "encoder")
     if not needed:
         return [None]
-    return [encoder for encoder in defaults("encoder", namespace(spec)) if needed <= encoder.provided_traits()]
+    return [encoder for encoder in defaults("encoder", namespace(spec)) if needed <= encoder.provides]
 
 
 def _latents(example: Example, encoder: EncoderSpec | None, data: Space) -> tuple[Space, ...]:
@@ -125,7 +125,7 @@ def fits(function: Any, *spaces: Space) -> bool:
 
 def wanted(spec: ComponentSpec, role: Role) -> frozenset[Trait]:
     """Return the traits that ``spec`` needs of the part in ``role``."""
-    needed = spec.needed_traits().get(role, ())
+    needed = spec.needs.get(role, ())
     return frozenset(needed if isinstance(needed, tuple) else (needed,))
 
 
@@ -178,9 +178,9 @@ def _compositions(example: Example) -> Iterator[Composition]:
 
 
 def _parts(own: str, data: Space, needs: dict[str, frozenset[Trait]]) -> Iterator[tuple[Any, Any, Any]]:
-    encoders = [spec for spec in defaults("encoder", own) if needs["encoder"] <= spec.provided_traits()]
-    priors = [spec for spec in defaults("prior", "core") if needs["prior"] <= spec.provided_traits()]
-    decoders = [spec for spec in defaults("decoder", own) if needs["decoder"] <= spec.provided_traits()]
+    encoders = [spec for spec in defaults("encoder", own) if needs["encoder"] <= spec.provides]
+    priors = [spec for spec in defaults("prior", "core") if needs["prior"] <= spec.provides]
+    decoders = [spec for spec in defaults("decoder", own) if needs["decoder"] <= spec.provides]
     without = [] if needs["encoder"] else [None]
     for encoder, prior in [*product(encoders, priors), *product(without, [Normal(shape=(6,)), *priors])]:
         latent = _latent(encoder, prior, data)

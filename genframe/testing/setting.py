@@ -109,7 +109,7 @@ class PartSetting(ABC):
 
     def provides(self, trait: Trait) -> bool:
         """Return whether the spec declares ``trait``."""
-        return trait in self.spec.provided_traits()
+        return trait in self.spec.provides
 
     def __str__(self) -> str:
         return arrow(*self.spaces) + self.suffix

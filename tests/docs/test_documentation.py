@@ -168,7 +168,7 @@ def test_every_trait_and_error_is_documented() -> None:
     for name, kinds, example in rows:
         kind = "encoder" if kinds == "any" else kinds.split(", ")[0]
         spec = parse_component(kind, example)
-        assert getattr(traits, name) in spec.provided_traits(), name
+        assert getattr(traits, name) in spec.provides, name
     table = (DOCS / "experiments.md").read_text(encoding="utf-8")
     for name in errors.__all__:
         error = getattr(errors, name)

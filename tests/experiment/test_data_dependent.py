@@ -271,8 +271,8 @@ def test_a_part_is_initialised_in_the_first_stage_in_which_it_learns(stages: Any
 def test_a_nested_model_passes_it_on() -> None:
     """A flow as a prior: its encoder is initialised with the outer model's codes, its prior with its own codes."""
     nested = ModelPrior(model=ModelSpec.model_validate(FLOW))
-    assert DataDependent in nested.provided_traits()
-    assert DataDependent not in ModelPrior(model=ModelSpec.model_validate({**FREE, "prior": "core/normal"})).provided_traits()
+    assert DataDependent in nested.provides
+    assert DataDependent not in ModelPrior(model=ModelSpec.model_validate({**FREE, "prior": "core/normal"})).provides
     made = trainer({"encoder": IdentityEncoder(), "decoder": "core/inverse", "prior": nested, "loss": "core/nll"}, lr=1e-12)
     made.advance(1)
     inner: Any = made.model.prior

@@ -84,5 +84,5 @@ def sequence(spec: FlowSequence, data: Space, context: ContextSpace | None) -> E
     """Return the encoders one after another; flows give their bijection, so that errors name their layers."""
     encoders = [flow.build(flow.spaces(space, context)) for flow, space in zip(spec.flows, spec.stations(data), strict=False)]
     flows = [encoder.flow if isinstance(encoder, FlowEncoder) else EncoderBijection(encoder) for encoder in encoders]
-    first_states = [DataDependent in flow.provided_traits() for flow in spec.flows]
+    first_states = [DataDependent in flow.provides for flow in spec.flows]
     return SequenceEncoder(Joined(flows, spec.memory), first_states, spec.levels(data))

@@ -130,9 +130,9 @@ def test_a_model_initialises_its_sequence() -> None:
 
 def test_traits_come_from_the_flows() -> None:
     """A sequence reads a condition or starts from data if one of its flows does."""
-    assert FlowSequence(flows=(Tripled(), IdentityEncoder())).provided_traits() == traits(Bijective)
-    assert FlowSequence(flows=(Tripled(), COUPLINGS)).provided_traits() == traits(Bijective, Conditional)
-    assert FlowSequence(flows=(Scaling(), Tripled())).provided_traits() == traits(Bijective, DataDependent)
+    assert FlowSequence(flows=(Tripled(), IdentityEncoder())).provides == traits(Bijective)
+    assert FlowSequence(flows=(Tripled(), COUPLINGS)).provides == traits(Bijective, Conditional)
+    assert FlowSequence(flows=(Scaling(), Tripled())).provides == traits(Bijective, DataDependent)
 
 
 def test_levels_are_the_last_flows() -> None:

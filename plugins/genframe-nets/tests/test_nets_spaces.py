@@ -59,8 +59,8 @@ def test_specs_round_trip_with_their_defaults(spec):
 )
 def test_networks_read_the_condition(spec):
     """Every network but the embedding, which makes the context, reads it."""
-    assert Conditional in spec().provided_traits()
-    assert Conditional not in Embedding().provided_traits()
+    assert Conditional in spec().provides
+    assert Conditional not in Embedding().provides
 
 
 @pytest.mark.parametrize(
@@ -185,4 +185,4 @@ def test_tied_decoder_needs_a_transposable_encoder():
     problem = caught.value.problems[0]
     assert (problem.path, problem.message) == ("model.decoder", "needs an encoder with Transposable; 'nets/conv' has none")
     assert problem.mend.startswith("these have: nets/mlp")
-    assert Transposable in MLP().provided_traits()
+    assert Transposable in MLP().provides

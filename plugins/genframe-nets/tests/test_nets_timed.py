@@ -238,8 +238,8 @@ def test_contexts_that_cannot_be_read_are_refused(spec):
 def test_a_perceptron_reads_a_time_only_if_told():
     """Without ``time`` it has neither the trait nor the method nor any layer for it."""
     plain, timed = MLPDecoder(hidden=(8,)), MLPDecoder(hidden=(8,), time=True)
-    assert plain.provided_traits() == {Conditional}
-    assert timed.provided_traits() == {Conditional, TimeConditioned}
+    assert plain.provides == {Conditional}
+    assert timed.provides == {Conditional, TimeConditioned}
     nets = [built(spec, Real((2,)), shaken=False) for spec in (plain, timed)]
     assert [isinstance(net, TimeConditioned) for net in nets] == [False, True]
     assert [name for name, _ in nets[0].named_parameters()] == [

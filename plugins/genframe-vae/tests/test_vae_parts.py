@@ -151,7 +151,7 @@ def test_corruption_is_for_training_only() -> None:
 
 def test_corruption_passes_traits_on() -> None:
     """Round a posterior there is a posterior, round a plain network there is none, and a tied decoder finds its weights."""
-    assert Posterior in Corrupted(network=Gaussian()).provided_traits()
+    assert Posterior in Corrupted(network=Gaussian()).provides
     assert not isinstance(encoder_of(Corrupted(network=SMALL), BITS), Posterior)
     tied = ModelSpec(encoder=Corrupted(network=SMALL), decoder=MLPTied(), loss=Reconstruction())
     model = compose(tied, Real((16,), 0, 1))

@@ -23,7 +23,7 @@ def require_timed(network: DecoderSpec, space: Real, context: ContextSpace | Non
     :raises Mismatch: otherwise.
     """
     with at("network"):
-        if TimeConditioned not in network.provided_traits():
+        if TimeConditioned not in network.provides:
             mend = "say time: true" if "time" in type(network).model_fields else ""
             raise Mismatch(f"a denoiser's network reads a time, and {network.type} does not", mend)
         network.accepts(space, space, context)
@@ -50,7 +50,8 @@ class DenoiserDecoder(DecoderSpec):
         "but for its solver's tolerance",
     )
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Denoiser and a likelihood; read the condition if the network does."""
         density: TraitSet = traits(DataBound if self.likelihood == "bound" else DataDensity)
         return traits(Denoiser) | density | conditional_if(self.network)

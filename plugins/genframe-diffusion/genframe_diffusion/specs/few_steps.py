@@ -55,7 +55,8 @@ class ConsistencyFunction(DecoderSpec):
         default=cast(DecoderSpec, "nets/unet"), validate_default=True, description="the network, which must read a time"
     )
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Consistent; read the condition if the network does."""
         return traits(Consistent) | conditional_if(self.network)
 

@@ -69,7 +69,8 @@ class Walk(SamplerSpec):
         """Whether noise is drawn on the way; else the walk follows the probability flow, and can be inverted."""
         return False
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Invertible where no noise is drawn on the way."""
         return traits() if self.random else traits(Invertible)
 
@@ -85,7 +86,7 @@ class Walk(SamplerSpec):
         if self.guidance == 1:
             return
         with at("guidance"):
-            if spaces.context is None or Conditional not in decoder.provided_traits():
+            if spaces.context is None or Conditional not in decoder.provides:
                 message = "there is no condition to follow" if spaces.context is None else "the denoiser reads no condition"
                 raise Mismatch(message, "leave 'guidance' out, or give the model a condition that its network reads")
             if isinstance(model.loss, Denoising) and not model.loss.condition_dropout:

@@ -44,7 +44,8 @@ class ContrastiveDivergence(LossSpec):
             raise ValueError("chains are counted where they persist; say persistent: true, or leave chains out")
         return self
 
-    def needed_traits(self) -> Needs:
+    @property
+    def needs(self) -> Needs:
         """Need a chain, and hidden units where they are to be sparse."""
         hidden = (HiddenUnits,) if self.sparsity_cost else ()
         return {"encoder": Identity, "prior": (Energy, MarkovKernel, *hidden)}

@@ -147,7 +147,8 @@ class Neural(PriorSpec):
         default=1000, description="transitions from a random state to a draw, where no sampler says otherwise"
     )
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Read the condition if the network does."""
         return traits(Energy, MarkovKernel) | conditional_if(self.network)
 

@@ -81,7 +81,8 @@ class Unstacked(DecoderSpec):
 
     tied: bool = Field(default=False, description="share the stack's weights and visible biases")
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide DataDependent, unless it has no weights of its own."""
         return traits() if self.tied else traits(DataDependent)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -28,7 +28,10 @@ def continuous(data: Space, who: str, *, rank: int | None = None) -> Real:
 class FlowSpec(EncoderSpec):
     """An encoder that is one to one, made of layers."""
 
-    provides: ClassVar[TraitSet] = traits(Bijective)
+    @property
+    def provides(self) -> TraitSet:
+        """Provide Bijective."""
+        return traits(Bijective)
 
     memory: Memory = Field(
         default="ordinary",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -42,9 +42,10 @@ class CouplingFlow(VectorCouplings):
 
     network: DecoderSpec
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide the class's traits; read the condition if the network does."""
-        return self.provides | conditional_if(self.network)
+        return traits(Bijective) | conditional_if(self.network)
 
     def latent_space(self, data: Space) -> Space:
         """Return unbounded vectors."""
@@ -73,12 +74,16 @@ class Nice(CouplingFlow):
     """
 
     type: Literal["flow/nice"] = "flow/nice"
-    provides: ClassVar[TraitSet] = traits(Bijective, DataDependent)
 
     couplings: PositiveInt = Field(default=4, description="how many couplings")
     network: DecoderSpec = Field(
         default=MLPDecoder(hidden=(256, 256), activation="relu", zero=True), description="the network that gives the shift"
     )
+
+    @property
+    def provides(self) -> TraitSet:
+        """Provide DataDependent too, for the scaling starts from data."""
+        return super().provides | traits(DataDependent)
 
     def count(self) -> int:
         """Return 1, the shift."""
@@ -133,10 +138,11 @@ class RealNvp(VectorCouplings):
         """The network of each coupling."""
         return self.network or (FOR_VECTORS if self.scales is None else FOR_IMAGES)
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide DataDependent where there is actnorm; read the condition if the network does."""
         dependent = traits() if self.scales is None else traits(DataDependent)
-        return self.provides | dependent | conditional_if(self.conditioner)
+        return traits(Bijective) | dependent | conditional_if(self.conditioner)
 
     def latent_space(self, data: Space) -> Space:
         """Return unbounded vectors."""

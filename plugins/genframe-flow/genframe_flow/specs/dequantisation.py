@@ -52,16 +52,16 @@ class Dequantise(EncoderSpec):
     """
 
     type: Literal["flow/dequantise"] = "flow/dequantise"
-    provides: ClassVar[TraitSet] = traits(Posterior)
 
     network: DecoderSpec | None = Field(
         default=MLPDecoder(zero=True),
         description="the network that gives mean and log sigma of each value (nets/isotropic for images); none: uniform noise",
     )
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Posterior; read the condition if the network does."""
-        return self.provides | conditional_if(self.network)
+        return traits(Posterior) | conditional_if(self.network)
 
     def latent_space(self, data: Space) -> Space:
         """Return the data's space with noise within the bins."""

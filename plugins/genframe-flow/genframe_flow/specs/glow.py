@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -32,7 +32,6 @@ class Glow(FlowSpec):
     """
 
     type: Literal["flow/glow"] = "flow/glow"
-    provides: ClassVar[TraitSet] = traits(Bijective, DataDependent)
 
     scales: PositiveInt = Field(default=1, description="how many scales (L); each halves the axes. Vectors have one")
     steps: PositiveInt = Field(default=8, description="steps of each scale (K)")
@@ -58,9 +57,10 @@ class Glow(FlowSpec):
         """Return the network of each coupling."""
         return self.network or (FOR_VECTORS if len(data.shape) == 1 else FOR_IMAGES)
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide the class's traits; read the condition if the network does."""
-        return self.provides | conditional_if(self.network or FOR_IMAGES)
+        return traits(Bijective, DataDependent) | conditional_if(self.network or FOR_IMAGES)
 
     def ends(self, data: Real) -> list[Real]:
         """Return the space at the end of each scale, before half of the channels leaves.

@@ -29,7 +29,7 @@ class Inversion(MetricSpec):
     def refusal(self, composition: Composition) -> str:
         """Refuse models without an encoder that is one to one."""
         encoder = composition.spec.encoder
-        if encoder is not None and Bijective in encoder.provided_traits():
+        if encoder is not None and Bijective in encoder.provides:
             return ""
         found = "there is none" if encoder is None else f"{encoder.type!r} has no inverse"
         return f"the inversion error is of an encoder with Bijective, and {found}"

@@ -64,7 +64,6 @@ class Scaling(EncoderSpec):
     """
 
     type: Literal["flow/scaling"] = "flow/scaling"
-    provides: ClassVar[TraitSet] = traits(Bijective)
 
     scale: PositiveFloat | None = Field(default=None, description="the scale, where it is given; 1 if only the shift is")
     shift: float | None = Field(default=None, description="the shift, where it is given; 0 if only the scale is")
@@ -83,9 +82,10 @@ class Scaling(EncoderSpec):
         """Whether scale and shift come from training data."""
         return self.scale is None and self.shift is None and self.to is None
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Bijective; DataDependent where it is fitted."""
-        return self.provides | (traits(DataDependent) if self.fitted else traits())
+        return traits(Bijective) | (traits(DataDependent) if self.fitted else traits())
 
     def latent_space(self, data: Space) -> Space:
         """Return the data's shape, with its bounds and bins where these are known before training."""

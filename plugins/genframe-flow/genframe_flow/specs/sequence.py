@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -26,14 +26,14 @@ class FlowSequence(FlowSpec):
     """
 
     type: Literal["flow/sequence"] = "flow/sequence"
-    provides: ClassVar[TraitSet] = traits(Bijective)
 
     flows: tuple[EncoderSpec, ...] = Field(min_length=1, description="the encoders, from data to latent; each with Bijective")
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Bijective; read the condition, and start from data, if any of the encoders does."""
-        dependent = any(DataDependent in flow.provided_traits() for flow in self.flows)
-        return self.provides | conditional_if(*self.flows) | (traits(DataDependent) if dependent else traits())
+        dependent = any(DataDependent in flow.provides for flow in self.flows)
+        return traits(Bijective) | conditional_if(*self.flows) | (traits(DataDependent) if dependent else traits())
 
     def latent_space(self, data: Space) -> Space:
         """Return the latent space of the last encoder."""
@@ -50,7 +50,7 @@ class FlowSequence(FlowSpec):
     def _latents(self, space: Space) -> Iterator[Space]:
         for number, flow in enumerate(self.flows):
             with at("flows", str(number)):
-                if Bijective not in flow.provided_traits():
+                if Bijective not in flow.provides:
                     raise Mismatch(
                         f"{flow.type!r} maps {space} to features from which there is no way back",
                         "use encoders with Bijective: flows, their preprocessing, core/identity",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -33,8 +33,6 @@ class Game(LossSpec):
     single feature is the score itself. Gradient penalties are of the score's mean over places with respect to the critic's
     input, averaged over the batch.
     """
-
-    players: ClassVar[tuple[str, ...]] = ("critic", "generator")
 
     critic: EncoderSpec = Field(default=MLP(), description="the network that tells real from fake")
     objective: ObjectiveName = Field(default="relativistic", description="what critic and generator minimise")
@@ -102,7 +100,8 @@ class Game(LossSpec):
         """Whether the critic pays for its gradient."""
         return bool(self.r1 or self.r2 or self.gradient_penalty)
 
-    def player_names(self) -> tuple[str, ...]:
+    @property
+    def players(self) -> tuple[str, ...]:
         """Return ``n_critic`` times the critic, then who plays the generator."""
         return ("critic",) * self.n_critic + (self.player,)
 

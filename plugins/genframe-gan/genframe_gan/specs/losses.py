@@ -38,7 +38,8 @@ class Adversarial(Game):
         default="projection", description="how the critic judges under a condition, where the model has one"
     )
 
-    def needed_traits(self) -> Needs:
+    @property
+    def needs(self) -> Needs:
         """Need an encoder for reconstructions."""
         return {"encoder": ()} if self.fakes == "reconstructions" else {}
 
@@ -50,7 +51,7 @@ class Adversarial(Game):
                 raise Mismatch(
                     f"only images (channels, height, width) are augmented, found {spaces.data}", "leave 'augment' out"
                 )
-        if self.conditioning == "input" and Conditional not in self.critic.provided_traits():
+        if self.conditioning == "input" and Conditional not in self.critic.provides:
             with at("critic"):
                 message = f"{self.critic.type} does not read a context beside {spaces.data}"
                 raise Mismatch(message, "choose a network with Conditional, or say conditioning: projection")
@@ -106,7 +107,7 @@ class Bidirectional(Game):
         """Accept data and latents that the critic can judge together."""
         self.judge(spaces.data)
         require_real(spaces.latent, "a critic of pairs")
-        if Conditional not in self.critic.provided_traits():
+        if Conditional not in self.critic.provides:
             with at("critic"):
                 message = f"{self.critic.type} does not read the latent {spaces.latent} beside {spaces.data}"
                 raise Mismatch(message, "choose a network with Conditional, such as nets/mlp")

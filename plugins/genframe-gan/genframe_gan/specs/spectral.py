@@ -28,7 +28,8 @@ class Spectral(EncoderSpec):
     network: EncoderSpec = Field(default=MLP(), description="the encoder whose weights are normalised")
     iterations: PositiveInt = Field(default=1, description="power iterations each time the network runs in training")
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Read the condition if the network does."""
         return conditional_if(self.network)
 

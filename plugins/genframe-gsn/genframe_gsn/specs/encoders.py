@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
@@ -26,7 +26,6 @@ class Stochastic(EncoderSpec):
     """
 
     type: Literal["gsn/stochastic"] = "gsn/stochastic"
-    provides: ClassVar[TraitSet] = traits(Corrupting)
 
     dim: PositiveInt = Field(default=64, description="size of the latent; channels of a spatial one")
     network: EncoderSpec = Field(default=MLP(), description="the network that reads the corrupted data")
@@ -47,9 +46,10 @@ class Stochastic(EncoderSpec):
             raise ValueError(f"the amount of salt and pepper is a fraction of at most 1, found {self.amount:g}")
         return self
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Corrupting; read the condition if the network does."""
-        return self.provides | conditional_if(self.network)
+        return traits(Corrupting) | conditional_if(self.network)
 
     def latent_space(self, data: Space) -> Space:
         """Return the network's features with ``dim`` in the place of their first axis."""

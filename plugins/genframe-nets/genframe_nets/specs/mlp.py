@@ -63,7 +63,6 @@ class MLPDecoder(DecoderSpec):
     """
 
     type: Literal["nets/mlp"] = "nets/mlp"
-    provides: ClassVar[TraitSet] = traits(Conditional)
 
     hidden: tuple[PositiveInt, ...] = Field(default=(256, 256), description="units of each hidden layer, from latent to data")
     activation: Activation = Field(default="silu", description="what follows each hidden layer")
@@ -78,9 +77,10 @@ class MLPDecoder(DecoderSpec):
             raise ValueError("a time enters hidden layers and there is none: give sizes in 'hidden'")
         return self
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Return the context's trait, and with ``time`` that of a network that reads one."""
-        return self.provides | traits(TimeConditioned) if self.time else self.provides
+        return traits(Conditional) | traits(TimeConditioned) if self.time else traits(Conditional)
 
     def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept real latents and real data of any shapes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveFloat
 
@@ -32,17 +32,17 @@ __all__ = ["Bernoulli", "CategoricalLikelihood", "Discretised", "LikelihoodSpec"
 class LikelihoodSpec(DecoderSpec):
     """A decoder with Likelihood: a network gives the parameters of a distribution over data."""
 
-    provides: ClassVar[TraitSet] = traits(Likelihood)
-
     network: DecoderSpec = Field(default=MLPDecoder(), description="the network that gives the parameters")
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide the class's traits; read the condition if the network does."""
-        return self.provides | conditional_if(self.network)
+        return traits(Likelihood) | conditional_if(self.network)
 
-    def needed_traits(self) -> Needs:
+    @property
+    def needs(self) -> Needs:
         """Need what the network needs."""
-        return self.network.needed_traits()
+        return self.network.needs
 
     def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept data of the distribution's kind, if the network can give its parameters."""
@@ -86,13 +86,13 @@ class Bernoulli(LikelihoodSpec):
     """
 
     type: Literal["vae/bernoulli"] = "vae/bernoulli"
-    provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
 
     grey: bool = Field(default=False, description="allow grey values, whose cross-entropy is no probability of them")
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide ProbabilityMass for bits only."""
-        return super().provided_traits() - (traits(ProbabilityMass) if self.grey else traits())
+        return super().provides | (traits() if self.grey else traits(ProbabilityMass))
 
     def parameter_space(self, data: Space) -> Real:
         """Return a logit for each value of data in [0, 1]."""
@@ -147,11 +147,15 @@ class Discretised(LikelihoodSpec):
     """p(x|z): a logistic's mass in the bins of a grid of values, such as 8-bit images. Salimans et al. 2017, eq. 2."""
 
     type: Literal["vae/discretised_logistic"] = "vae/discretised_logistic"
-    provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
 
     scale: Literal["per_pixel", "shared"] = Field(
         default="per_pixel", description="scales by the network, or one learned scale for all"
     )
+
+    @property
+    def provides(self) -> TraitSet:
+        """Provide ProbabilityMass too."""
+        return super().provides | traits(ProbabilityMass)
 
     def parameter_space(self, data: Space) -> Real:
         """Return a location for each value on the grid, and its log-scale where the network gives it."""
@@ -172,7 +176,11 @@ class CategoricalLikelihood(LikelihoodSpec):
     """
 
     type: Literal["vae/categorical"] = "vae/categorical"
-    provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
+
+    @property
+    def provides(self) -> TraitSet:
+        """Provide ProbabilityMass too."""
+        return super().provides | traits(ProbabilityMass)
 
     def parameter_space(self, data: Space) -> Real:
         """Return as many logits for each value as it has classes."""

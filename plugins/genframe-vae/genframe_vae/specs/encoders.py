@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
@@ -23,14 +23,14 @@ class Gaussian(EncoderSpec):
     """
 
     type: Literal["vae/gaussian"] = "vae/gaussian"
-    provides: ClassVar[TraitSet] = traits(Posterior)
 
     dim: PositiveInt = Field(default=16, description="size of the latent; channels of a spatial one")
     network: EncoderSpec = Field(default=MLP(), description="the network that reads the data")
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Posterior; read the condition if the network does."""
-        return self.provides | conditional_if(self.network)
+        return traits(Posterior) | conditional_if(self.network)
 
     def latent_space(self, data: Space) -> Space:
         """Return the network's features with ``dim`` in the place of their first axis."""
@@ -51,14 +51,14 @@ class FullGaussian(EncoderSpec):
     """
 
     type: Literal["vae/full_gaussian"] = "vae/full_gaussian"
-    provides: ClassVar[TraitSet] = traits(Posterior)
 
     dim: PositiveInt = Field(default=16, description="size of the latent")
     network: EncoderSpec = Field(default=MLP(), description="the network that reads the data; gives a vector")
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide Posterior; read the condition if the network does."""
-        return self.provides | conditional_if(self.network)
+        return traits(Posterior) | conditional_if(self.network)
 
     def latent_space(self, data: Space) -> Space:
         """Return a vector of ``dim``."""
@@ -86,7 +86,6 @@ class Corrupted(EncoderSpec):
     """
 
     type: Literal["vae/corrupted"] = "vae/corrupted"
-    provides: ClassVar[TraitSet] = traits()
 
     network: EncoderSpec = Field(default=MLP(), description="the encoder that sees the corrupted data")
     corruption: Literal["masking", "gaussian", "salt_and_pepper"] = Field(default="masking", description="the kind of noise")
@@ -101,9 +100,10 @@ class Corrupted(EncoderSpec):
             raise ValueError(f"the amount of {self.corruption} is a fraction of at most 1, found {self.amount:g}")
         return self
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Pass on what the wrapped encoder has of Posterior, Transposable and Conditional."""
-        return self.network.provided_traits() & traits(Posterior, Transposable, Conditional)
+        return self.network.provides & traits(Posterior, Transposable, Conditional)
 
     def latent_space(self, data: Space) -> Space:
         """Return the wrapped encoder's latent space."""

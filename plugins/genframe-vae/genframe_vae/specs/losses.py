@@ -24,7 +24,6 @@ class Elbo(LossSpec):
     """
 
     type: Literal["vae/elbo"] = "vae/elbo"
-    needs: ClassVar[Needs] = {"encoder": Posterior, "decoder": Likelihood, "prior": Density}
 
     beta: NonNegativeFloat = Field(default=1.0, description="weight of the rate")
     anneal_steps: NonNegativeInt = Field(default=0, description="training batches over which beta rises linearly from 0")
@@ -40,16 +39,21 @@ class Elbo(LossSpec):
         "(Dai & Wipf 2019, sec. 5; Rombach et al. 2022, sec. 3.1)",
     )
 
-    def needed_traits(self) -> Needs:
+    @property
+    def needs(self) -> Needs:
         """Need a density of the model's prior unless there is a reference."""
-        return self.needs if self.reference is None else {"encoder": Posterior, "decoder": Likelihood}
+        return (
+            {"encoder": Posterior, "decoder": Likelihood, "prior": Density}
+            if self.reference is None
+            else {"encoder": Posterior, "decoder": Likelihood}
+        )
 
     def accepts(self, spaces: Spaces) -> None:
         """Accept codes that the reference has a density of."""
         if self.reference is None:
             return
         with at("reference"):
-            if Density not in self.reference.provided_traits():
+            if Density not in self.reference.provides:
                 raise Mismatch(f"a rate is measured from a density, and {self.reference.type} has none", "say core/normal")
             self.reference.accepts(spaces.code, spaces.context)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -37,8 +37,6 @@ MOST_CODES = 2**31
 class QuantiserSpec(EncoderSpec):
     """An encoder whose latents are vectors of a finite set: one at each position of a network's features."""
 
-    provides: ClassVar[TraitSet] = traits(Quantized, VectorQuantised)
-
     network: EncoderSpec = Field(default=Conv(), description="the network that reads the data; gives features on a grid")
 
     @property
@@ -56,9 +54,10 @@ class QuantiserSpec(EncoderSpec):
         """How many indices a position has."""
         return 1
 
-    def provided_traits(self) -> TraitSet:
+    @property
+    def provides(self) -> TraitSet:
         """Provide the class's traits; read the condition if the network does."""
-        return self.provides | conditional_if(self.network)
+        return traits(Quantized, VectorQuantised) | conditional_if(self.network)
 
     def latent_space(self, data: Space) -> Space:
         """Return a vector at each position of the network's features, its dimensions first."""
@@ -90,7 +89,6 @@ class Quantizer(QuantiserSpec):
     """
 
     type: Literal["vq/quantizer"] = "vq/quantizer"
-    provides: ClassVar[TraitSet] = traits(DataDependent, Quantized, VectorQuantised)
 
     size: int = Field(default=512, ge=2, description="vectors of a codebook")
     dim: PositiveInt = Field(default=64, description="size of a vector; features are projected to it")
@@ -116,6 +114,11 @@ class Quantizer(QuantiserSpec):
         if self.distance == "cosine" and self.layers > 1:
             raise ValueError("what a vector on the sphere leaves has no direction to go by: leave layers or distance out")
         return self
+
+    @property
+    def provides(self) -> TraitSet:
+        """Provide DataDependent too, for codebooks start from features of data."""
+        return super().provides | traits(DataDependent)
 
     @property
     def channels(self) -> int:
