@@ -38,6 +38,7 @@ from .specs import (
     PriorSpec,
     SamplerSpec,
     Spec,
+    components,
     conditional_if,
 )
 from .traits import traits
@@ -132,6 +133,7 @@ __all__ = [
     "at",
     "build",
     "check",
+    "components",
     "compose",
     "conditional_if",
     "data_digest",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -43,6 +43,7 @@ __all__ = [
     "Role",
     "SamplerSpec",
     "Spec",
+    "components",
     "conditional_if",
     "suggestion",
     "with_article",
@@ -72,7 +73,14 @@ def with_article(noun: str) -> str:
 class Spec(BaseModel):
     """A frozen description that knows all its fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        ignored_types=(frozenset, dict),  # of `provides` and `needs`, which need no annotation
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -351,6 +359,12 @@ class MetricSpec(ComponentSpec):
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+def components(module: ModuleType) -> list[type[ComponentSpec]]:
+    """Return the component specs that a module lists in its ``__all__``, in that order, without the abstract ones."""
+    listed = [getattr(module, name) for name in module.__all__]
+    return [each for each in listed if isinstance(each, type) and issubclass(each, ComponentSpec) and each.type_name()]
 
 
 def conditional_if(*parts: ComponentSpec | None) -> TraitSet:

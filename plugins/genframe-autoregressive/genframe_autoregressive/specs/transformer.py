@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genframe import Categorical, ComponentSpec, ContextSpace, EncoderSpec, Mismatch, Real, Space, Spaces
-from genframe.traits import TraitSet
+from genframe import Categorical, ComponentSpec, ContextSpace, EncoderSpec, Mismatch, Real, Space, Spaces, traits
+from genframe.traits import Conditional, Density, ProbabilityMass, ReadsSequence, TraitSet
 
+from ..traits import Sequential
 from .base import AutoregressiveSpec
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Transformer(TransformerFields, AutoregressiveSpec):
     """
 
     type: Literal["autoregressive/transformer"] = "autoregressive/transformer"
+    provides: ClassVar[TraitSet] = traits(Density, ProbabilityMass, Conditional, ReadsSequence, Sequential)
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept discrete values of any shape, beside a vector or a sequence of vectors."""
