@@ -42,6 +42,7 @@ MODEL = {
     "measuring",
     "model",
     "picture",
+    "png",
     "roles",
 }
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
