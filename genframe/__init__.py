@@ -26,7 +26,7 @@ from .errors import (
 from .hookspecs import hookimpl
 from .plugins import Installed, Plugin, installed
 from .recipes import Recipe
-from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_real
+from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_real, vector_dims
 from .specs import (
     ComponentSpec,
     DatasetSpec,
@@ -42,7 +42,7 @@ from .specs import (
     conditional_if,
 )
 from .traits import traits
-from .values import Batch, Context, LossOutput, State
+from .values import Batch, Context, LossOutput, State, vector_of
 
 if TYPE_CHECKING:
     from .data import Dataset, Prepare, Split, data_digest
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .experiment.run import Evaluation, Run, evaluate, load
     from .experiment.spec import ExperimentSpec, StageSpec, TrainSpec
     from .experiment.training import resume, train
-    from .heads import into_space, projection, vector_dims, vector_of
+    from .heads import into_space, projection
     from .likelihood import LogProb
     from .model import Model, Samples, build, compose, evaluating
     from .roles import (
@@ -167,7 +167,7 @@ _LOADED_WHEN_USED = {
     "experiment.spec": ("ExperimentSpec", "StageSpec", "TrainSpec"),
     "experiment.training": ("resume", "train"),
     "data": ("Dataset", "Prepare", "Split", "data_digest"),
-    "heads": ("into_space", "projection", "vector_dims", "vector_of"),
+    "heads": ("into_space", "projection"),
     "likelihood": ("LogProb",),
     "model": ("Model", "Samples", "build", "compose", "evaluating"),
     "roles": (

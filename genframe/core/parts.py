@@ -12,13 +12,12 @@ from torch.nn import functional as F
 
 from ..composition import Composition
 from ..errors import Unsupported
-from ..heads import vector_dims, vector_of
 from ..latents import from_base, latents_of, to_base
 from ..model import Model
 from ..roles import Decoder, Encoder, Loss, Prior, Sampler
-from ..spaces import Categorical, ContextSpace, Space
+from ..spaces import Categorical, ContextSpace, Space, vector_dims
 from ..traits import Bijective, Likelihood, Tempered, Truncatable
-from ..values import Batch, Context, LossOutput, State
+from ..values import Batch, Context, LossOutput, State, vector_of
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -49,6 +48,10 @@ class OneHotEncoder(Encoder):
     def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return (B, ..., size) floats."""
         return F.one_hot(x, self.size).float()
+
+    def context(self, condition: Tensor) -> Context:
+        """Return one vector for each row: (B, ...) -> (B, classes * size)."""
+        return Context(self.encode(condition).flatten(1))
 
 
 class IdentityAsDecoder(Decoder):

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from genframe import (
     Categorical,
+    Context,
     Encoder,
     LogProb,
     Model,
@@ -54,7 +55,7 @@ class CountingSampler(Sampler):
     """Draws of the prior that are 9 too small after the first of ten steps, and right after the last."""
 
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield ten states."""
         x = model.prior.sample(n, context, generator)

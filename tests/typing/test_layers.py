@@ -18,6 +18,7 @@ TYPING = {
     "spaces",
     "captions",
     "traits",
+    "values",
     "specs",
     "recipes",
     "hookspecs",
