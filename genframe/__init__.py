@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .commands import Command
 from .composition import Composition, ModelSpec, check
 from .errors import (
     CheckpointError,
@@ -72,6 +73,7 @@ __all__ = [
     "Batch",
     "Categorical",
     "CheckpointError",
+    "Command",
     "ComponentSpec",
     "Composition",
     "DataError",

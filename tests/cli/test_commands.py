@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from genframe import installed
-from genframe.cli import COMMANDS, EPILOG, main, options_of
+from genframe.cli import EXIT_CODES, grammar_of, main, summaries
 from genframe.errors import GenframeError
 from genframe.plugins import discover
 
@@ -94,7 +94,7 @@ def test_none_of_them_imports_torch(ran: dict[str, Any]) -> None:
 
 def test_exit_codes_are_documented() -> None:
     """Every code that an error has stands in ``genframe --help``."""
-    documented = set(re.findall(r"\b(\d+) [A-Za-z]", EPILOG.partition("exit codes:")[2]))
+    documented = set(re.findall(r"\b(\d+) [A-Za-z]", EXIT_CODES))
     assert {str(error.exit_code) for error in GenframeError.__subclasses__()} <= documented
 
 
@@ -124,7 +124,11 @@ def test_json_is_json(words: list[str], capsys: pytest.CaptureFixture[str]) -> N
 
 def test_every_command_that_prints_data_has_json() -> None:
     """Only init, completion and schema, which is JSON itself, print no data."""
-    assert {name for name in COMMANDS if "--json" not in options_of(name)} == {"init", "completion", "schema"}
+    assert {name for name in summaries() if "--json" not in grammar_of(name)._option_string_actions} == {
+        "init",
+        "completion",
+        "schema",
+    }
 
 
 def test_show_as_data(capsys: pytest.CaptureFixture[str]) -> None:

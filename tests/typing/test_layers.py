@@ -13,8 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "genframe"
 TYPING = {
+    "commands",
     "files",
     "errors",
+    "isolation",
     "spaces",
     "captions",
     "traits",
