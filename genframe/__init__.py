@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .experiment.training import resume, train
     from .heads import into_space, projection
     from .likelihood import LogProb
+    from .measurement import average, blocks, stamp
     from .model import Model, Samples, build, compose, evaluating
     from .roles import (
         Batch,
@@ -124,6 +125,8 @@ __all__ = [
     "TrainSpec",
     "Unsupported",
     "at",
+    "average",
+    "blocks",
     "build",
     "check",
     "compose",
@@ -144,6 +147,7 @@ __all__ = [
     "report",
     "require_real",
     "resume",
+    "stamp",
     "train",
     "traits",
 ]
@@ -159,6 +163,7 @@ _LOADED_WHEN_USED = {
     "data": ("Dataset", "Prepare", "Split", "data_digest"),
     "heads": ("into_space", "projection"),
     "likelihood": ("LogProb",),
+    "measurement": ("average", "blocks", "stamp"),
     "model": ("Model", "Samples", "build", "compose", "evaluating"),
     "roles": (
         "Batch",

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..classifying import Classifier
+    from genframe_metrics.classifier import Classifier
+
     from ..data import Dataset, Split
     from ..directions import Direction
     from ..experiment.run import Run
@@ -84,7 +85,7 @@ class Subject:
 
     def data(self, split: Split) -> tuple[Tensor, Tensor | None]:
         """Return the prepared data, and their condition for a conditional model."""
-        from ..measuring import prepared_for
+        from genframe_metrics.protocol import prepared_for
 
         return prepared_for(self.run.model, split, self.seed)
 
@@ -165,7 +166,7 @@ def classifier_of(folder: Path, space: Space, device: str, name: str = "", class
     :raises Unsupported: if the run is no classifier of such data.
     :raises DataError: if it tells other labels apart.
     """
-    from ..classifying import Classifier
+    from genframe_metrics.classifier import Classifier
 
     run = opened(folder, device)
     classifier = Classifier(run.model, space)

@@ -14,7 +14,7 @@ from .. import __version__
 from ..captions import caption_text, reads_captions
 from ..data import Dataset
 from ..errors import DataError, RunError
-from ..measuring import sharing_samples
+from ..measurement import sharing_samples
 from ..model import Model, Samples, build
 from ..plugins import installed
 from ..roles import MetricResult

@@ -207,7 +207,7 @@ def mistakes(runs: Path) -> list[tuple[list[str | Path], int, str]]:
         ([*edit, "mood=p1"], 4, "there is none of that name"),
         ([*edit, "smiling", "--against", "p1"], 4, "stands against another class of mood, found 'p1'; these are: grim"),
         ([*edit, "smiling", "--classifier", runs / "person"], 4, "tells person apart"),
-        ([*edit, "smiling", "--classifier", runs / "vae"], 9, "this is no classifier"),
+        ([*edit, "smiling", "--classifier", runs / "vae"], 9, "this is not a classifier"),
         ([*edit, "smiling", "--classifier", runs / "none"], 5, "is not a run"),
         ([*edit, "smiling", "--keep", "weight"], 4, "the data have no labels 'weight'; they have person, mood"),
         ([*edit, "smiling", "--strength", "2..1"], 2, "expected a range from low to high"),

@@ -31,7 +31,6 @@ TYPING = {
     "ways",
 }
 MODEL = {
-    "classifying",
     "data",
     "directions",
     "editing",
@@ -41,7 +40,7 @@ MODEL = {
     "latents",
     "likelihood",
     "markup",
-    "measuring",
+    "measurement",
     "model",
     "picture",
     "roles",

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from genframe_metrics.protocol import prepared_for
+
 from ... import picture
 from ...captions import caption_text, reads_captions
 from ...data import Dataset
 from ...errors import DataError, GenframeError
 from ...interpolation import between_pairs
 from ...latents import Search, latents_of
-from ...measuring import prepared_for
 from ..reconstruction import reconstruct, reconstructs
 from ..run import PICTURE_COUNT, Run, default_condition
 

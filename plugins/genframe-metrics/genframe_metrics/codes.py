@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genframe import Categorical, Metric, MetricResult, Model, Real, Split
+from genframe import Categorical, Metric, MetricResult, Model, Real, Split, average, stamp
 from genframe.directions import Components
 from genframe.editing import distances
 from genframe.latents import Latents, latents_of
-from genframe.measuring import average, prepared, stamp
 
-from .protocol import drawn
+from .protocol import drawn, prepared
 from .specs.codes import CodeLength, LinearProbe
 
 __all__ = ["CodeLengthMetric", "LinearProbeMetric", "logistic_regression"]

@@ -1,4 +1,4 @@
-"""What metrics do alike: data by seed, samples drawn once, stamps, averages that hide nothing."""
+"""What every metric needs: prepared data by seed, samples drawn once, the stamp of a result, and an honest average."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .plugins import installed
 from .roles import Batch, MetricResult, generator_for
 from .specs import MetricSpec
 
-__all__ = ["average", "blocks", "not_finite", "prepared", "prepared_for", "samples", "sharing_samples", "stamp"]
+__all__ = ["DATA", "average", "blocks", "not_finite", "samples", "sharing_samples", "stamp"]
 
-BLOCK: Final = 250  # what a datum is prepared with depends on its block, never on a memory limit
-DATA: Final = 0  # the first of a metric's streams of randomness; its own draws take others
+DATA: Final = 0  # the first of a metric's streams of random numbers; what it draws itself comes from later ones
+BLOCK: Final = 250  # examples prepared together; the noise of an example depends on its block, never on a memory limit
 
 
 def blocks(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
@@ -30,19 +30,6 @@ def blocks(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
     for number, start in enumerate(range(0, len(split), BLOCK)):
         batch = split.batch(slice(start, start + BLOCK), generator_for(split.stored.device, seed, DATA, number))
         yield Batch(batch.x.to(device), batch.condition.to(device) if batch.condition is not None else None)
-
-
-def prepared(split: Split, seed: int, device: torch.device) -> Batch:
-    """Return the whole prepared split on ``device``, as :func:`blocks` gives it."""
-    batches = list(blocks(split, seed, device))
-    conditions = [batch.condition for batch in batches if batch.condition is not None]
-    return Batch(torch.cat([batch.x for batch in batches]), torch.cat(conditions) if conditions else None)
-
-
-def prepared_for(model: Model, split: Split, seed: int) -> tuple[Tensor, Tensor | None]:
-    """Return the whole prepared split on the model's device, and its condition where the model has one."""
-    batch = prepared(split, seed, model.device)
-    return batch.x, batch.condition if model.composition.condition is not None else None
 
 
 @dataclass
@@ -53,7 +40,7 @@ class _Drawn:
     condition: Tensor | None
 
     def first(self, n: int, condition: Tensor | None) -> Tensor | None:
-        """Return the first ``n`` samples, where there are as many and they are of these conditions."""
+        """Return the first ``n`` samples, if there are as many and they were drawn under these conditions."""
         if len(self.x) < n or (condition is None) != (self.condition is None):
             return None
         if condition is not None and self.condition is not None and not torch.equal(self.condition[:n], condition):
@@ -66,7 +53,7 @@ _shared: ContextVar[dict[tuple[Model, int], _Drawn] | None] = ContextVar("_share
 
 @contextmanager
 def sharing_samples() -> Iterator[None]:
-    """Let all metrics see the same samples of a model, which does not change as long as the context lasts."""
+    """Let all metrics see the same samples of a model; inside the context the model must not change."""
     token = _shared.set({})
     try:
         yield
@@ -75,9 +62,9 @@ def sharing_samples() -> Iterator[None]:
 
 
 def samples(model: Model, n: int, condition: Tensor | None, seed: int) -> Tensor:
-    """Return ``n`` samples (n, data), drawn once for all metrics that ask for them; they are not to be changed.
+    """Return ``n`` samples (n, data), drawn once for all metrics that ask for them; do not change them in place.
 
-    A sample does not depend on how many are drawn, so that fewer are the first of more.
+    A sample does not depend on how many are drawn, so fewer samples are the first of more.
     """
     shared = _shared.get()
     found = shared[model, seed].first(n, condition) if shared is not None and (model, seed) in shared else None
@@ -90,7 +77,7 @@ def samples(model: Model, n: int, condition: Tensor | None, seed: int) -> Tensor
 
 
 def stamp(spec: MetricSpec, split: Split, seed: int, **parameters: Any) -> dict[str, Any]:
-    """Return the protocol of a figure: metric, versions, data, seed, and what its estimate depends on."""
+    """Return the protocol of a result: metric, versions, data, seed, and the ``parameters`` that its estimate depends on."""
     namespace = spec.type.partition("/")[0]
     versions = {plugin.distribution: plugin.version for plugin in installed().plugins if plugin.name == namespace}
     return {
@@ -106,13 +93,13 @@ def stamp(spec: MetricSpec, split: Split, seed: int, **parameters: Any) -> dict[
 
 
 def not_finite(values: Tensor, what: str) -> str:
-    """Return a note of how many rows of ``values`` (N, ...) hold NaN or infinity, empty if none."""
+    """Return a note that says how many rows of ``values`` (N, ...) hold NaN or infinity; empty if none does."""
     bad = int((~values.flatten(1).isfinite().all(1)).sum()) if values.ndim > 1 else int((~values.isfinite()).sum())
     return f"{bad} of {len(values)} {what} are not finite" if bad else ""
 
 
 def average(name: str, values: Tensor, unit: str, protocol: dict[str, Any], note: str = "") -> MetricResult:
-    """Return the mean over data of ``values`` (N,) with its standard error; NaN stays in and is noted."""
+    """Return the mean of ``values`` (N,), one per example, with its standard error; NaN stays in and is noted."""
     values = values.double()
     error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
     notes = "; ".join(text for text in (note, not_finite(values, "values")) if text)

@@ -1,4 +1,4 @@
-"""How often models of labels are right."""
+"""How often models of labels give the right class."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from genframe import Metric, MetricResult, Model, Split, evaluating
-from genframe.classifying import class_log_probs
-from genframe.measuring import average, blocks, stamp
+from genframe import Metric, MetricResult, Model, Split, average, blocks, evaluating, stamp
 
+from .classifier import class_log_probs
 from .protocol import drawn
 from .specs import Accuracy
 

@@ -1,4 +1,4 @@
-"""A model of labels under data as a classifier of what other models make: its verdicts and its features."""
+"""A model of labels, conditional on data, as a classifier of what other models make: its verdicts and its features."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Final, cast
 import torch
 from torch import Tensor
 
-from .data import into
-from .errors import Unsupported
-from .model import Model, evaluating
-from .spaces import Categorical, Space, alike
-from .traits import Density, Identity
+from genframe import Categorical, Model, Space, Unsupported, evaluating
+from genframe.data import into
+from genframe.spaces import alike
+from genframe.traits import Density, Identity
 
 __all__ = ["Classifier", "class_log_probs"]
 
@@ -30,11 +29,11 @@ def class_log_probs(model: Model, condition: Tensor) -> Tensor:
 
 
 class Classifier:
-    """The verdicts of a classifier, such as ``digits-classifier`` trains, on data of ``space``.
+    """The verdicts of a classifier, such as one trained by ``digits-classifier``, on data of ``space``.
 
-    Data may have other bounds than those it was trained on, and may be dequantised where those are on levels.
+    The data may have other bounds than its training data, and may be dequantised where its training data were not.
 
-    :raises Unsupported: if the model is no classifier, or does not read such data.
+    :raises Unsupported: if the model is not a classifier, or does not read such data.
     """
 
     def __init__(self, model: Model, space: Space) -> None:
@@ -43,11 +42,11 @@ class Classifier:
         classifies = composition.has("encoder", Identity) and composition.has("prior", Density)
         if not isinstance(classes, Categorical) or classes.dims != 1 or reads is None or not classifies:
             raise Unsupported(
-                "this is no classifier: it has to give one label of data/labels a probability under the data as its condition; "
+                "this is not a classifier: it must give each class of data/labels a probability, given the data; "
                 "train one, such as digits-classifier"
             )
         if not alike(reads, space):
-            raise Unsupported(f"the classifier reads {reads}, found {space}; train it on data that are prepared as these are")
+            raise Unsupported(f"the classifier reads {reads}, found {space}; train it on data prepared in the same way")
         self.model, self.space, self.reads, self.classes = model, space, reads, classes
 
     def log_probs(self, x: Tensor) -> Tensor:
@@ -56,11 +55,11 @@ class Classifier:
             return torch.cat([class_log_probs(self.model, self._read(rows)) for rows in x.split(ROWS)])
 
     def verdicts(self, x: Tensor) -> Tensor:
-        """Return the most probable class of each datum: (N, data) -> (N,)."""
+        """Return the most probable class of each example: (N, data) -> (N,)."""
         return self.log_probs(x).argmax(1)
 
     def features(self, x: Tensor) -> Tensor:
-        """Return the features by which the classifier judges, in double precision: (N, data) -> (N, D)."""
+        """Return the features that the classifier computes, in double precision: (N, data) -> (N, D)."""
         with evaluating(self.model):
             contexts = [cast(Tensor, self.model.context(self._read(rows))).flatten(1) for rows in x.split(ROWS)]
         return torch.cat(contexts).double()
