@@ -315,7 +315,7 @@ def test_what_a_run_cannot_show_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     made = report("gan")
     assert made.absent["Reconstructions"] == ("the model has no latent of its own from which to reconstruct",)
     [reason] = made.absent["Interpolations"]
-    assert reason.startswith("the model has no encoder, so latents would have to be searched for, 2,656 decodings a datum")
+    assert reason.startswith("the model has no encoder, so latents would have to be searched for, 2,656 decodings per example")
     assert f"genframe interpolate gan -n {PATHS}" in made.html
     assert set(made.absent) == {"Reconstructions", "Interpolations"}
     assert "Not shown: the model has no latent of its own from which to reconstruct." in Page(made.html).text

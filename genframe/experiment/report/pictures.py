@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from genframe_latents import Search, between_pairs, latents_of
 from genframe_metrics.protocol import prepared_for
 
 from ... import picture
 from ...captions import caption_text, reads_captions
 from ...data import Dataset
 from ...errors import DataError, GenframeError
-from ...interpolation import between_pairs
-from ...latents import Search, latents_of
 from ..reconstruction import reconstruct, reconstructs
 from ..run import PICTURE_COUNT, Run, default_condition
 
@@ -166,7 +165,7 @@ def interpolations(of: Drawn) -> Group:
         return Group(name, about, absent=(str(error),))
     _, rows = between_pairs(latents, x, condition, ON_PATH)
     image = picture.grid(rows.flatten(0, 1), of.run.model.composition.data, columns=rows.shape[1])
-    what = f"{len(rows)} paths between held-out data, by the {latents.way} and back"
+    what = f"{len(rows)} paths between held-out data, by the {latents.route} and back"
     return Group(name, about, (_picture(image, what, _capital(what), of.command("interpolate", "-n", PATHS)),))
 
 

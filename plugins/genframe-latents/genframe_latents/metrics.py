@@ -1,4 +1,4 @@
-"""Latents as features: what a linear classifier reads off them, and how few bits they take."""
+"""Latents as features: what a linear classifier can read from them, and how few bits they take."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genframe import Categorical, Metric, MetricResult, Model, Real, Split, average, stamp
-from genframe.directions import Components
-from genframe.editing import distances
-from genframe.latents import Latents, latents_of
+from genframe_metrics.protocol import drawn, prepared
 
-from .protocol import drawn, prepared
-from .specs.codes import CodeLength, LinearProbe
+from .directions import Components
+from .editing import distances
+from .latents import Latents, latents_of
+from .specs import CodeLength, LinearProbe
 
 __all__ = ["CodeLengthMetric", "LinearProbeMetric", "logistic_regression"]
 
@@ -45,7 +45,7 @@ def logistic_regression(x: Tensor, labels: Tensor, classes: int, l2: float) -> t
 
 
 class LinearProbeMetric(Metric):
-    """The share of held-out data whose class a linear classifier of their latents finds."""
+    """The share of held-out examples whose class a linear classifier finds from their latents."""
 
     def __init__(self, spec: LinearProbe) -> None:
         self.spec = spec
@@ -60,7 +60,7 @@ class LinearProbeMetric(Metric):
         classes = cast(Categorical, data.condition_space).size
         weights, biases = logistic_regression((codes - mean) / deviation, labels, classes, self.spec.l2)
         right = ((own_codes - mean) / deviation @ weights + biases).argmax(1) == own
-        protocol = stamp(self.spec, held_out, seed, latent=latents.way, l2=self.spec.l2, fitted_to=len(codes), data=len(own))
+        protocol = stamp(self.spec, held_out, seed, latent=latents.route, l2=self.spec.l2, fitted_to=len(codes), data=len(own))
         return [average("linear_probe", right, "of data", protocol)]
 
 
@@ -71,13 +71,13 @@ def _labelled(latents: Latents, split: Split, seed: int) -> tuple[Tensor, Tensor
 
 
 class CodeLengthMetric(Metric):
-    """The bits of rounded latents, and the error of data decoded from them."""
+    """The bits of rounded latents, and the error of what is decoded from them."""
 
     def __init__(self, spec: CodeLength) -> None:
         self.spec = spec
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return ``code_bits`` a datum, and ``code_rmse``, the root mean square error as a share of the range of values."""
+        """Return ``code_bits`` per example, and ``code_rmse``, the root mean square error as a share of the range of values."""
         latents, space = latents_of(model, seed), cast(Real, model.composition.data)
         conditional = model.composition.condition is not None
         batches = [prepared(drawn(each, self.spec.limit, seed), seed, model.device) for each in (train, split)]
@@ -88,10 +88,10 @@ class CodeLengthMetric(Metric):
         bits, rounded = coder.coded(latents.encode(held_out.x, held_out.condition))
         y = latents.decode(rounded, held_out.condition)
         protocol = stamp(
-            self.spec, split, seed, latent=latents.way, step=self.spec.step, fitted_to=len(codes), data=len(held_out.x)
+            self.spec, split, seed, latent=latents.route, step=self.spec.step, fitted_to=len(codes), data=len(held_out.x)
         )
         return [
-            average("code_bits", bits, "bits per datum", protocol),
+            average("code_bits", bits, "bits per example", protocol),
             average("code_rmse", distances(held_out.x, y, space), "of the range", protocol),
         ]
 
@@ -114,7 +114,7 @@ class _Coder:
         return (white / self.step).round().long()
 
     def coded(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the bits of each code, and the code that they say: (N, latent) -> (N,), (N, latent)."""
+        """Return the bits of each code, and the code that they decode to: (N, latent) -> (N,), (N, latent)."""
         values = torch.minimum(torch.maximum(self._rounded(codes), self.low), self.high)
         columns = zip(values.T, self.low, self.bits, strict=True)
         bits = torch.stack([table[column - low] for column, low, table in columns]).sum(0)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal, TypeAlias, get_args
+from itertools import repeat
+from typing import Final, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
-from .latents import Latents, from_base, to_base
-from .model import Model, evaluating
+from genframe import Model, evaluating
 
-__all__ = ["ALONG", "Along", "between_pairs", "interpolated", "linear", "spherical"]
+from .latents import ROWS, Latents, from_base, to_base
+
+__all__ = ["Along", "between_pairs", "interpolated", "linear", "spherical"]
 
 Along: TypeAlias = Literal["linear", "spherical", "prior"]
-ALONG: Final[tuple[Along, ...]] = get_args(Along)
-Path: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
-SMALL: Final = 1e-4  # an angle's sine below which a great circle is a line, or which one is undecided
+SMALL: Final = 1e-4  # sine of an angle below which a great circle is a line, or is not unique
 
 
 def linear(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
-    """Return points of the segments from ``a`` to ``b``: (N, latent), (N, latent), (T,) -> (N, T, latent)."""
+    """Return points on the segments from ``a`` to ``b``: (N, latent), (N, latent), (T,) -> (N, T, latent)."""
     share = shares.to(a).view(1, -1, *(1,) * (a.ndim - 1))
     return torch.lerp(a.unsqueeze(1), b.unsqueeze(1), share)
 
@@ -28,8 +28,8 @@ def linear(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
 def spherical(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
     """Return points between ``a`` and ``b`` whose directions follow a great circle and whose lengths change evenly.
 
-    Shoemake 1985; White 2016, sec. 2. Under N(0, I) in many dimensions lengths hardly vary, and such points are as likely as
-    their ends, where those of a segment are too short. Parallel and opposite ends, and an end at zero, are joined by a line.
+    Shoemake 1985; White 2016, sec. 2. Under N(0, I) in many dimensions all lengths are nearly equal. These points are as likely
+    as their ends, where points on a segment are too short. Parallel ends, opposite ends and ends at zero are joined by a line.
     Shapes: (N, latent), (N, latent), (T,) -> (N, T, latent).
     """
     flat_a, flat_b, share = a.flatten(1).double(), b.flatten(1).double(), shares.double()[None, :, None]
@@ -49,10 +49,10 @@ def spherical(a: Tensor, b: Tensor, shares: Tensor) -> Tensor:
 def between_pairs(
     latents: Latents, x: Tensor, condition: Tensor | None, steps: int, along: Along = "linear"
 ) -> tuple[Tensor, Tensor]:
-    """Return the data on the paths from each first datum of a pair to its second, and these with their ends outside.
+    """Return what is decoded along the path from the first to the second example of each pair, without and with the examples.
 
-    Data (2 N, data) make pairs in their order; a path keeps the condition of its beginning. Shapes: (N, steps, data) and
-    (N, steps + 2, data).
+    Rows 0 and 1 of ``x`` (2 N, data) are a pair, 2 and 3 the next. A path keeps the condition of its first example. Shapes:
+    (N, steps, data) and (N, steps + 2, data).
 
     :raises Unsupported: along a prior without a normal base.
     """
@@ -67,8 +67,8 @@ def interpolated(
 ) -> Tensor:
     """Return latents between ``a`` and ``b``: (N, latent), (N, latent), (T,) -> (N, T, latent).
 
-    Along the prior, ends go to its normal base, a great circle joins them there, and its points come back: for N(0, I) that is
-    ``spherical``, for a flow or a diffusion model as prior it follows where that has put its mass.
+    Along the prior, the ends go to its normal base, a great circle joins them there, and its points come back. For N(0, I) that
+    is ``spherical``. For a flow or a diffusion model as prior the path follows the prior's mass.
 
     :raises Unsupported: along a prior without a normal base.
     """
@@ -76,6 +76,14 @@ def interpolated(
         return (linear if along == "linear" else spherical)(a, b, shares)
     with evaluating(model):
         context = model.context(condition)
-        path = spherical(to_base(model, a, context), to_base(model, b, context), shares)
+        ends = [_by_rows(to_base, model, end, context) for end in (a, b)]
+        path = spherical(ends[0], ends[1], shares)
         repeated = None if context is None else context.repeat_interleave(len(shares), 0)
-        return from_base(model, path.flatten(0, 1), repeated).reshape(len(a), len(shares), *a.shape[1:])
+        return _by_rows(from_base, model, path.flatten(0, 1), repeated).reshape(len(a), len(shares), *a.shape[1:])
+
+
+def _by_rows(
+    call: Callable[[Model, Tensor, Tensor | None], Tensor], model: Model, rows: Tensor, context: Tensor | None
+) -> Tensor:
+    contexts = repeat(None) if context is None else context.split(ROWS)
+    return torch.cat([call(model, *part) for part in zip(rows.split(ROWS), contexts, strict=False)])

@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError
-from .latent_space import Subject, add_latent_arguments, classifier_of, open_subject
-from .values import count
+from genframe import DataError
+from genframe.cli.values import count
+
+from .subject import Subject, add_latent_arguments, classifier_of, open_subject
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,32 +19,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_latent_arguments(parser)
     parser.add_argument("--along", choices=("linear", "spherical", "prior"), default="linear", help="the path between latents")
-    parser.add_argument("--steps", type=count, default=9, help="how many data from the one to the other, both among them")
-    parser.add_argument("--pairs", type=count, default=64, help="pairs by which distances are measured")
+    parser.add_argument("--steps", type=count, default=9, help="how many steps from one example to the other, both included")
+    parser.add_argument("--pairs", type=count, default=64, help="how many pairs the distances are measured on")
     parser.add_argument(
         "--classifier",
         type=Path,
         metavar="RUN",
-        help="measure by its features how far from data the paths are, and those of pixels",
+        help="measure by its features how far the paths are from training examples, and paths of pixels",
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Go from each datum to the next one, and say how far from data that leads."""
+    """Go from one example of each pair to the other, and say how far the paths are from training examples."""
     import torch
 
+    from genframe.cli.output import print_json, print_table
+
     from ..interpolation import between_pairs, linear
-    from .output import print_json, print_table
 
     subject = open_subject(options)
     wanted = 2 * max(options.n, options.pairs if options.classifier else 1)
     x, condition = subject.data(subject.split(options.split, wanted))
     if len(x) < 2:
-        raise DataError("expected at least two data to go from one to another")
+        raise DataError("expected at least two examples to go from one to another")
     x, condition = x[: len(x) // 2 * 2], condition if condition is None else condition[: len(x) // 2 * 2]
     steps = max(2, options.steps)
     made, with_ends = between_pairs(subject.latents, x, condition, steps, options.along)
-    info = {"along": options.along, "way": subject.latents.way}
+    info = {"along": options.along, "route": subject.latents.route}
     out = subject.show(options.out, f"interpolated-{options.along}", with_ends[: options.n].unbind(1), info)
     rows: dict[str, Any] = {}
     if options.classifier:
@@ -52,9 +54,9 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"out": str(out), **info, "pairs": len(made), "distance": rows})
         return
-    print(f"{out}\n{subject.latents.way}, {options.along}: {len(made)} pairs, each with its ends outside")
+    print(f"{out}\n{subject.latents.route}, {options.along}: {len(made)} pairs, each between its two examples")
     if rows:
-        print("distance from the nearest training datum, by the classifier's features, and its standard error")
+        print("distance to the nearest training example by the classifier's features, with its standard error")
         print_table(
             ("path", "", ""), [(name, f"{row['mean']:.4g}", f"± {row['standard_error']:.2g}") for name, row in rows.items()]
         )
@@ -63,8 +65,8 @@ def run(options: argparse.Namespace) -> None:
 def _distances(
     subject: Subject, options: argparse.Namespace, train: Any, x: Tensor, made: Tensor, pixels: Tensor
 ) -> dict[str, dict[str, float]]:
-    """Return how far the insides of the paths are from training data, averaged over each, beside held-out data's own."""
-    from ..editing import Figure, manifold_distance
+    """Return the distance of each path's inside from training examples, averaged; and that of held-out examples."""
+    from ..editing import Average, manifold_distance
 
     classifier = classifier_of(options.classifier, subject.space, options.device)
     reference = classifier.features(subject.data(train)[0])
@@ -76,5 +78,5 @@ def _distances(
 
     own, theirs = apart(made), apart(pixels)
     found = {"latents": own, "pixels": theirs, "pixels less latents": theirs - own, "data": apart(x.view(-1, 2, *x.shape[1:]))}
-    figures = {name: Figure.of(values) for name, values in found.items()}
-    return {name: {"mean": figure.value, "standard_error": figure.error} for name, figure in figures.items()}
+    averages = {name: Average.of(values) for name, values in found.items()}
+    return {name: {"mean": average.value, "standard_error": average.error} for name, average in averages.items()}

@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import SpecError
-from .latent_space import Subject, add_latent_arguments, add_strengths, open_subject, strengths_of
-from .values import count, natural, tensors_file
+from genframe import SpecError
+from genframe.cli.values import count, natural, tensors_file
+
+from .subject import Subject, add_latent_arguments, add_strengths, open_subject, strengths_of
 
 if TYPE_CHECKING:
     from ..directions import Direction
@@ -20,20 +21,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--dimension", type=natural, metavar="I", help="move this value of the latent, counted from 0")
     which.add_argument("--component", type=natural, metavar="K", help="move along this principal component of codes, from 0")
-    which.add_argument("--direction", type=Path, metavar="FILE", help="move along a direction that a file holds")
+    which.add_argument("--direction", type=Path, metavar="FILE", help="move along the direction in a file")
     add_strengths(parser, "--range", "-3..3")
-    parser.add_argument("--codes", type=count, default=1000, help="how many training data give the deviations and components")
+    parser.add_argument("--codes", type=count, default=1000, help="training examples for deviations and components")
     parser.add_argument("--save", type=tensors_file, metavar="FILE", help="write the direction to a .safetensors file")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Move the latents of a few data along a dimension or direction."""
+    """Move the latents of a few examples along a dimension or direction."""
     import torch
 
-    from ..editing import Figure, distances
-    from ..spaces import Real
-    from .output import print_json, print_table
-    from .runs import make_room
+    from genframe import Real
+    from genframe.cli.output import print_json, print_table
+    from genframe.cli.runs import make_room
+
+    from ..editing import Average, distances
 
     subject = open_subject(options)
     direction = subject.direction(options.direction) if options.direction else _found(subject, options)
@@ -49,24 +51,25 @@ def run(options: argparse.Namespace) -> None:
     how = {"along": options.along, "direction": dict(direction.stamp)}
     out = subject.show(options.out, f"traversed-{name}", list(made.unbind(1)), how)
     space = subject.space
-    figures = (
-        [Figure.of(distances(x, each, space)) for each in made.unbind(1)]
+    averages = (
+        [Average.of(distances(x, each, space)) for each in made.unbind(1)]
         if isinstance(space, Real)
         else [None] * len(strengths)
     )
     if options.json:
         rows = [
-            {"strength": s, **({"distance": f.value, "standard_error": f.error} if f else {})}
-            for s, f in zip(strengths, figures, strict=True)
+            {"strength": strength, **({"distance": average.value, "standard_error": average.error} if average else {})}
+            for strength, average in zip(strengths, averages, strict=True)
         ]
         print_json({"out": str(out), **how, "rows": rows})
         return
     print(f"{out}\nalong {direction.stamp['attribute']}; distance from the original as a share of the range of values")
-    print_table(("strength", "distance"), [(f"{s:+.3g}", str(f or "")) for s, f in zip(strengths, figures, strict=True)])
+    cells = [(f"{strength:+.3g}", str(average or "")) for strength, average in zip(strengths, averages, strict=True)]
+    print_table(("strength", "distance"), cells)
 
 
 def _found(subject: Subject, options: argparse.Namespace) -> Direction:
-    """Return the direction of one dimension, or of a component, as long as codes deviate along it."""
+    """Return the direction of a dimension or a component; its length is the standard deviation of codes along it."""
     import torch
 
     from ..directions import Components, Direction

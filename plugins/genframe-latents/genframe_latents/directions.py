@@ -1,4 +1,4 @@
-"""Directions in a model's latent space, from labelled codes or by principal components; as files that say whose they are."""
+"""Directions in a model's latent space, from labelled codes or principal components, and the files that hold them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor
 
-from .errors import DataError
-from .files import write_whole
+from genframe import DataError
+from genframe.files import write_whole
 
 __all__ = ["Components", "Direction", "attribute_direction", "read_tensors", "write_tensors"]
 
@@ -23,7 +23,7 @@ LARGEST: Final = 1 << 30
 
 @dataclass(frozen=True)
 class Direction:
-    """A way to move latents: ``vector`` (latent), and a stamp that says of which model and from what it was made."""
+    """A direction along which latents move: ``vector`` (latent), and a stamp that names its model and what it was made from."""
 
     vector: Tensor
     stamp: Mapping[str, Any]
@@ -31,8 +31,8 @@ class Direction:
     def moved(self, latent: Tensor, strengths: Tensor, along: Literal["linear", "spherical"] = "linear") -> Tensor:
         """Return each latent moved by each multiple: (N, latent), (S,) -> (N, S, latent).
 
-        ``spherical`` gives what was moved the length that it had: under N(0, I) in many dimensions lengths hardly vary, so
-        that longer latents are of no datum (White 2016, sec. 2).
+        ``spherical`` keeps the length of each latent. Under N(0, I) in many dimensions all lengths are nearly equal, so longer
+        latents belong to no example (White 2016, sec. 2).
         """
         shape = (1, -1, *(1,) * self.vector.ndim)
         made = latent.unsqueeze(1) + strengths.to(latent).view(shape) * self.vector.to(latent)
@@ -51,18 +51,18 @@ class Direction:
 
     @classmethod
     def load(cls, path: Path | str, stamp: Mapping[str, Any]) -> Direction:
-        """Read a direction of the model that ``stamp`` describes, as the commands stamp it.
+        """Read a direction that belongs to the model with this ``stamp``, as the commands write it.
 
-        :raises DataError: if the file is none, or is of another model or another kind of latent.
+        :raises DataError: if the file holds no direction, or one of another model or another kind of latent.
         """
         tensors, found = read_tensors(path)
         if found.get("kind") != "direction" or set(tensors) != {"direction"}:
-            raise DataError(f"{path} is not a direction; make one with genframe edit RUN --attribute NAME --save FILE")
+            raise DataError(f"{path} holds no direction; make one with genframe edit RUN --attribute NAME --save FILE")
         for name, what in (("weights", "model"), ("latent", "kind of latent"), ("sampler", "sampler")):
             if found.get(name) != stamp.get(name):
                 raise DataError(
-                    f"{path} is of another {what}: its {name} are {found.get(name)!r}, here {stamp.get(name)!r}; "
-                    "make one of this run with genframe edit RUN --attribute NAME --save FILE"
+                    f"{path} belongs to another {what}: {name} is {found.get(name)!r} there, {stamp.get(name)!r} here; "
+                    "make one for this run with genframe edit RUN --attribute NAME --save FILE"
                 )
         vector = tensors["direction"]
         if list(vector.shape) != found.get("shape") or not vector.is_floating_point() or not bool(vector.isfinite().all()):
@@ -73,11 +73,11 @@ class Direction:
 
 
 def attribute_direction(codes: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-    """Return the mean code of the positives less that of the negatives: (N, latent), (N,) and (N,) of bool -> (latent).
+    """Return the mean code of the positives minus that of the negatives: (N, latent), (N,) and (N,) of bool -> (latent).
 
     White 2016, sec. 3.2; Larsen et al. 2016, sec. 4.1.
 
-    :raises DataError: if there are none of either.
+    :raises DataError: if there are no positives or no negatives.
     """
     for rows, what in ((positive, "positives"), (negative, "negatives")):
         if not bool(rows.any()):
@@ -87,9 +87,9 @@ def attribute_direction(codes: Tensor, positive: Tensor, negative: Tensor) -> Te
 
 @dataclass(frozen=True)
 class Components:
-    """Principal components of codes: ``mean`` (D,), ``axes`` (K, D) of length 1, and ``deviations`` (K,), the largest first.
+    """Principal components of codes: ``mean`` (D,), ``axes`` (K, D) of length 1, and ``deviations`` (K,), largest first.
 
-    Each axis has its largest entry positive, so that it does not depend on the solver.
+    The largest entry of each axis is positive, so that the axis does not depend on the solver.
     """
 
     mean: Tensor
@@ -100,7 +100,7 @@ class Components:
     def of(cls, codes: Tensor) -> Components:
         """Return the components along which codes (N, latent) vary: at most N - 1, in double precision.
 
-        :raises DataError: if there are fewer than two codes, or they are all alike.
+        :raises DataError: if there are fewer than two codes, or all codes are equal.
         """
         flat = codes.detach().flatten(1).double()
         if len(flat) < 2:
@@ -110,21 +110,21 @@ class Components:
         deviations = values / math.sqrt(len(flat) - 1)
         kept = int((deviations > 1e-7 * deviations[0]).sum())
         if not float(deviations[0]) > 0:
-            raise DataError("expected codes that vary, found them all alike")
+            raise DataError("expected codes that vary, found equal codes")
         axes, deviations = axes[:kept], deviations[:kept]
         largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
         return cls(mean, axes * largest.sign(), deviations)
 
     def whiten(self, codes: Tensor, *, zca: bool = False) -> Tensor:
-        """Return codes of covariance I: (N, latent) -> (N, K), or (N, D) nearest to what they were with ``zca``.
+        """Return codes of covariance I: (N, latent) -> (N, K). With ``zca`` (N, D), as near as possible to the codes before.
 
-        Bell & Sejnowski 1997. With fewer components than dimensions, ``zca`` leaves the others at zero.
+        Bell & Sejnowski 1997. With fewer components than dimensions, ``zca`` leaves the other dimensions at zero.
         """
         white = (codes.flatten(1).double() - self.mean) @ self.axes.T / self.deviations
         return white @ self.axes if zca else white
 
     def colour(self, white: Tensor, *, zca: bool = False) -> Tensor:
-        """Return the codes that :meth:`whiten` made ``white``, but for what the components leave out: -> (N, D)."""
+        """Undo :meth:`whiten`, except for what the components leave out: (N, K), or (N, D) with ``zca`` -> (N, D)."""
         values = white @ self.axes.T if zca else white
         return (values * self.deviations) @ self.axes + self.mean
 
@@ -143,7 +143,7 @@ def write_tensors(path: Path | str, tensors: Mapping[str, Tensor], stamp: Mappin
 def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the stamp of a file that :func:`write_tensors` wrote.
 
-    :raises DataError: if it is none, is damaged, or is larger than 1 GiB.
+    :raises DataError: if the file is something else, is damaged, or is larger than 1 GiB.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -157,7 +157,7 @@ def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
             stamp = json.loads((file.metadata() or {}).get(KEY, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not a safetensors file that can be read: {error}") from None
+        raise DataError(f"{path} is not a readable safetensors file: {error}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     if not isinstance(stamp, dict):

@@ -1,24 +1,22 @@
-"""Which way data become latents, by the traits of a model's parts alone. Nothing is built and torch is not imported."""
+"""The route by which a model gives its data latents, by the traits of its parts. Nothing is built; no torch."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from .composition import Composition, check
-from .errors import SpecError, Unsupported
-from .spaces import Real
-from .suggestions import as_it_comes, fitting, has
-from .traits import Bijective, Identity, Invertible, NoiseProcess, Posterior, Quantized
+from genframe import Composition, Real, SpecError, Unsupported, check
+from genframe.suggestions import as_it_comes, fitting, has
+from genframe.traits import Bijective, Identity, Invertible, NoiseProcess, Posterior, Quantized
 
-__all__ = ["Way", "way_of"]
+__all__ = ["Route", "route_of"]
 
-Way: TypeAlias = Literal["posterior mean", "codebook vectors", "bijection", "probability flow", "encoder", "search"]
+Route: TypeAlias = Literal["posterior mean", "codebook vectors", "bijection", "probability flow", "encoder", "search"]
 
 
-def way_of(composition: Composition) -> Way:
-    """Return how data of a model become latents, by its parts' traits.
+def route_of(composition: Composition) -> Route:
+    """Return how the model turns an example into a latent, by its parts' traits.
 
-    :raises Unsupported: if they do not, with what would.
+    :raises Unsupported: if it cannot, with what could.
     """
     _require_real(composition)
     if composition.spec.encoder is None:
@@ -26,7 +24,7 @@ def way_of(composition: Composition) -> Way:
     if composition.has("encoder", Identity):
         prior = composition.spec.prior.type
         raise Unsupported(
-            f"this model has no latent: its encoder leaves data as they are, and {prior} models them directly; "
+            f"this model has no latent: its encoder returns the data unchanged, and {prior} models it directly; "
             "train one with an encoder, such as vae-digits, or name a run of one"
         )
     if composition.has("encoder", NoiseProcess):
@@ -43,7 +41,7 @@ def _require_real(composition: Composition) -> None:
     if not isinstance(composition.latent, Real):
         raise Unsupported(
             f"the latent of this model is {composition.latent}, and classes cannot be averaged or moved; "
-            "train one with real latents, such as vae/gaussian or vq/quantizer gives"
+            "train one with real latents, such as those of vae/gaussian or vq/quantizer"
         )
 
 
@@ -51,8 +49,8 @@ def _require_invertible(composition: Composition) -> None:
     spec = composition.spec
     if Invertible not in spec.sampler.provided_traits():
         others = _invertible_samplers(composition)
-        mend = f"name one that does not, such as --sampler {others[0]}; these fit: {', '.join(others)}" if others else ""
-        raise Unsupported(f"{spec.sampler.type} draws noise on its way, so data have no latent by it; {mend}".rstrip("; "))
+        hint = f"; name one that does not, such as --sampler {others[0]}; these fit: {', '.join(others)}" if others else ""
+        raise Unsupported(f"{spec.sampler.type} draws noise at its steps, so it leads from no example back to a latent{hint}")
 
 
 def _invertible_samplers(composition: Composition) -> list[str]:

@@ -6,14 +6,15 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
-from ..errors import SpecError
-from .latent_space import Subject, add_latent_arguments, open_subject
-from .values import count
+from genframe import SpecError
+from genframe.cli.values import count
+
+from .subject import Subject, add_latent_arguments, open_subject
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..data import Split
+    from genframe import Split
 
 TERM = re.compile(r"\s*([+-])?\s*([^\s+-]+)")
 
@@ -24,17 +25,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sum",
         metavar="SUM",
-        help="such as '4 - eyes=eyes + eyes=sunglasses': numbers of data of the split, and classes, which are the mean "
-        "latents of training data",
+        help="such as '4 - eyes=eyes + eyes=sunglasses'; a number is an example of the split, a class the mean latent of "
+        "its training examples",
     )
-    parser.add_argument("--codes", type=count, metavar="N", help="average the first so many training data; all if left out")
+    parser.add_argument("--codes", type=count, metavar="N", help="average the first N training examples; all if left out")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Add and subtract latents, and show the terms and what they make."""
+    """Add and subtract latents, and show the terms and the result."""
     import torch
 
-    from .output import print_json
+    from genframe.cli.output import print_json
 
     terms = _terms(options.sum)
     subject = open_subject(options)
@@ -47,13 +48,13 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"out": str(out), "sum": options.sum, "lengths": lengths, "length": float(total.norm())})
     else:
-        print(f"{out}\n{options.sum}: the terms, then what they make, of length {float(total.norm()):.4g}")
+        print(f"{out}\n{options.sum}: the terms, then the result, of length {float(total.norm()):.4g}")
 
 
 def _terms(text: str) -> list[tuple[int, str]]:
     """Return the signs and the names of a sum.
 
-    :raises SpecError: if it is none.
+    :raises SpecError: if it is not a sum.
     """
     terms: list[tuple[int, str]] = []
     at = 0
@@ -69,12 +70,12 @@ def _terms(text: str) -> list[tuple[int, str]]:
 
 
 def _latent(subject: Subject, options: argparse.Namespace, split: Split, name: str) -> Tensor:
-    """Return the latent of a datum, or the mean latent of a class."""
-    from ..experiment.attributes import find_attribute, labels_of
+    """Return the latent of an example, or the mean latent of a class."""
+    from ..attributes import find_attribute, labels_of
 
     if name.isdecimal():
         if int(name) >= len(split):
-            raise SpecError(f"there is no datum {name}: the {split.name} split has 0 to {len(split) - 1}")
+            raise SpecError(f"there is no example {name}: the {split.name} split has 0 to {len(split) - 1}")
         return subject.latents.encode(*subject.data(split.subset(slice(int(name), int(name) + 1))))[0]
     data = subject.run.experiment.data
     attribute = find_attribute(data, name)
@@ -85,7 +86,7 @@ def _latent(subject: Subject, options: argparse.Namespace, split: Split, name: s
 
 
 def _condition_of(subject: Subject, split: Split, terms: list[tuple[int, str]], n: int) -> Tensor | None:
-    """Return the condition of the first datum that the sum names, for all; ``None`` for an unconditional model."""
+    """Return the condition of the first example in the sum, repeated for all; ``None`` for an unconditional model."""
     if subject.run.model.composition.condition is None:
         return None
     first = next((int(name) for _, name in terms if name.isdecimal()), 0)

@@ -1,4 +1,4 @@
-"""Figures about moved data: how far they are from the originals, whose verdict they change, and what stays as it was."""
+"""What moving latents did to the examples: the distance from the originals, changed verdicts, and what stayed."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .spaces import Real
+from genframe import Real
 
-__all__ = ["Figure", "Moved", "distances", "manifold_distance", "moved_figures", "spread_of", "with_residual"]
+__all__ = ["Average", "Moved", "distances", "manifold_distance", "measured", "spread_of", "with_residual"]
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A mean with its standard error, over ``n`` data; NaN where there are none."""
+class Average:
+    """A mean over ``n`` examples, with its standard error; NaN without examples."""
 
     value: float
     error: float
     n: int
 
     @classmethod
-    def of(cls, values: Tensor) -> Figure:
+    def of(cls, values: Tensor) -> Average:
         """Return the mean of values (N,)."""
         values = values.double()
         n = len(values)
@@ -35,18 +35,18 @@ class Figure:
 
 @dataclass(frozen=True)
 class Moved:
-    """What became of data at one strength.
+    """What one strength did to the examples.
 
-    ``flipped``: share whose verdict changed, of those that the strength moves away from their own: at a positive strength the
-    data that were not of the class, at a negative one those that were, at zero all. ``distance`` from the originals: root mean
-    square over dimensions, as a share of the range of values. ``kept``: share whose nearest original, other than their own, is
-    of the same class of another attribute.
+    ``distance`` from the originals: root mean square over dimensions, as a share of the range of values. ``flipped``: the share
+    of examples whose verdict changed. A positive strength is measured on examples that were not of the class, a negative one on
+    those that were, zero on all. ``kept``: the share of examples whose nearest original, except their own, has the same label
+    of another attribute.
     """
 
     strength: float
-    distance: Figure
-    flipped: Figure | None = None
-    kept: Figure | None = None
+    distance: Average
+    flipped: Average | None = None
+    kept: Average | None = None
 
 
 def distances(x: Tensor, y: Tensor, space: Real) -> Tensor:
@@ -55,7 +55,7 @@ def distances(x: Tensor, y: Tensor, space: Real) -> Tensor:
 
 
 def spread_of(x: Tensor, space: Real) -> float:
-    """Return the median distance between two of the data, in the unit of :func:`distances`."""
+    """Return the median distance between two examples, in the unit of :func:`distances`."""
     flat = x.flatten(1).double()
     return float(torch.pdist(flat).median()) / math.sqrt(flat.shape[1]) / _range(space) if len(flat) > 1 else math.nan
 
@@ -65,15 +65,15 @@ def _range(space: Real) -> float:
 
 
 def with_residual(x: Tensor, moved: Tensor, reconstructed: Tensor, space: Real) -> Tensor:
-    """Return the data with what the move changed in their reconstructions added, within bounds: (N, data), (N, S, data), ...
+    """Add to (N, data) what the move to (N, S, data) changed in the reconstructions (N, data), within bounds.
 
-    What the latents leave out of a datum stays as it was; where they leave out nothing, it is ``moved``.
+    What the latents leave out of an example stays unchanged. If they leave out nothing, the result is ``moved``.
     """
     made = x.unsqueeze(1) + moved - reconstructed.unsqueeze(1)
     return made if space.low is None or space.high is None else made.clamp(space.low, space.high)
 
 
-def moved_figures(
+def measured(
     x: Tensor,
     moved: Tensor,
     strengths: Sequence[float],
@@ -82,10 +82,10 @@ def moved_figures(
     verdicts: tuple[Tensor, Tensor] | None = None,
     classes: Tensor | None = None,
 ) -> list[Moved]:
-    """Return the figures of each strength: (N, data), (N, S, data).
+    """Return the averages of each strength: (N, data), (N, S, data).
 
-    ``verdicts`` says of each original, and of each moved datum, whether a classifier finds it of the class: (N,), (N, S) of
-    bool. ``classes`` (N,) are those of an attribute that is to stay.
+    ``verdicts`` says of each original and of each moved example whether a classifier puts it into the class: (N,), (N, S) of
+    bool. ``classes`` (N,) are the labels of an attribute that should stay.
     """
     rows = []
     for column, strength in enumerate(strengths):
@@ -93,18 +93,18 @@ def moved_figures(
         if verdicts is not None:
             before, after = verdicts[0], verdicts[1][:, column]
             of = torch.ones_like(before) if strength == 0 else before == (strength < 0)
-            flipped = Figure.of((after != before)[of])
-        kept = None if classes is None else Figure.of(_nearest_classes(moved[:, column], x, classes) == classes)
-        rows.append(Moved(strength, Figure.of(distances(moved[:, column], x, space)), flipped, kept))
+            flipped = Average.of((after != before)[of])
+        kept = None if classes is None else Average.of(_nearest_classes(moved[:, column], x, classes) == classes)
+        rows.append(Moved(strength, Average.of(distances(moved[:, column], x, space)), flipped, kept))
     return rows
 
 
 def _nearest_classes(moved: Tensor, x: Tensor, classes: Tensor) -> Tensor:
-    """Return the class of the nearest original to each moved datum, its own left out: (N, data) -> (N,)."""
+    """Return the class of the nearest original to each moved example, without its own: (N, data) -> (N,)."""
     apart = torch.cdist(moved.flatten(1).double(), x.flatten(1).double())
     return classes[apart.fill_diagonal_(math.inf).argmin(1)]
 
 
 def manifold_distance(features: Tensor, reference: Tensor) -> Tensor:
-    """Return the distance of each row to the nearest row of a reference: (N, D), (M, D) -> (N,)."""
+    """Return the distance from each row to the nearest row of a reference: (N, D), (M, D) -> (N,)."""
     return torch.cdist(features.double(), reference.double()).amin(1)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import argparse
 
-from .latent_space import add_latent_arguments, open_subject
-from .runs import make_room
-from .values import count, tensors_file
+from genframe.cli.runs import make_room
+from genframe.cli.values import count, tensors_file
+
+from .subject import add_latent_arguments, open_subject
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_latent_arguments(parser, shown=None)
     parser.add_argument("--to", type=tensors_file, required=True, metavar="FILE", help="a .safetensors file")
-    parser.add_argument("--limit", type=count, metavar="N", help="encode only the first so many data")
-    parser.add_argument("--labels", metavar="NAME", help="write these labels of the data too, such as eyes")
+    parser.add_argument("--limit", type=count, metavar="N", help="encode only the first N examples")
+    parser.add_argument("--labels", metavar="NAME", help="also write these labels of the dataset, such as eyes")
     parser.add_argument(
-        "--whiten", choices=("pca", "zca"), help="write codes of covariance I, by the components of these codes"
+        "--whiten", choices=("pca", "zca"), help="write codes of covariance I, by the principal components of these codes"
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Encode a split and write the codes, with what they are of."""
+    """Encode a split and write the codes, with a stamp that says what they belong to."""
+    from genframe.cli.output import print_json
+
+    from ..attributes import labels_of
     from ..directions import Components, write_tensors
-    from ..experiment.attributes import labels_of
-    from .output import print_json
 
     subject = open_subject(options)
     split = subject.split(options.split, options.limit)
@@ -48,6 +50,4 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"out": str(options.to), **stamp})
     else:
-        print(
-            f"{options.to}\n{len(codes)} latents of {subject.latents.space} ({subject.latents.way}) of the {split.name} split"
-        )
+        print(f"{options.to}\n{len(codes)} latents of {subject.latents.space} ({subject.latents.route}), {split.name} split")

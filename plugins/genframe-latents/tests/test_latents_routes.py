@@ -1,4 +1,4 @@
-"""Latents of every family: which way there is, and that it leads there and back."""
+"""Latents of every family: by which route, and that it leads there and back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ import torch
 from torch import Tensor
 
 from genframe import Categorical, Model, ModelSpec, Real, Space, Unsupported, compose, generator_for
-from genframe.core.parts import StandardNormal
-from genframe.interpolation import interpolated, linear, spherical
-from genframe.latents import Search, from_base, latents_of, to_base
-from genframe.traits import NormalBase
-from genframe.ways import way_of
+from genframe_latents import Search, from_base, interpolated, latents_of, linear, route_of, spherical, to_base
 
 IMAGES = Real((1, 8, 8), 0.0, 1.0, 17)
 DEQUANTISED = Real((1, 8, 8), 0.0, 1.0, 17, dequantised=True)
@@ -72,7 +68,7 @@ EXACT = ("flow", "diffusion")
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "autoregressive": (
         {"encoder": "core/identity", "decoder": "core/identity", "prior": "autoregressive/made", "loss": "core/nll"},
-        "this model has no latent: its encoder leaves data as they are",
+        "this model has no latent: its encoder returns the data unchanged",
     ),
     "rbm": (
         {
@@ -82,12 +78,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
             "loss": "energy/contrastive_divergence",
             "sampler": "energy/gibbs",
         },
-        "this model has no latent: its encoder leaves data as they are",
+        "this model has no latent: its encoder returns the data unchanged",
     ),
     "diffusion by a random walk": (
         {**DIFFUSION, "sampler": "diffusion/ddpm"},
-        "diffusion/ddpm draws noise on its way, so data have no latent by it; name one that does not, such as --sampler "
-        "diffusion/ode",
+        "diffusion/ddpm draws noise at its steps, so it leads from no example back to a latent; name one that does not, "
+        "such as --sampler diffusion/ode",
     ),
 }
 
@@ -108,11 +104,11 @@ def data(n: int = 5) -> Tensor:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_every_family_has_its_way(name: str) -> None:
-    """Latents have the model's latent space and lead back to data; each is a function of its own datum and the seed."""
+def test_every_family_has_its_route(name: str) -> None:
+    """Latents have the model's latent space and lead back to data; each is a function of its own example and the seed."""
     model, x = family(name), data()
     latents = latents_of(model)
-    assert latents.way == FAMILIES[name][0] == way_of(model.composition)
+    assert latents.route == FAMILIES[name][0] == route_of(model.composition)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     z = latents.encode(x)
     assert z.shape == (5, *latents.space.shape)
@@ -147,8 +143,8 @@ def test_models_without_a_latent_are_refused(name: str) -> None:
     assert message in str(caught.value) or "classes cannot be averaged" in str(caught.value)
 
 
-def test_a_search_finds_the_code_of_a_datum() -> None:
-    """Data that the generator made are found again, nearer with more steps; the same with any other data beside them."""
+def test_a_search_finds_the_code_of_an_example() -> None:
+    """What the generator made is found again, nearer with more steps; the same with any other examples beside it."""
     model = family("gan")
     for parameter in model.decoder.parameters():
         torch.nn.init.normal_(parameter, std=0.5, generator=generator_for("cpu", 5))
@@ -160,7 +156,7 @@ def test_a_search_finds_the_code_of_a_datum() -> None:
     assert float(error) < 1e-4 < float((rough.decode(rough.encode(x)) - x).square().mean())
     torch.testing.assert_close(search.encode(x[3:]), search.encode(x)[3:], atol=1e-5, rtol=1e-5)
     assert torch.equal(search.encode(x), search.encode(x))
-    assert search.cost() == "2,656 decodings a datum"
+    assert search.cost() == "2,656 decodings per example"
 
 
 def test_interpolation_keeps_its_ends() -> None:
@@ -227,18 +223,3 @@ def test_a_prior_without_a_base_is_refused() -> None:
     model = made({**VAE, "prior": {"type": "vae/gmm", "components": 2}})
     with pytest.raises(Unsupported, match=r"vae/gmm has no map to a normal base.*say linear or spherical.*core/normal"):
         interpolated(model, torch.randn(1, 4), torch.randn(1, 4), torch.linspace(0, 1, 3), "prior")
-
-
-def test_the_digest_is_of_the_weights() -> None:
-    """It is the same for the same weights and another for others."""
-    model = family("vae")
-    first = model.weights_digest()
-    assert first == family("vae").weights_digest()
-    with torch.no_grad():
-        next(model.parameters()).add_(1e-6)
-    assert first != model.weights_digest()
-
-
-def test_the_normal_prior_is_a_base() -> None:
-    """It declares the trait and has its methods."""
-    assert isinstance(StandardNormal(Real((2,))), NormalBase)

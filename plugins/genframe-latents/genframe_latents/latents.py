@@ -1,8 +1,9 @@
-"""The latent of data and the way back, in one vocabulary for every family.
+"""The latent of an example and the way back, in one vocabulary for every family.
 
-Which way there is, the parts' traits say, never the name of a family: the mean of a posterior, the vectors of a codebook, a
-bijection, the probability flow of a noise process, the output of a plain encoder, and without an encoder a search for the code
-whose datum is nearest. Of a model of two stages it is the first stage's latent; :func:`to_base` goes on to its prior's base.
+The route follows from the parts' traits, never from the name of a family: the mean of a posterior, the vectors of a codebook, a
+bijection, the probability flow of a noise process, the output of a plain encoder. A model without an encoder gets a search for
+the code whose decoded data is nearest. Of a model in two stages it is the first stage's latent; :func:`to_base` continues to
+the base of its prior.
 """
 
 from __future__ import annotations
@@ -14,40 +15,30 @@ from typing import ClassVar, Final, TypeAlias, cast
 import torch
 from torch import Tensor
 
-from .composition import Composition
-from .errors import Unsupported
-from .model import Model, evaluating
-from .roles import generator_for
-from .spaces import Real
-from .specs import Role
-from .suggestions import fitting, has
-from .traits import Invertible, NormalBase, Posterior
-from .ways import Way, way_of
+from genframe import Composition, Model, Real, Unsupported, evaluating, generator_for
+from genframe.specs import Role
+from genframe.suggestions import fitting, has
+from genframe.traits import Invertible, NormalBase, Posterior
 
-__all__ = [
-    "Latents",
-    "Search",
-    "base_of",
-    "from_base",
-    "latents_of",
-    "to_base",
-]
+from .route import Route, route_of
+
+__all__ = ["ROWS", "Latents", "Search", "base_of", "from_base", "latents_of", "to_base"]
 
 Rows: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
 ROWS: Final = 250  # encoded or decoded at once; bounds memory
 
 
 class Latents(ABC):
-    """The latents of a model's data, and the data of latents, without gradients. Made by :func:`latents_of`.
+    """Encodes data to latents and decodes latents to data, without gradients. Made by :func:`latents_of`.
 
-    A condition is wanted where one of the ``readers`` reads it.
+    A condition is required if one of the ``readers`` reads it.
     """
 
     readers: ClassVar[tuple[Role, ...]] = ("encoder", "decoder")
 
     def __init__(self, model: Model, seed: int = 0) -> None:
         self.model, self.seed = model, seed
-        self.way = way_of(model.composition)
+        self.route = route_of(model.composition)
 
     @property
     def space(self) -> Real:
@@ -55,15 +46,15 @@ class Latents(ABC):
         return cast(Real, self.model.composition.latent)
 
     def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the latent of each datum, a function of the data and the seed: (N, data) -> (N, latent)."""
+        """Return the latent of each example, a function of the example and the seed: (N, data) -> (N, latent)."""
         return self._by_rows(self._encoded, x, condition)
 
     def decode(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the datum of each latent, its mean where it is uncertain: (N, latent) -> (N, data)."""
+        """Return the data of each latent, its mean if the decoder is a likelihood: (N, latent) -> (N, data)."""
         return self._by_rows(self._decoded, latent, condition)
 
     def decode_each(self, latents: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the data of ``S`` latents of each condition: (N, S, latent) -> (N, S, data)."""
+        """Return the data of ``S`` latents per condition: (N, S, latent) -> (N, S, data)."""
         repeated = None if condition is None else condition.repeat_interleave(latents.shape[1], 0)
         x = self.decode(latents.flatten(0, 1), repeated)
         return x.reshape(*latents.shape[:2], *x.shape[1:])
@@ -72,7 +63,7 @@ class Latents(ABC):
         done = []
         with evaluating(self.model):
             for start in range(0, max(1, len(rows)), ROWS):
-                torch.manual_seed(self.seed)  # for encoders that draw; the generators are as before afterwards
+                torch.manual_seed(self.seed)  # for encoders that draw; evaluating restores the generators
                 part = slice(start, start + ROWS)
                 context = self.model.context(None if condition is None else condition[part], *self.readers)
                 done.append(call(rows[part], context))
@@ -89,14 +80,14 @@ class _Encoded(Latents):
     """Latents by the model's own encoder."""
 
     def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor:
-        if self.way == "posterior mean":
+        if self.route == "posterior mean":
             return cast(Posterior, self.model.encoder).posterior(x, context).mean
         assert self.model.encoder is not None
         return self.model.encoder.encode(x, context)
 
 
 class _Flowing(Latents):
-    """Latents by the sampler's walk, taken backwards: the noise to which the probability flow leads."""
+    """Latents by the sampler's walk in reverse: the noise to which the probability flow leads."""
 
     def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor:
         return cast(Invertible, self.model.sampler).invert(self.model, x, context)
@@ -107,12 +98,13 @@ class _Flowing(Latents):
 
 
 class Search(Latents):
-    """Latents by a search, where there is no encoder: the code whose datum is nearest, by Adam. Zhu et al. 2016, eq. 5.
+    """Latents by a search, for models without an encoder: the code whose decoded data is nearest. Zhu et al. 2016, eq. 5.
 
-    Minimises |x - G(z)|² / 2 σ² + |z|² / 2 in the prior's base (without the second term where the prior has none), σ being
-    ``deviation`` of the data's range: the most likely code of data that are the generator's and noise. Starts from the best
-    ``restarts`` of ``draws`` draws of the prior, the same for every datum, so that a datum's latent does not depend on others.
-    It costs ``draws`` + 3 · ``restarts`` · ``steps`` decodings a datum, counting a gradient as two.
+    Adam minimises |x - G(z)|² / 2 σ² + |z|² / 2 in the base of the prior; a prior without a base gets no second term. σ is
+    ``deviation`` times the range of the data. The result is the most likely code of x, if x is what the generator makes plus
+    noise. It starts from the best ``restarts`` of ``draws`` draws of the prior. The draws are the same for every example, so
+    the latent of an example does not depend on others. It costs ``draws`` + 3 · ``restarts`` · ``steps`` decodings per example,
+    with a gradient counted as two.
     """
 
     readers = ("decoder", "prior")
@@ -133,7 +125,7 @@ class Search(Latents):
 
     def cost(self) -> str:
         """Return what the search costs, for a person to read."""
-        return f"{self.draws + 3 * self.restarts * self.steps:,} decodings a datum"
+        return f"{self.draws + 3 * self.restarts * self.steps:,} decodings per example"
 
     def _encoded(self, x: Tensor, context: Tensor | None) -> Tensor:
         starts = self._starts(x, context)
@@ -143,9 +135,9 @@ class Search(Latents):
         return z.view(starts.shape)[torch.arange(len(x), device=x.device), best]
 
     def _starts(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """Return the draws whose data are nearest: (n, data) -> (n, restarts, latent)."""
+        """Return the draws whose decoded data is nearest: (n, data) -> (n, restarts, latent)."""
         generator = generator_for(x.device, self.seed)
-        if context is not None:  # a draw depends on the context, and so does its datum
+        if context is not None:  # a draw depends on the context, and so does its data
             rows = [self._starts_of(row, self._drawn(one, generator), one) for row, one in zip(x, context, strict=True)]
             return torch.stack(rows)
         drawn = self._drawn(None, generator)
@@ -181,7 +173,7 @@ class Search(Latents):
 
 
 def _range(composition: Composition, x: Tensor) -> float:
-    """Return the range of the data: that of their space, else four standard deviations of the data at hand."""
+    """Return the range of the data: that of its space, else four standard deviations of ``x``."""
     data = composition.data
     if isinstance(data, Real) and data.low is not None and data.high is not None:
         return data.high - data.low
@@ -189,17 +181,18 @@ def _range(composition: Composition, x: Tensor) -> float:
 
 
 def latents_of(model: Model, seed: int = 0) -> Latents:
-    """Return the latents of a model's data.
+    """Return what encodes a model's data to latents and back.
 
-    :raises Unsupported: if the model has none, saying why and what has.
+    :raises Unsupported: if the model has no latents, with the reason and what has.
     """
-    way = way_of(model.composition)
-    makes: dict[Way, type[Latents]] = {"probability flow": _Flowing, "search": Search}
-    if way == "search" and not isinstance(model.composition.data, Real):
+    route = route_of(model.composition)
+    makes: dict[Route, type[Latents]] = {"probability flow": _Flowing, "search": Search}
+    if route == "search" and not isinstance(model.composition.data, Real):
         raise Unsupported(
-            f"without an encoder a latent is searched for by gradients, which {model.composition.data} has none of"
+            f"without an encoder the search for a latent needs gradients, and {model.composition.data} has none; "
+            "train a model with an encoder"
         )
-    return makes.get(way, _Encoded)(model, seed)
+    return makes.get(route, _Encoded)(model, seed)
 
 
 def base_of(model: Model) -> NormalBase | None:
@@ -229,7 +222,7 @@ def _required_base(model: Model) -> NormalBase:
     if prior is None:
         having = ", ".join(component.type_name() for component in fitting("prior") if has(component, NormalBase))
         raise Unsupported(
-            f"{model.composition.spec.prior.type} has no map to a normal base, so it gives no geometry to follow; "
+            f"{model.composition.spec.prior.type} has no map to a normal base, so there is no geometry to follow; "
             f"say linear or spherical (priors with a base: {having}, or a flow as core/model)"
         )
     return prior
