@@ -46,7 +46,6 @@ from .traits import traits
 if TYPE_CHECKING:
     from .data import Dataset, Prepare, Split, data_digest
     from .experiment.folder import describe
-    from .experiment.report import Report, report
     from .experiment.run import Evaluation, Run, evaluate, load
     from .experiment.spec import ExperimentSpec, StageSpec, TrainSpec
     from .experiment.training import resume, train
@@ -108,7 +107,6 @@ __all__ = [
     "Problem",
     "Real",
     "Recipe",
-    "Report",
     "Run",
     "RunError",
     "Sampler",
@@ -144,7 +142,6 @@ __all__ = [
     "normal_like",
     "projected",
     "projection",
-    "report",
     "require_real",
     "resume",
     "stamp",
@@ -156,7 +153,6 @@ __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
     "experiment.folder": ("describe",),
-    "experiment.report": ("Report", "report"),
     "experiment.run": ("Evaluation", "Run", "evaluate", "load"),
     "experiment.spec": ("ExperimentSpec", "StageSpec", "TrainSpec"),
     "experiment.training": ("resume", "train"),

@@ -19,7 +19,7 @@ from genframe.plugins import discover
 
 # The plugins that are in use, and the commands that are run with them.
 CORE = {"core"}
-SHIPPED = {"core", "data", "latents", "metrics", "nets", "vae"}
+SHIPPED = {"core", "data", "latents", "metrics", "nets", "report", "vae"}
 
 PROGRAM = """
 import contextlib, io, json, sys

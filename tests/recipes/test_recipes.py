@@ -12,9 +12,9 @@ from genframe import ComponentSpec, evaluate, installed, train
 from genframe.core import ModelPrior, Sum
 from genframe.experiment.loading import check_placed, read_experiment
 from genframe.experiment.spec import check_experiment
-from genframe.experiment.suite import read_suite
 from genframe_data import Labels
 from genframe_metrics import Perceptual
+from genframe_report import read_suite
 
 RECIPES = sorted(installed().recipes)
 

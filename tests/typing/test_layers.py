@@ -35,7 +35,6 @@ MODEL = {
     "execution",
     "heads",
     "likelihood",
-    "markup",
     "measurement",
     "model",
     "picture",

@@ -1,4 +1,4 @@
-"""``genframe evaluate --all`` and ``genframe compare``, as a user gives them."""
+"""``genframe compare``, as a user gives it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from genframe import MetricResult, installed
-from genframe.experiment.comparing import with_error
-from genframe.experiment.run import Evaluation
+from genframe import Evaluation, MetricResult
+from genframe_report.comparison import with_error
 
 Command: TypeAlias = Callable[..., Any]
-SMALL = [
-    "data.limit=80",
-    "model.encoder.network.hidden=[8]",
-    "model.decoder.network.hidden=[8]",
-    "train.steps=4",
-    "train.batch_size=16",
-    "train.threads=1",
-]
 
 
 @pytest.fixture(autouse=True)
@@ -44,36 +35,6 @@ def measured(name: str, *results: MetricResult) -> str:
     Path(name, "experiment.yaml").write_text("")
     Path(name, "results.json").write_text(json.dumps(Evaluation(results, {}).to_dict()))
     return name
-
-
-def test_every_metric_is_measured_or_refused_with_why(genframe: Command) -> None:
-    """With --all each installed metric has figures or a reason; those that the experiment names keep their settings."""
-    named = "evaluate.metrics=[{type: metrics/nll, samples: 3}]"
-    genframe("train", "vae-digits", *SMALL, named, "--run", "a", "--json")
-    found = genframe("evaluate", "a", "--all", "--json")
-    of_type = {one["stamp"]["metric"] for one in found["results"]}
-    assert of_type | set(found["refused"]) == set(installed().registry("metric").names())
-    assert not of_type & set(found["refused"])
-    assert {"metrics/nll", "metrics/frechet", "metrics/precision_recall", "metrics/sliced_wasserstein"} <= of_type
-    assert {"metrics/two_sample", "metrics/parzen", "metrics/elbo", "metrics/sampling_cost", "metrics/sampling_time"} <= of_type
-    assert found["refused"]["metrics/stacked_modes"] == "it needs classifier; name it with its settings"
-    assert found["results"][0]["stamp"]["samples"] == 3
-    assert found["step"] == 4
-    assert found["checkpoint"]
-    unnamed = genframe("evaluate", "a", "--metric", "metrics/mmd", "--json")
-    assert {one["stamp"]["metric"] for one in unnamed["results"]} == {"metrics/mmd"}
-
-
-def test_features_of_a_run_are_compared(genframe: Command) -> None:
-    """--features names the run for each metric that compares features; figures carry its name."""
-    genframe("train", "digits-classifier", "train.steps=2", "train.threads=1", "--run", "c", "--json")
-    genframe("train", "vae-digits", *SMALL, "evaluate.metrics=[]", "--run", "a", "--json")
-    words = ["--metric", "metrics/frechet", "--metric", "metrics/mmd", "--features", "c", "--json"]
-    found = genframe("evaluate", "a", *words)
-    names = [one["name"] for one in found["results"]]
-    assert names == ["fd(digits-classifier)", "fd_of_data(digits-classifier)", "mmd2", "mmd2_of_data"]
-    refused = genframe("evaluate", "a", *words[:2], "--features", "nowhere", "--json")["refused"]
-    assert refused["metrics/frechet"].startswith("nowhere is not a run; train a classifier")
 
 
 def test_runs_side_by_side(genframe: Command) -> None:
@@ -100,7 +61,7 @@ def test_unlike_protocols_are_not_compared(genframe: Command) -> None:
     table, _, note = printed.partition("\n\n")
     assert table.splitlines() == ["        a     b", "mmd2  0.5  0.25"]
     why = "nll: protocol.binarisation is none, static; kind is exact, lower bound\n"
-    assert note == f"not compared, for protocols differ (--mark shows them):\n{why}"
+    assert note == f"not compared, because protocols differ (--mark shows them):\n{why}"
     marked = genframe("compare", one, other, "--mark")
     assert "nll, nats [1]    1     2" in marked
     assert marked.endswith(f"of different protocols:\n[1] {why}")
@@ -135,13 +96,13 @@ def test_folders_of_one_name_are_told_apart(genframe: Command) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["a"], 2, "one run has nothing to be compared with; name two or more"),
+        (["a"], 2, "one run cannot be compared; name two or more"),
         (["a", "nowhere"], 5, "nowhere is not a run: it has no experiment.yaml"),
         (["a", "unmeasured"], 5, "unmeasured has no results yet; measure it: genframe evaluate unmeasured"),
         (["a", "broken"], 5, "does not hold results"),
         (["a", "stranger"], 5, "stranger/results.json does not hold results ('refused'); measure again"),
-        (["a", "other"], 9, "no figure of these runs compares: they have none in common"),
-        (["a", "unlike"], 9, "no figure of these runs compares: their protocols differ: nll by seed; --mark shows them"),
+        (["a", "other"], 9, "no metric of these runs compares: they have none in common"),
+        (["a", "unlike"], 9, "no metric of these runs compares: their protocols differ: nll by seed; --mark shows them"),
     ],
 )
 def test_mistakes_are_one_line(genframe: Command, words: list[str], code: int, message: str) -> None:

@@ -1,7 +1,7 @@
-"""The family tree: where a composition stands by what can be said of its density and by how it is sampled.
+"""The family tree: the place of a composition by the kind of its density and the kind of its sampling.
 
-The shape is Goodfellow's (2016, "NIPS 2016 Tutorial: Generative Adversarial Networks", fig. 9). Where a composition stands
-follows from the kinds that :func:`genframe.check` finds; nothing is said of any component here. No torch.
+The shape is that of Goodfellow 2016, "NIPS 2016 Tutorial: Generative Adversarial Networks", fig. 9. The place follows from the
+kinds that :func:`genframe.check` finds; no component is named here. No torch.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..composition import Composition, ModelSpec, density_kind, sampling_kind
-from ..errors import DataError, SpecError
-from ..plugins import installed
-from ..traits import DensityKind, SamplingKind
-from .folder import RunFolder
-from .loading import check_placed, read_experiment
+from genframe import Composition, DataError, ModelSpec, SpecError, installed
+from genframe.composition import density_kind, sampling_kind
+from genframe.experiment.folder import RunFolder
+from genframe.experiment.loading import check_placed, read_experiment
+from genframe.traits import DensityKind, SamplingKind
 
 __all__ = ["BRANCHES", "PARTS", "Placed", "Taxonomy", "place", "place_recipes"]
 
@@ -31,7 +30,7 @@ PARTS: Final = ("encoder", "decoder", "prior", "loss", "sampler")
 
 @dataclass(frozen=True)
 class Placed:
-    """A composition with its place: ``parts`` are the types by role; ``unread`` says why its data's space is not known."""
+    """A composition in its place: ``parts`` are the types by role; ``unread`` says why the space of its data is unknown."""
 
     name: str
     parts: dict[str, str | None]
@@ -42,13 +41,13 @@ class Placed:
 
     @property
     def branch(self) -> tuple[str, ...]:
-        """The way from the root of the tree: density first, then sampling."""
+        """The path from the root of the tree: density first, then sampling."""
         return (*BRANCHES[self.density], self.sampling)
 
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Compositions with their places in the tree's order, and those without one, each with the reason."""
+    """Compositions in the order of the tree, and those that have no place, each with the reason."""
 
     placed: tuple[Placed, ...]
     left_out: dict[str, str]
@@ -57,16 +56,16 @@ class Taxonomy:
 def place(sources: Sequence[str]) -> Taxonomy:
     """Place runs, experiment files and recipes, by their paths or names.
 
-    Kinds follow from the parts' traits alone, so that an experiment whose data are not on this machine has its place too;
-    that the spaces fit, nobody has seen then. A run has its spaces with it.
+    The kinds follow from the parts' traits alone. So an experiment has a place even if its dataset is not on this machine, but
+    then nothing checks that the spaces fit. A run keeps its spaces.
 
-    :raises SpecError: if a source is none of these, or its model does not type.
+    :raises SpecError: if a source is none of these, or the parts of its model do not fit.
     """
     return _sorted([_placed(source) for source in sources], {})
 
 
 def place_recipes() -> Taxonomy:
-    """Place every recipe of the installed plugins; one that does not type is left out with its reason."""
+    """Place every recipe of the installed plugins; one whose parts do not fit is left out, with the reason."""
     placed, left_out = [], {}
     for name in installed().recipes:
         try:

@@ -12,6 +12,7 @@ import pytest
 
 from genframe.cli import main
 from genframe.experiment import documents
+from genframe_report.tables import Cell, mean_over_seeds
 
 SUITE: dict[str, Any] = {
     "name": "points",
@@ -81,7 +82,7 @@ def test_a_line_for_each_family(made: Path) -> None:
     assert gaussian[0] == "a Gaussian"
     assert gaussian[2].startswith("≤ ")
     assert not flow[2].startswith("≤ ")
-    assert of_data[:3] == ["data in the samples' place", "", ""]
+    assert of_data[:3] == ["real data instead of samples", "", ""]
     assert gaussian[4] == "1"
 
 
@@ -105,8 +106,8 @@ def test_figures_are_means_over_seeds(made: Path, capsys: pytest.CaptureFixture[
 def test_what_is_to_be_known_stands_below(made: Path) -> None:
     """Seeds, the budget and who went beyond it, and in what the protocols of a column differ."""
     text = (made / "table.md").read_text(encoding="utf-8")
-    assert "Means of 2 trainings by seeds 0, 1, with their standard error over seeds." in text
-    assert "each had at most 0.001; * took longer." in text
+    assert "Means of 2 trainings with seeds 0, 1, with their standard error over seeds." in text
+    assert "at most 0.001 each; * took longer." in text
     assert all(line[1].endswith(" *") for line in cells(made)[2:4])
     assert "Protocols of nats differ: " in text
     assert "kind is lower bound, exact" in text
@@ -144,7 +145,6 @@ def test_mistakes_are_refused_before_training(
 
 def test_a_seed_without_a_figure_leaves_no_mean() -> None:
     """A mean over some of the seeds would be another figure; one seed has no error."""
-    from genframe.experiment.tabulating import Cell, mean_over_seeds
 
     assert mean_over_seeds([1.0, None]) is None
     assert mean_over_seeds([2.0]) == Cell(2.0, None)

@@ -1,25 +1,26 @@
-"""``genframe report``: a run as one HTML page that loads nothing, so that it can be sent, kept and opened anywhere."""
+"""A run's report: one HTML page that loads nothing, so that it can be sent, kept and opened anywhere."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...data import Dataset
-from ...files import write_whole
-from ...markup import Markup, tag
-from ..run import Run, load
+from markupsafe import Markup
+
+from genframe import Dataset, Run, load
+from genframe.files import write_whole
+
 from .page import page
 from .pictures import PICTURES, Drawn
 
 __all__ = ["SEED", "Report", "report"]
 
-SEED = 1  # not training's 0, whose samples the pictures of training show already
+SEED = 1  # training's pictures are drawn by seed 0
 
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """A run's page; ``absent`` says of each section without pictures why it has none."""
+    """The page of a run; ``absent`` says for each section without pictures why it has none."""
 
     name: str
     html: str
@@ -37,15 +38,14 @@ class Report:
         return f"Report({self.name!r}, {len(self.html.encode()) / 1e6:.2f} MB)"
 
     def _repr_html_(self) -> str:
-        return tag(
-            "iframe", srcdoc=self.html, title=f"Report of {self.name}", sandbox="", width="100%", height="640", frameborder="0"
-        )
+        frame = Markup('<iframe srcdoc="{}" title="{}" sandbox="" width="100%" height="640" frameborder="0"></iframe>')
+        return str(frame.format(self.html, f"Report of {self.name}"))
 
 
 def report(run: Run | Path | str, *, seed: int = SEED, data: Dataset | None = None) -> Report:
-    """Return the page of a run, or of the run in a folder: a function of the run and of ``seed``, which draws fresh samples.
+    """Return the page of a run, or of the run in a folder. It depends on the run and on ``seed``, which draws fresh samples.
 
-    ``data`` stands in for the data set that the experiment names.
+    ``data`` replaces the dataset that the experiment names.
 
     :raises RunError: if there is no run in the folder.
     :raises CheckpointError: if no checkpoint is valid.
@@ -53,5 +53,5 @@ def report(run: Run | Path | str, *, seed: int = SEED, data: Dataset | None = No
     run = run if isinstance(run, Run) else load(run)
     drawn = Drawn(run, seed, data)
     groups = [draw(drawn) for draw in PICTURES]
-    html: Markup = page(drawn, groups)
-    return Report(run.experiment.name, html, {group.name: group.absent for group in groups if group.absent})
+    absent = {group.name: group.absent for group in groups if group.absent}
+    return Report(run.experiment.name, str(page(drawn, groups)), absent)

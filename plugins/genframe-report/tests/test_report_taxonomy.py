@@ -12,11 +12,11 @@ import pytest
 from genframe import SpecError, check, installed
 from genframe.cli import main
 from genframe.experiment.loading import read_experiment
-from genframe.experiment.taxonomy import BRANCHES, place, place_recipes
 from genframe.experiment.training import train
 from genframe.plugins import Installed
 from genframe.recipes import Recipe
 from genframe.traits import DensityKind
+from genframe_report.taxonomy import BRANCHES, place, place_recipes
 
 
 def test_every_recipe_has_its_place() -> None:
@@ -100,13 +100,20 @@ def test_a_recipe_that_does_not_type_is_left_out(monkeypatch: pytest.MonkeyPatch
 
     with_broken = Installed(installed().plugins)
     with_broken.recipes = {"broken": Broken("broken", "x", "x", "x"), "vae-digits": installed().recipes["vae-digits"]}
-    monkeypatch.setattr("genframe.experiment.taxonomy.installed", lambda: with_broken)
+    monkeypatch.setattr("genframe_report.taxonomy.installed", lambda: with_broken)
     monkeypatch.setattr("genframe.experiment.loading.installed", lambda: with_broken)
     found = place_recipes()
     assert [entry.name for entry in found.placed] == ["vae-digits"]
     assert "needs an encoder with Posterior" in found.left_out["broken"]
     with pytest.raises(SpecError, match="Posterior"):
         place(["broken"])
+
+
+def test_without_recipes_a_source_is_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The tree of nothing is a hint."""
+    monkeypatch.setattr("genframe_report.taxonomy.installed", lambda: Installed(()))
+    assert main(["taxonomy"]) == 0
+    assert capsys.readouterr().out == "no installed plugin has a recipe; name a file or a run\n"
 
 
 def test_every_kind_of_density_has_a_branch() -> None:

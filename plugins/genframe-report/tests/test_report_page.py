@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genframe import CheckpointError, RunError, load, report
+from genframe import CheckpointError, RunError, load
 from genframe.cli import main
-from genframe.experiment.report.curves import charts
-from genframe.experiment.report.pictures import PATHS
 from genframe.picture import write
+from genframe_report import report
+from genframe_report.curves import charts
+from genframe_report.pictures import PATHS
 
 SMALL = [
     "data.limit=80",
@@ -106,10 +107,10 @@ def run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def test_the_page_has_everything(html: str, finished: Path) -> None:
-    """Sections in order, each in the table of contents; a chart for each figure; pictures, figures, environment."""
+    """Sections in order, each in the table of contents; a chart for each metric; pictures, results, environment."""
     page = Page(html)
     pictures = ["samples-through-training", "fresh-samples", "reconstructions", "interpolations"]
-    names = ["summary", "figures", "curves", *pictures, "model", "experiment", "environment"]
+    names = ["summary", "metrics", "curves", *pictures, "model", "experiment", "environment"]
     assert [section["id"] for section in page.of("section")] == names
     assert [link["href"] for link in page.of("a")] == ["#report", *(f"#{name}" for name in names)]
     assert len(page.of("svg")) == len(charts(load(finished).metrics)) > 4
@@ -118,8 +119,8 @@ def test_the_page_has_everything(html: str, finished: Path) -> None:
         "Samples at step 4",
         "Samples at step 6",
         "64 samples at step 6, seed 1",
-        "20 data of the test split, each above its reconstruction",
-        "6 paths between held-out data, by the posterior mean and back",
+        "20 examples of the test split, each above its reconstruction",
+        "6 paths between held-out examples, by the posterior mean and back",
     ]
     for result in json.loads((finished / "results.json").read_text())["results"]:
         assert f"{result['value']:.5g}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{result['standard_error']:.2g}" in page.text
@@ -141,7 +142,7 @@ def test_the_spec_says_where_its_values_came_from(run: Path) -> None:
     (run / "origins.json").unlink()
     html = report(run).html
     assert "<code>train.steps</code></th><td><code>6</code></td><td>not the default</td>" in html
-    assert "this run does not say" in html
+    assert "The run does not say where its values were written." in html
 
 
 def test_pictures_are_those_of_the_run(run: Path) -> None:
@@ -313,12 +314,12 @@ def test_what_a_run_cannot_show_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     words = ["data.limit=80", "train.steps=2", "train.threads=1", "evaluate.metrics=[]"]
     assert main(["train", "gan-digits", *words, "--run", "gan", "--json"]) == 0
     made = report("gan")
-    assert made.absent["Reconstructions"] == ("the model has no latent of its own from which to reconstruct",)
+    assert made.absent["Reconstructions"] == ("the model has no latent from which to reconstruct",)
     [reason] = made.absent["Interpolations"]
-    assert reason.startswith("the model has no encoder, so latents would have to be searched for, 2,656 decodings per example")
+    assert reason.startswith("the model has no encoder, so latents need a search, 2,656 decodings per example")
     assert f"genframe interpolate gan -n {PATHS}" in made.html
     assert set(made.absent) == {"Reconstructions", "Interpolations"}
-    assert "Not shown: the model has no latent of its own from which to reconstruct." in Page(made.html).text
+    assert "Not shown: the model has no latent from which to reconstruct." in Page(made.html).text
     memory = report(replace(load("gan"), folder=None))
     assert memory.absent["Samples through training"] == ("the run has drawn none",)
     assert "genframe sample" not in memory.html
@@ -396,22 +397,3 @@ class Frame(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag == "iframe"
         self.frame = {name: value or "" for name, value in attrs}
-
-
-def test_a_run_shows_itself(run: Path) -> None:
-    """In a notebook: what it is, its first curves, and the picture that training drew last, in the notebook's own colours."""
-    shown = load(run)
-    page = Page(shown._repr_html_())
-    assert repr(shown) in page.text
-    assert re.findall(r"<title [^>]+>([^<:]+):", shown._repr_html_()) == [chart.figure for chart in charts(shown.metrics)[:4]]
-    [image] = page.pictures()
-    assert pixels(image) == pixels(run / "samples" / "step-00000006.png")
-    assert "currentColor" in shown._repr_html_()
-    assert page.of("style") == []
-
-
-def test_a_run_in_memory_draws_its_samples(run: Path) -> None:
-    """Without a picture of its last step, samples are drawn."""
-    shown = replace(load(run), folder=None, metrics=[])
-    [image] = Page(shown._repr_html_()).pictures()
-    assert len(pixels(image)) == len(pixels(run / "samples" / "step-00000006.png"))

@@ -7,34 +7,36 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .runs import make_room
-from .values import count
+from genframe.cli.runs import make_room
+from genframe.cli.values import count
 
 if TYPE_CHECKING:
-    from ..experiment.tabulating import Cell, Table
+    from ..tables import Cell, Table
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("suite", type=Path, metavar="SUITE", help="a .yaml or .json file with families, seeds and metrics")
-    parser.add_argument("--folder", type=Path, help="where its runs are kept; runs/NAME if left out")
-    parser.add_argument("--jobs", type=count, default=1, help="trainings at a time; 1 if left out")
+    parser.add_argument("--folder", type=Path, help="folder of the runs; runs/NAME if left out")
+    parser.add_argument("--jobs", type=count, default=1, help="how many runs are trained at a time; 1 if left out")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table to a file")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train and measure what is not there yet, then print the table in Markdown."""
-    from ..experiment.loading import check_placed
-    from ..experiment.suite import read_suite
+    """Train and measure the runs that do not exist yet, then print the table in Markdown."""
+    from genframe.experiment.loading import check_placed
+
+    from ..suite import read_suite
 
     suite = read_suite(options.suite)
     for experiment in suite.experiments():
         check_placed(experiment)
 
-    from ..experiment.tabulating import make_runs, tabulate
-    from ..files import write_whole
-    from .output import Messages, print_json
+    from genframe.cli.output import Messages, print_json
+    from genframe.files import write_whole
+
+    from ..tables import make_runs, tabulate
 
     folder = options.folder or Path("runs") / suite.spec.name
     make_runs(suite, folder, jobs=options.jobs, reporter=Messages())
@@ -51,8 +53,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def page(table: Table) -> Iterator[str]:
-    """Yield the lines of the table in Markdown, and below what is to be known of it."""
-    from ..experiment.tabulating import over_budget
+    """Yield the lines of the table in Markdown, and notes below it."""
+    from ..tables import over_budget
     from .compare import differences, markdown
 
     spec, over = table.suite.spec, set(over_budget(table))
@@ -60,20 +62,20 @@ def page(table: Table) -> Iterator[str]:
     for row, seconds, cells in zip(spec.rows, table.seconds, table.cells, strict=True):
         lines.append([row.family, f"{text(seconds)}{' *' * (row.family in over)}", *map(text, cells)])
     if any(table.of_data):
-        lines.append(["data in the samples' place", "", *map(text, table.of_data)])
+        lines.append(["real data instead of samples", "", *map(text, table.of_data)])
     yield from markdown(lines)
     yield ""
     seeds = ", ".join(map(str, spec.seeds))
-    yield f"Means of {len(spec.seeds)} trainings by seeds {seeds}, with their standard error over seeds."
-    yield f"Training is in seconds of processor time; each had at most {spec.budget:g}{'; * took longer' if over else ''}."
+    yield f"Means of {len(spec.seeds)} trainings with seeds {seeds}, with their standard error over seeds."
+    yield f"Training is in seconds of processor time, at most {spec.budget:g} each{'; * took longer' if over else ''}."
     for column in table.columns:
         if column.found and column.differing:
             yield f"Protocols of {column.name} differ: {'; '.join(differences(column))}."
 
 
 def text(cell: Cell | None) -> str:
-    """Return a figure with its error; a bound with its sign."""
-    from ..experiment.comparing import with_error
+    """Return a value with its error, and a sign before a bound."""
+    from ..comparison import with_error
 
     if cell is None:
         return ""

@@ -114,7 +114,7 @@ def seen(site: tuple[str, list[str]], tmp_path_factory: pytest.TempPathFactory) 
 
 def test_every_picture_and_chart_is_shown(seen: dict[str, Any]) -> None:
     """Pictures are decoded and none is wider than the phone; the style is applied, or nothing would fit."""
-    assert len(seen["pictures"]) == 4
+    assert len(seen["pictures"]) == 5
     assert all(seen["pictures"])
     assert all(100 < width <= 360 for width in [*seen["shown"], *seen["charts"]])
     assert seen["mode"] == "CSS1Compat"

@@ -1,4 +1,4 @@
-"""Results of several runs side by side, and in what their protocols differ."""
+"""Results of several runs side by side, and the fields in which their protocols differ."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import RunError, SpecError
-from ..roles import MetricResult
-from .documents import parse
-from .run import Evaluation
+from genframe import Evaluation, MetricResult, RunError, SpecError
+from genframe.experiment.documents import parse
 
 __all__ = ["Row", "read_evaluation", "side_by_side", "with_error"]
 
@@ -20,7 +18,7 @@ __all__ = ["Row", "read_evaluation", "side_by_side", "with_error"]
 def read_evaluation(folder: Path) -> Evaluation:
     """Return what was measured of the run in ``folder``.
 
-    :raises RunError: if it is no run, was not measured yet, or its results are not what evaluate writes.
+    :raises RunError: if it is not a run, was not measured yet, or its results are not what evaluate writes.
     """
     if not (folder / "experiment.yaml").is_file():
         raise RunError(f"{folder} is not a run: it has no experiment.yaml")
@@ -36,7 +34,7 @@ def read_evaluation(folder: Path) -> Evaluation:
 
 
 def _result(plain: Mapping[str, Any]) -> MetricResult:
-    """Return a figure from plain data, in which what is not finite is text."""
+    """Return a result from plain data, in which NaN and infinity are text."""
     error = plain["standard_error"]
     return MetricResult(
         str(plain["name"]),
@@ -50,7 +48,7 @@ def _result(plain: Mapping[str, Any]) -> MetricResult:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of several runs, ``None`` where a run has none; ``differing`` says which fields of stamps are not the same."""
+    """One metric of several runs, ``None`` for a run without it; ``differing`` are the fields in which the stamps differ."""
 
     name: str
     unit: str
@@ -58,17 +56,17 @@ class Row:
 
     @property
     def found(self) -> tuple[MetricResult, ...]:
-        """The figures that there are."""
+        """The results of the runs that have one."""
         return tuple(cell for cell in self.cells if cell is not None)
 
     @property
     def differing(self) -> tuple[str, ...]:
-        """The fields in which the stamps differ, dotted; none where all may be compared."""
+        """The fields in which the stamps differ, as dotted names; none if all results can be compared."""
         first, *others = self.found
         return tuple(dict.fromkeys(field for other in others for field in first.differs_from(other)))
 
     def values_of(self, field: str) -> tuple[Any, ...]:
-        """Return what each run's stamp says in a dotted field, ``None`` where it says nothing."""
+        """Return what each run's stamp says in a dotted field, ``None`` if it says nothing."""
         return tuple(_within(cell, field) if cell is not None else None for cell in self.cells)
 
 
@@ -80,12 +78,12 @@ def _within(result: MetricResult, field: str) -> Any:
 
 
 def side_by_side(evaluations: Sequence[Evaluation]) -> list[Row]:
-    """Return a row for each figure, in the order in which they were measured; the second of a name is beside the second."""
+    """Return a row for each metric, in the order of measurement; if a name occurs twice, the second is beside the second."""
     named = [dict(_numbered(evaluation.results)) for evaluation in evaluations]
-    keys = dict.fromkeys(key for figures in named for key in figures)
+    keys = dict.fromkeys(key for results in named for key in results)
     rows = []
     for key in keys:
-        cells = tuple(figures.get(key) for figures in named)
+        cells = tuple(results.get(key) for results in named)
         unit = next(cell.unit for cell in cells if cell is not None)
         rows.append(Row(key[0], unit, cells))
     return rows
@@ -99,7 +97,7 @@ def _numbered(results: Sequence[MetricResult]) -> Iterator[tuple[tuple[str, int]
 
 
 def with_error(value: float, error: float | None) -> str:
-    """Return a value with its standard error, to two digits of the error; to four digits where there is none."""
+    """Return a value and its standard error, to two digits of the error; to four digits without an error."""
     if error is None or not math.isfinite(error) or not math.isfinite(value):
         return f"{value:.4g}"
     if error == 0:

@@ -1,4 +1,4 @@
-"""Curves as SVG: which figures, in which frame, on which scale."""
+"""Curves as SVG: which metrics, in which frame, on which scale."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from genframe.experiment.report.curves import TRAINING, VALIDATION, Chart, Curve, charts, single_figures, svg
+from genframe_report.curves import Chart, Curve, charts, logged_once
+from genframe_report.plot import TRAINING, VALIDATION, svg
 
 ROWS = [
     {"step": 10.0, "stage": 0.0, "loss": 5.0, "elbo": -5.0, "lr": 1.0, "seconds": 1.0},
@@ -29,14 +30,14 @@ def chart(*values: float, steps: list[float] | None = None) -> Chart:
 def test_a_chart_for_each_figure() -> None:
     """Training and validation share one; losses come first, the learning rate last; the clock is no figure."""
     found = charts(ROWS)
-    assert [each.figure for each in found] == ["loss", "elbo", "lr"]
+    assert [each.metric for each in found] == ["loss", "elbo", "lr"]
     assert [(curve.name, curve.points) for curve in found[0].curves] == [
         ("training", ((10.0, 5.0), (20.0, 4.0), (30.0, 3.0))),
         ("validation", ((10.0, 6.0), (20.0, 5.5))),
     ]
     assert [each.unit for each in found] == ["", "nats", ""]
     assert found[0].stages == (20.0,)
-    assert single_figures(ROWS) == {"fit/components": 20.0}
+    assert logged_once(ROWS) == {"fit/components": 20.0}
 
 
 def test_points_lie_where_their_values_say() -> None:

@@ -1,4 +1,4 @@
-"""The pictures of a report: samples through training, fresh ones, reconstructions; each with the command that draws it."""
+"""The pictures of a report, each with the command that draws it: samples of training, fresh samples, reconstructions, paths."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ import math
 import re
 import shlex
 import warnings
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from genframe import DataError, Dataset, GenframeError, Run, picture
+from genframe.captions import caption_text, reads_captions
+from genframe.experiment.reconstruction import reconstruct, reconstructs
+from genframe.experiment.run import PICTURE_COUNT, default_condition
 from genframe_latents import Search, between_pairs, latents_of
 from genframe_metrics.protocol import prepared_for
-
-from ... import picture
-from ...captions import caption_text, reads_captions
-from ...data import Dataset
-from ...errors import DataError, GenframeError
-from ..reconstruction import reconstruct, reconstructs
-from ..run import PICTURE_COUNT, Run, default_condition
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-__all__ = ["PICTURES", "Drawn", "Group", "Picture", "last_picture"]
+__all__ = ["PICTURES", "Drawn", "Group", "Picture"]
 
 MOST_STEPS: Final = 6  # pictures through training
-MOST_BYTES: Final = 150_000  # of a picture, so that a page of nine stays far below 3 MB
+MOST_BYTES: Final = 150_000  # of one picture, so that a page with nine stays far below 3 MB
 SHOWN_PIXELS: Final = 2**21
 MOST_PIXELS: Final = 2**26
 MOST_FILE: Final = 2**26
@@ -37,12 +35,12 @@ SAVED: Final = re.compile(r"step-(\d{8,18})\.png")
 RECONSTRUCTED: Final = 20
 PATHS, ON_PATH = 6, 9
 CAPTIONS, OF_EACH = 4, 16
-POINTS: Final = 1024  # in a plane, where 64 would show no shape
+POINTS: Final = 1024  # samples in a plane, where 64 would show no shape
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as the content of a PNG file, what it shows in words, and how it is drawn again."""
+    """The content of a PNG file, what it shows in words, and the command that draws it again."""
 
     png: bytes
     width: int
@@ -51,12 +49,17 @@ class Picture:
     caption: str
     command: str = ""
 
+    @property
+    def uri(self) -> str:
+        """The picture as an address that loads nothing, RFC 2397."""
+        return f"data:image/png;base64,{b64encode(self.png).decode()}"
+
 
 @dataclass(frozen=True)
 class Group:
-    """A section of pictures; ``absent`` says why there is none, or which one is missing.
+    """A section of pictures; ``absent`` says why there is none, or why one is missing.
 
-    ``again`` is the command that draws those pictures which have none of their own.
+    ``again`` is the command that draws those pictures that have no command of their own.
     """
 
     name: str
@@ -68,22 +71,22 @@ class Group:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What pictures are drawn of: a run, the seed of fresh samples, and the data where they were given."""
+    """What the pictures show: a run, the seed of fresh samples, and a dataset if one was given."""
 
     run: Run
     seed: int
     data: Dataset | None = None
 
     def command(self, name: str, *words: object) -> str:
-        """Return a command on the run as a shell takes it, or nothing for a run without a folder."""
+        """Return a command on the run as a shell reads it, or an empty string for a run without a folder."""
         if self.run.folder is None:
             return ""
         return shlex.join(["genframe", name, *map(str, (self.run.folder, *words))])
 
 
 def through_training(of: Drawn) -> Group:
-    """Return up to six of the pictures that training has left, the first and the last among them."""
-    about = "What training drew as it went, by one seed: from picture to picture only the weights differ."
+    """Return up to six of the pictures that training drew, with the first and the last."""
+    about = "What training drew, always by the same seed: from picture to picture only the weights differ."
     saved = _saved(of.run.folder)
     if not saved:
         return Group("Samples through training", about, absent=("the run has drawn none",))
@@ -99,15 +102,15 @@ def through_training(of: Drawn) -> Group:
 
 
 def _of_training(path: Path, of: Drawn) -> Picture:
-    """Return a saved picture; where the run still has its weights, with the command that draws it again."""
+    """Return a saved picture; if the run still has its weights, with the command that draws it again."""
     now = bool(of.run.checkpoint) and picture.read_info(path).get("checkpoint") == of.run.checkpoint
     command = of.command("sample", "--like", path) if now else ""
     return _picture(_opened(path), f"Samples at step {_step(path):,}", f"Step {_step(path):,}", command)
 
 
 def fresh(of: Drawn) -> Group:
-    """Return samples that no picture of training shows."""
-    about = "Drawn for this report by a seed of their own, none of them chosen."
+    """Return samples that training did not draw."""
+    about = "Drawn for this report by a seed of their own. None was chosen."
     if reads_captions(of.run.model.composition.condition):
         return _of_captions(of, about)
     n = POINTS if of.run.model.composition.data.shape == (2,) else PICTURE_COUNT
@@ -120,7 +123,7 @@ def fresh(of: Drawn) -> Group:
 
 
 def _of_captions(of: Drawn, about: str) -> Group:
-    """Return samples of the first held-out captions, a picture each."""
+    """Return samples of the first held-out captions, one picture per caption."""
     name, model = "Fresh samples", of.run.model
     try:
         _, conditions = _held_out(of, CAPTIONS)
@@ -137,59 +140,47 @@ def _of_captions(of: Drawn, about: str) -> Group:
 
 
 def reconstructions(of: Drawn) -> Group:
-    """Return the first held-out data, each above what is left of it when it is encoded and decoded."""
-    about = "The first held-out data, each with its reconstruction below it."
+    """Return the first held-out examples, each above its reconstruction."""
+    about = "The first held-out examples, each with its reconstruction below it."
     if not reconstructs(of.run):
-        return Group("Reconstructions", about, absent=("the model has no latent of its own from which to reconstruct",))
+        return Group("Reconstructions", about, absent=("the model has no latent from which to reconstruct",))
     try:
         found = reconstruct(of.run, RECONSTRUCTED, data=of.data)
     except GenframeError as error:
         return Group("Reconstructions", about, absent=(str(error),))
-    what = f"{len(found.x)} data of the {found.split} split, each above its reconstruction"
+    what = f"{len(found.x)} examples of the {found.split} split, each above its reconstruction"
     image = picture.pairs(found.x, found.y, of.run.model.composition.data)
     caption = f"{_capital(what)}; {found.error_name} {found.error:.4g} on average"
     return Group("Reconstructions", about, (_picture(image, what, caption, of.command("reconstruct")),))
 
 
 def interpolations(of: Drawn) -> Group:
-    """Return paths between the latents of held-out data, a row each with its ends outside."""
+    """Return paths between the latents of held-out examples, one per row, each between its two examples."""
     name = "Interpolations"
-    about = "From one of the held-out data to another, which stand outside, straight through what is between their latents."
+    about = "From one held-out example to another, on a straight line between their latents. The examples are at the ends."
     try:
         latents = latents_of(of.run.model)
         if isinstance(latents, Search):
-            absent = f"the model has no encoder, so latents would have to be searched for, {latents.cost()}"
+            absent = f"the model has no encoder, so latents need a search, {latents.cost()}"
             return Group(name, about, absent=(absent,), again=of.command("interpolate", "-n", PATHS))
         x, condition = _held_out(of, 2 * PATHS)
     except GenframeError as error:
         return Group(name, about, absent=(str(error),))
     _, rows = between_pairs(latents, x, condition, ON_PATH)
     image = picture.grid(rows.flatten(0, 1), of.run.model.composition.data, columns=rows.shape[1])
-    what = f"{len(rows)} paths between held-out data, by the {latents.route} and back"
+    what = f"{len(rows)} paths between held-out examples, by the {latents.route} and back"
     return Group(name, about, (_picture(image, what, _capital(what), of.command("interpolate", "-n", PATHS)),))
 
 
 def _held_out(of: Drawn, n: int) -> tuple[Tensor, Tensor | None]:
-    """Return the first so many data that the experiment is evaluated on, an even number of them, and their conditions."""
+    """Return the first ``n`` examples that the experiment is evaluated on, an even number of them, and their conditions."""
     experiment = of.run.experiment
     split = (of.data or experiment.data.load()).split(experiment.evaluate.split)
     return prepared_for(of.run.model, split.subset(slice(0, min(n, len(split) // 2 * 2))), 0)
 
 
 PICTURES: Final[tuple[Callable[[Drawn], Group], ...]] = (through_training, fresh, reconstructions, interpolations)
-"""The sections of pictures in their order on the page."""
-
-
-def last_picture(run: Run) -> bytes:
-    """Return the picture that training drew of the run as it is, or of samples that are drawn now, as a small PNG."""
-    now = [path for path in _saved(run.folder) if _step(path) == run.step]
-    if now:
-        try:
-            return _small(_opened(now[-1]))[0]
-        except DataError:
-            pass
-    samples = run.sample(PICTURE_COUNT, default_condition(run.model, PICTURE_COUNT))
-    return _small(picture.grid(samples.x, samples.space))[0]
+"""The sections of pictures, in their order on the page."""
 
 
 def _saved(folder: Path | None) -> list[Path]:
@@ -203,7 +194,7 @@ def _step(path: Path) -> int:
 
 
 def _spread(paths: list[Path], most: int) -> list[Path]:
-    """Return ``most`` of the paths at even distances, the first and the last among them."""
+    """Return ``most`` of the paths at even distances, with the first and the last."""
     if len(paths) <= most:
         return paths
     return [paths[round(number * (len(paths) - 1) / (most - 1))] for number in range(most)]
@@ -212,7 +203,7 @@ def _spread(paths: list[Path], most: int) -> list[Path]:
 def _opened(path: Path) -> Image:
     """Return the pixels of a picture.
 
-    :raises DataError: if it is none, or so large that nothing of genframe drew it.
+    :raises DataError: if it is not a picture, or larger than any that genframe draws.
     """
     from PIL import Image
 
@@ -220,7 +211,7 @@ def _opened(path: Path) -> Image:
         if path.stat().st_size > MOST_FILE:
             raise DataError(f"{path} is too large for a picture of samples")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its bound is above ours
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its limit is above ours
             with Image.open(path, formats=("PNG",)) as image:
                 if math.prod(image.size) > MOST_PIXELS:
                     raise DataError(f"{path} is too large for a picture of samples")
@@ -236,7 +227,7 @@ def _picture(image: Image, alt: str, caption: str, command: str) -> Picture:
 
 
 def _small(image: Image) -> tuple[bytes, tuple[int, int]]:
-    """Return the picture as a PNG of bounded size, without what it carried, halved until it fits; and its size in pixels."""
+    """Return the picture as a PNG without metadata, halved until it is small enough, and its size in pixels."""
     while math.prod(image.size) > SHOWN_PIXELS:
         image = _halved(image)
     while len(png := _png(_plain(image))) > MOST_BYTES:
@@ -257,7 +248,7 @@ def _png(image: Image) -> bytes:
 
 
 def _plain(image: Image) -> Image:
-    """Return a picture of few colours with a palette, where that is the same picture, in a third of the bytes."""
+    """Return a picture of few colours with a palette, if that is the same picture: it takes a third of the bytes."""
     from PIL import Image, ImageChops
 
     colours = image.getcolors(256)

@@ -1,4 +1,4 @@
-"""The runs of a suite, and the table of their figures over seeds."""
+"""The runs of a suite, and the table of their metrics over seeds."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import GenframeError, RunError
-from ..roles import MetricResult
-from . import environment
-from .comparing import Row, read_evaluation
-from .folder import RunFolder
-from .reporting import Reporter, Silent
-from .run import Run, evaluate, load
-from .spec import ExperimentSpec
+from genframe import ExperimentSpec, GenframeError, MetricResult, Run, RunError, evaluate, load, resume, train
+from genframe.experiment import environment
+from genframe.experiment.folder import RunFolder
+from genframe.experiment.reporting import Reporter, Silent
+from genframe.experiment.training import is_complete
+
+from .comparison import Row, read_evaluation
 from .suite import ColumnSpec, RowSpec, Suite, read_suite
-from .training import is_complete, resume, train
 
 __all__ = ["Cell", "Table", "make_runs", "mean_over_seeds", "over_budget", "run_folder", "tabulate"]
 
@@ -32,7 +30,7 @@ TRAINING: Final = "training.json"
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of one row over its seeds, and its standard error over them; ``bound`` where it bounds a likelihood."""
+    """The mean of a metric over the seeds of a row, and its standard error; ``bound`` if it bounds a likelihood."""
 
     value: float
     standard_error: float | None
@@ -41,7 +39,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """The figures of a suite: a line of cells a family, those of data in the samples' place, and what differs in a column."""
+    """The metrics of a suite: one line of cells per family, the same of real data, and what differs within a column."""
 
     suite: Suite
     cells: tuple[tuple[Cell | None, ...], ...]
@@ -51,12 +49,12 @@ class Table:
 
 
 def run_folder(suite: Suite, folder: Path, row: RowSpec, seed: int) -> Path:
-    """Return where the run of a row and a seed is."""
+    """Return the folder of the run of a row and a seed."""
     return folder / re.sub(r"[^a-z0-9]+", "-", row.family.lower()).strip("-") / f"seed-{seed}"
 
 
 def make_runs(suite: Suite, folder: Path, *, jobs: int = 1, reporter: Reporter | None = None) -> None:
-    """Train and measure every run of the suite that is not there yet, ``jobs`` at a time, each on one thread or as it says.
+    """Train and measure every run of the suite that does not exist yet, ``jobs`` at a time.
 
     :raises RunError: if one fails, or the folder holds runs of other experiments.
     """
@@ -79,7 +77,7 @@ def make_runs(suite: Suite, folder: Path, *, jobs: int = 1, reporter: Reporter |
 
 
 def _work(path: Path, folder: Path, number: int, seed: int) -> tuple[str, str]:
-    """Make one run in a process of its own; return what was made, or why not."""
+    """Make one run in a process of its own; return what was made, or why it failed."""
     try:
         return _make(read_suite(path), folder, number, seed), ""
     except GenframeError as error:
@@ -97,7 +95,7 @@ def _make(suite: Suite, folder: Path, number: int, seed: int) -> str:
 
 
 def _train(spec: ExperimentSpec, folder: Path) -> Run:
-    """Return the run in the folder, trained now where it is not yet.
+    """Return the run in the folder; train it if it does not exist or is not complete.
 
     :raises RunError: if another experiment's run is there.
     """
@@ -114,12 +112,12 @@ def _train(spec: ExperimentSpec, folder: Path) -> Run:
 def tabulate(suite: Suite, folder: Path) -> Table:
     """Return the table of a suite whose runs are made.
 
-    :raises RunError: if one is missing or was not measured.
+    :raises RunError: if a run is missing or was not measured.
     """
     spec = suite.spec
     runs = [[run_folder(suite, folder, row, seed) for seed in spec.seeds] for row in spec.rows]
     found = [[{one.name: one for one in read_evaluation(place).results} for place in places] for places in runs]
-    columns = [[[_figure(results, column.figure) for results in of_row] for of_row in found] for column in spec.columns]
+    columns = [[[_named(results, column.figure) for results in of_row] for of_row in found] for column in spec.columns]
     named = [*zip(spec.columns, columns, strict=True)]
     return Table(
         suite,
@@ -130,8 +128,8 @@ def tabulate(suite: Suite, folder: Path) -> Table:
     )
 
 
-def _figure(results: dict[str, MetricResult], name: str) -> MetricResult | None:
-    """Return the figure of a name, with or without the name of features."""
+def _named(results: dict[str, MetricResult], name: str) -> MetricResult | None:
+    """Return the result of a name, with or without the name of features."""
     return results.get(name) or next((one for full, one in results.items() if full.startswith(f"{name}(")), None)
 
 
@@ -143,7 +141,7 @@ def _over_seeds(results: Sequence[MetricResult | None], column: ColumnSpec) -> C
 
 
 def mean_over_seeds(values: Sequence[float | None]) -> Cell | None:
-    """Return the mean over seeds and its standard error; nothing where a seed has no figure."""
+    """Return the mean over seeds and its standard error; ``None`` if a seed has no value."""
     if any(value is None for value in values):
         return None
     known = [value for value in values if value is not None]
@@ -152,9 +150,9 @@ def mean_over_seeds(values: Sequence[float | None]) -> Cell | None:
 
 
 def _of_data(found: Sequence[Sequence[dict[str, MetricResult]]], column: ColumnSpec) -> Cell | None:
-    """Return the figure of data in the samples' place, with its own error."""
+    """Return the metric of real data instead of samples, with its own error."""
     for results in (results for of_row in found for results in of_row):
-        one = _figure(results, f"{column.figure}_of_data")
+        one = _named(results, f"{column.figure}_of_data")
         if one is not None:
             error = one.standard_error
             return Cell(column.scale * one.value, column.scale * error if error is not None else None)
@@ -162,14 +160,14 @@ def _of_data(found: Sequence[Sequence[dict[str, MetricResult]]], column: ColumnS
 
 
 def _seconds(place: Path) -> float | None:
-    """Return the processor time of a training that was not interrupted."""
+    """Return the processor time of training, if it was not interrupted."""
     path = place / TRAINING
     plain: Any = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return float(plain["cpu_seconds"]) if "cpu_seconds" in plain else None
 
 
 def over_budget(table: Table) -> Iterator[str]:
-    """Yield the families whose trainings took longer than the budget in the mean."""
+    """Yield the families whose training took longer than the budget, averaged over seeds."""
     for row, seconds in zip(table.suite.spec.rows, table.seconds, strict=True):
         if seconds is not None and seconds.value > table.suite.spec.budget:
             yield row.family
