@@ -92,6 +92,17 @@ def test_none_of_them_imports_torch(ran: dict[str, Any]) -> None:
     assert "torch" not in ran["shipped"]["heavy"]
 
 
+def test_help_imports_no_specs_of_plugins() -> None:
+    """What brings commands is small: ``genframe --help`` loads no spec, no metric and no template of the plugins."""
+    program = (
+        "import sys\nfrom genframe.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('genframe_')), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    packages = ("genframe_latents", "genframe_report")
+    assert ran.stderr.split() == [name for package in packages for name in (package, f"{package}.commands")]
+
+
 def test_exit_codes_are_documented() -> None:
     """Every code that an error has stands in ``genframe --help``."""
     documented = set(re.findall(r"\b(\d+) [A-Za-z]", EXIT_CODES))

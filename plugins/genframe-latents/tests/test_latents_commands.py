@@ -94,8 +94,8 @@ def test_whitened_codes_have_covariance_one(runs: Path, genframe: Command, kind:
 
 
 @pytest.mark.parametrize("along", ["linear", "spherical", "prior"])
-def test_interpolation_is_a_picture_with_figures(runs: Path, genframe: Command, along: str) -> None:
-    """A row a pair, with its ends outside; distances of the paths, of pixels and of data, with standard errors."""
+def test_interpolation_is_a_picture_with_distances(runs: Path, genframe: Command, along: str) -> None:
+    """One row per pair, between its two examples; distances of the paths, of pixels and of examples, with standard errors."""
     words = ("--along", along, "--steps", "5", "-n", "3", "--pairs", "8", "--classifier", runs / "mood", "--out", "i.png")
     out = genframe("interpolate", runs / "vae", *words, "--json")
     assert set(out["distance"]) == {"latents", "pixels", "pixels less latents", "data"}
@@ -183,7 +183,7 @@ def test_moved_latents_may_keep_their_lengths(runs: Path, genframe: Command) -> 
 
 
 def test_the_residual_keeps_what_latents_leave_out(runs: Path, genframe: Command) -> None:
-    """Moved by nothing, data are themselves, where their reconstructions are not."""
+    """Moved by nothing, examples stay themselves; their reconstructions do not."""
     words = ("edit", runs / "vae", "--attribute", "smiling", "--strength", "0..1", "--steps", "2", "--json")
     plain, residual = genframe(*words), genframe(*words, "--residual")
     assert residual["rows"][0]["distance"]["value"] < 1e-6 < plain["rows"][0]["distance"]["value"]
@@ -268,7 +268,7 @@ NO_LATENT = {
 def test_families_without_a_latent_are_refused(
     genframe: Command, tmp_path_factory: pytest.TempPathFactory, name: str, command: list[str]
 ) -> None:
-    """With exit code 9, before any data are read, saying what would do."""
+    """With exit code 9, before any dataset is read, with a hint."""
     run = Path("run")
     genframe("train", *NO_LATENT[name], *SMALL, "--run", run, "--json")
     word, *rest = command

@@ -23,8 +23,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def figure(name: str, value: float, error: float | None = None, unit: str = "nats", **stamp: Any) -> MetricResult:
-    """Return a figure with a stamp."""
+def result(name: str, value: float, error: float | None = None, unit: str = "nats", **stamp: Any) -> MetricResult:
+    """Return a result with a stamp."""
     protocol = {"split": "test", "seed": 0, "protocol": {"binarisation": "none"}} | stamp
     return MetricResult(name, value, unit, protocol, error)
 
@@ -38,9 +38,9 @@ def measured(name: str, *results: MetricResult) -> str:
 
 
 def test_runs_side_by_side(genframe: Command) -> None:
-    """One row a figure, one column a run, with standard errors; a figure that a run has not is a dash."""
-    one = measured("runs/vae", figure("nll", 91.3951, 0.5512), figure("modes", 25.0, unit="of 25"))
-    other = measured("runs/flow", figure("nll", 90.0, 1.25))
+    """One row per metric, one column per run, with standard errors; a metric that a run lacks is a dash."""
+    one = measured("runs/vae", result("nll", 91.3951, 0.5512), result("modes", 25.0, unit="of 25"))
+    other = measured("runs/flow", result("nll", 90.0, 1.25))
     assert genframe("compare", one, other) == (
         "                       vae        flow\n"
         "nll, nats     91.40 ± 0.55  90.0 ± 1.2\n"
@@ -53,9 +53,9 @@ def test_runs_side_by_side(genframe: Command) -> None:
 
 def test_unlike_protocols_are_not_compared(genframe: Command) -> None:
     """The row is left out and the fields that differ are named with what they say; --mark shows it with a note."""
-    one = measured("a", figure("nll", 1.0, kind="exact"), figure("mmd2", 0.5, unit=""))
+    one = measured("a", result("nll", 1.0, kind="exact"), result("mmd2", 0.5, unit=""))
     other = measured(
-        "b", figure("nll", 2.0, kind="lower bound", protocol={"binarisation": "static"}), figure("mmd2", 0.25, unit="")
+        "b", result("nll", 2.0, kind="lower bound", protocol={"binarisation": "static"}), result("mmd2", 0.25, unit="")
     )
     printed = genframe("compare", one, other)
     table, _, note = printed.partition("\n\n")
@@ -67,10 +67,10 @@ def test_unlike_protocols_are_not_compared(genframe: Command) -> None:
     assert marked.endswith(f"of different protocols:\n[1] {why}")
 
 
-def test_json_gives_all_figures_and_says_what_differs(genframe: Command) -> None:
+def test_json_gives_all_results_and_says_what_differs(genframe: Command) -> None:
     """Stamps are in it, and not-a-number is null."""
-    one, other = measured("a", figure("nll", float("nan"))), measured("b", figure("nll", 2.0), figure("x", 1.0, seed=1))
-    third = measured("c", figure("nll", 2.0), figure("x", 2.0, seed=2))
+    one, other = measured("a", result("nll", float("nan"))), measured("b", result("nll", 2.0), result("x", 1.0, seed=1))
+    third = measured("c", result("nll", 2.0), result("x", 2.0, seed=2))
     found = genframe("compare", one, other, third, "--json")
     assert found["runs"] == ["a", "b", "c"]
     assert [(row["name"], row["differing"]) for row in found["figures"]] == [("nll", []), ("x", ["seed"])]
@@ -80,7 +80,7 @@ def test_json_gives_all_figures_and_says_what_differs(genframe: Command) -> None
 
 def test_many_runs_go_below_each_other(genframe: Command) -> None:
     """Where columns do not fit into the terminal, they follow in a further block; no line is too wide."""
-    runs = [measured(f"run-number-{number}", figure("nll", 1.0 + number, 0.01)) for number in range(9)]
+    runs = [measured(f"run-number-{number}", result("nll", 1.0 + number, 0.01)) for number in range(9)]
     printed = genframe("compare", *runs)
     assert max(map(len, printed.splitlines())) <= 100
     assert printed.count("nll, nats") == 2
@@ -89,7 +89,7 @@ def test_many_runs_go_below_each_other(genframe: Command) -> None:
 
 def test_folders_of_one_name_are_told_apart(genframe: Command) -> None:
     """The columns are then whole paths."""
-    runs = [measured(f"{where}/run", figure("nll", 1.0)) for where in "ab"]
+    runs = [measured(f"{where}/run", result("nll", 1.0)) for where in "ab"]
     assert genframe("compare", *runs).splitlines()[0].split() == runs
 
 
@@ -107,9 +107,9 @@ def test_folders_of_one_name_are_told_apart(genframe: Command) -> None:
 )
 def test_mistakes_are_one_line(genframe: Command, words: list[str], code: int, message: str) -> None:
     """Whatever cannot be compared is said in one line with its exit code."""
-    measured("a", figure("nll", 1.0))
-    measured("other", figure("mmd2", 1.0))
-    measured("unlike", figure("nll", 1.0, seed=1))
+    measured("a", result("nll", 1.0))
+    measured("other", result("mmd2", 1.0))
+    measured("unlike", result("nll", 1.0, seed=1))
     for name, text in {"broken": "{", "stranger": '{"results": []}', "unmeasured": None}.items():
         Path(name).mkdir()
         Path(name, "experiment.yaml").write_text("")

@@ -27,8 +27,8 @@ def chart(*values: float, steps: list[float] | None = None) -> Chart:
     return Chart("loss", (Curve("training", tuple(points)),))
 
 
-def test_a_chart_for_each_figure() -> None:
-    """Training and validation share one; losses come first, the learning rate last; the clock is no figure."""
+def test_a_chart_for_each_metric() -> None:
+    """Training and validation share one; losses come first, the learning rate last; the clock is not a metric."""
     found = charts(ROWS)
     assert [each.metric for each in found] == ["loss", "elbo", "lr"]
     assert [(curve.name, curve.points) for curve in found[0].curves] == [
@@ -51,7 +51,7 @@ def test_points_lie_where_their_values_say() -> None:
 
 
 def test_equal_ratios_are_equal_distances_on_a_logarithmic_scale() -> None:
-    """A figure that falls through decades is drawn by its logarithm, and the chart says so."""
+    """A metric that falls through decades is drawn on a logarithmic scale, and the chart says so."""
     falling = chart(1000.0, 100.0, 10.0, 1.0, 1.0, 1.0, 1.0, 1.0)
     assert falling.logarithmic
     assert falling.remark() == "Logarithmic scale."
@@ -68,7 +68,7 @@ def test_equal_ratios_are_equal_distances_on_a_logarithmic_scale() -> None:
         pytest.param([1.0, 0.9, 0.6, 0.3, 0.001], id="most values are far from the bottom"),
     ],
 )
-def test_other_figures_are_linear(values: list[float]) -> None:
+def test_other_metrics_are_linear(values: list[float]) -> None:
     """A logarithm is for what a linear scale would hide."""
     assert not chart(*values).logarithmic
 

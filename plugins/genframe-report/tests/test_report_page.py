@@ -230,7 +230,7 @@ HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)></title></st
 
 
 def test_a_hostile_run_cannot_put_markup_into_the_page(run: Path) -> None:
-    """Names, notes, units, stamps, figures, origins, versions, folders: whatever a run's files say is text."""
+    """Names, notes, units, stamps, metrics, origins, versions, folders: whatever a run's files say is text."""
     before = [tag for tag, _ in Page(report(run).html).elements if tag in {"script", "img", "iframe", "style"}]
     results = [{"name": HOSTILE, "value": HOSTILE, "unit": HOSTILE, "note": HOSTILE, "stamp": {HOSTILE: {HOSTILE: [HOSTILE]}}}]
     put(run, "results.json", {"results": [*results, 3, {"stamp": 3}], "refused": {HOSTILE: HOSTILE}})
@@ -292,11 +292,11 @@ def test_pictures_that_are_none_are_named(run: Path) -> None:
 
 
 def test_a_large_run_stays_below_three_megabytes(run: Path) -> None:
-    """Noise of many pixels, which no format packs, many figures, many steps: the worst that a run can bring."""
+    """Noise of many pixels, which no format packs, many metrics, many steps: the worst that a run can bring."""
     noise = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), np.uint8)
     for step in range(8, 16):
         write(run / "samples" / f"step-{step:08d}.png", Image.fromarray(noise), {})
-    names = [f"figure-{number}" for number in range(40)]
+    names = [f"metric-{number}" for number in range(40)]
     rows = [{"step": step, **dict.fromkeys(names, step * 0.1234567 % 7)} for step in range(1000)]
     (run / "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)))
     put(run, "results.json", {"results": [{"name": "x" * 5000, "value": 1.0, "stamp": {"a": "y" * 5000}}] * 50})
@@ -304,7 +304,7 @@ def test_a_large_run_stays_below_three_megabytes(run: Path) -> None:
     assert len(made.html.encode()) < 3e6
     page = Page(made.html)
     assert len(page.of("img")) == 6 + 3
-    assert "Not drawn: figure-" in page.text
+    assert "Not drawn: metric-" in page.text
     assert re.search(r"Step 15 \(shown at \d+ of 1000 pixels across\)", page.text)
 
 

@@ -1,4 +1,4 @@
-"""``genframe table``: families trained by several seeds and measured alike."""
+"""``genframe table``: families trained with several seeds and measured in the same way."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_line_for_each_family(made: Path) -> None:
     assert gaussian[4] == "1"
 
 
-def test_figures_are_means_over_seeds(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_values_are_means_over_seeds(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the standard error of the mean, in the column's scale; nothing is trained or measured again."""
     stamps = {path: path.stat().st_mtime_ns for path in (made / "runs").rglob("*.json")}
     capsys.readouterr()
@@ -143,8 +143,8 @@ def test_mistakes_are_refused_before_training(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_seed_without_a_figure_leaves_no_mean() -> None:
-    """A mean over some of the seeds would be another figure; one seed has no error."""
+def test_a_seed_without_a_value_leaves_no_mean() -> None:
+    """A mean over some of the seeds would be another number; one seed has no error."""
 
     assert mean_over_seeds([1.0, None]) is None
     assert mean_over_seeds([2.0]) == Cell(2.0, None)
