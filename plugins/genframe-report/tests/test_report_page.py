@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,25 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genframe import CheckpointError, RunError, load
+from genframe import load
 from genframe.cli import main
 from genframe.picture import write
 from genframe_report import report
 from genframe_report.curves import charts
 from genframe_report.pictures import PATHS
 
-SMALL = [
-    "data.limit=80",
-    "model.encoder.network.hidden=[8]",
-    "model.decoder.network.hidden=[8]",
-    "train.steps=6",
-    "train.batch_size=16",
-    "train.threads=1",
-    "train.log_every=2",
-    "train.validate_every=2",
-    "train.sample_every=2",
-    "evaluate.metrics=[metrics/elbo, {type: metrics/nll, samples: 2}]",
-]
 VOID = {"meta", "img", "input"}
 ELEMENTS = {
     *re.findall(
@@ -85,25 +72,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of a conditional VAE, six steps long."""
-    path = tmp_path_factory.mktemp("finished") / "run"
-    assert main(["train", "cvae-digits", *SMALL, "--run", str(path), "--json"]) == 0
-    return path
-
-
-@pytest.fixture(scope="module")
 def html(finished: Path) -> str:
     """The page of that run."""
     return report(finished).html
-
-
-@pytest.fixture
-def run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that run to do things to, as ``run`` in the present folder."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(finished, tmp_path / "run")
-    return Path("run")
 
 
 def test_the_page_has_everything(html: str, finished: Path) -> None:
@@ -127,22 +98,6 @@ def test_the_page_has_everything(html: str, finished: Path) -> None:
     environment = json.loads((finished / "environment.json").read_text())
     assert f"torch{environment['torch']}" in page.text
     assert environment["data"]["train"]["data"] in page.text, "the digest of the data"
-
-
-def test_the_spec_says_where_its_values_came_from(run: Path) -> None:
-    """The recipe's line, an override, or among the defaults; a run that does not know says so."""
-    html = report(run).html
-    assert "<code>train.steps</code></th><td><code>6</code></td><td>override</td>" in html
-    assert re.search(
-        r"<code>model.condition.type</code></th><td><code>core/one_hot</code></td><td>recipe cvae-digits:\d+</td>", html
-    )
-    written, _, defaults = html.partition(" defaults</summary>")
-    assert "<code>train.accumulate</code>" in defaults
-    assert "<code>train.accumulate</code>" not in written
-    (run / "origins.json").unlink()
-    html = report(run).html
-    assert "<code>train.steps</code></th><td><code>6</code></td><td>not the default</td>" in html
-    assert "The run does not say where its values were written." in html
 
 
 def test_pictures_are_those_of_the_run(run: Path) -> None:
@@ -325,15 +280,6 @@ def test_what_a_run_cannot_show_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     assert "genframe sample" not in memory.html
 
 
-def test_points_are_drawn_in_numbers(tmp_path: Path) -> None:
-    """In a plane there are enough fresh samples to see a shape, and the command draws as many."""
-    words = ["data.n=100", "train.steps=1", "train.threads=1", "evaluate.metrics=[]", "train.compile=off"]
-    assert main(["train", "spline-moons", *words, "--run", str(tmp_path / "run"), "--json"]) == 0
-    html = report(tmp_path / "run").html
-    assert "1024 samples at step 1, seed 1" in html
-    assert "-n 1024 --seed 1</code>" in html
-
-
 def test_data_that_are_gone_cost_the_reconstructions_only(run: Path) -> None:
     """The reason stands where the pictures would."""
     spec = (run / "experiment.yaml").read_text()
@@ -343,57 +289,3 @@ def test_data_that_are_gone_cost_the_reconstructions_only(run: Path) -> None:
     [reason] = made.absent["Reconstructions"]
     assert "gone.npz" in reason
     assert len(Page(made.html).of("img")) == 4
-
-
-def test_the_command_writes_into_the_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """``report.html`` beside the run's files, or where ``--out`` says; ``--json`` names what is absent."""
-    assert main(["report", "run"]) == 0
-    assert capsys.readouterr().out == "run/report.html\n"
-    assert (run / "report.html").read_text(encoding="utf-8") == report(run).html
-    (run / "samples" / "step-00000002.png").write_bytes(b"")
-    assert main(["report", "run", "--out", "a/b.html", "--seed", "4", "--json"]) == 0
-    printed = capsys.readouterr()
-    found = json.loads(printed.out)
-    assert found["out"] == "a/b.html"
-    assert found["bytes"] == Path("a/b.html").stat().st_size
-    assert list(found["absent"]) == ["Samples through training"]
-    assert printed.err.startswith("samples through training: run/samples/step-00000002.png ")
-    assert "--seed 4" in Path("a/b.html").read_text()
-
-
-def test_refusals(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No run, no checkpoint, another kind of file: one line each, with its exit code; nothing is written."""
-    with pytest.raises(RunError, match="is not a run"):
-        report("nowhere")
-    with pytest.raises(SystemExit):
-        main(["report", "run", "--out", "report.pdf"])
-    assert "expected a file that ends in .html" in capsys.readouterr().err
-    for weights in run.glob("checkpoints/*/tensors.safetensors"):
-        weights.write_bytes(b"")
-    with pytest.raises((CheckpointError, RunError)):
-        report(run)
-    assert not (run / "report.html").exists()
-
-
-def test_a_report_shows_itself(run: Path) -> None:
-    """In a notebook: the page in a frame of its own, that cannot run anything; in words, its size."""
-    made = report(run)
-    frame = Frame(made._repr_html_()).frame
-    assert frame["srcdoc"] == made.html
-    assert frame["sandbox"] == ""
-    assert frame["title"] == "Report of cvae-digits"
-    assert re.fullmatch(r"Report\('cvae-digits', 0\.\d\d MB\)", repr(made))
-    assert made.save(run / "x.html").read_text(encoding="utf-8") == made.html
-
-
-class Frame(HTMLParser):
-    """Reads one frame."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.frame: dict[str, str] = {}
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag == "iframe"
-        self.frame = {name: value or "" for name, value in attrs}
