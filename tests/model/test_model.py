@@ -171,6 +171,16 @@ def test_samples_say_what_they_are() -> None:
     assert (samples._repr_png_() or b"").startswith(b"\x89PNG")
 
 
+def test_the_digest_is_of_the_weights() -> None:
+    """It is the same for the same weights and another for others."""
+    first = model(BITS, VAE)
+    digest = first.weights_digest()
+    assert digest == model(BITS, VAE).weights_digest()
+    with torch.no_grad():
+        next(first.parameters()).add_(1e-6)
+    assert digest != first.weights_digest()
+
+
 def test_a_model_shows_its_parts() -> None:
     """In a notebook: each part with its component and its number of parameters, and the kinds of density and sampling."""
     shown = model(BITS, VAE)
