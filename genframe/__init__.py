@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .data import Dataset, Prepare, Split, data_digest
     from .experiment.folder import describe
     from .experiment.run import Evaluation, Run, evaluate, load
-    from .experiment.spec import ExperimentSpec, StageSpec, TrainSpec
+    from .experiment.spec import ExperimentSpec
     from .experiment.training import resume, train
     from .heads import into_space, projection
     from .likelihood import LogProb
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         generator_for,
         normal_like,
     )
+    from .training.settings import StageSpec, TrainSpec
 
 __all__ = [
     "Batch",
@@ -166,7 +167,8 @@ __version__ = "0.1.0"
 _LOADED_WHEN_USED = {
     "experiment.folder": ("describe",),
     "experiment.run": ("Evaluation", "Run", "evaluate", "load"),
-    "experiment.spec": ("ExperimentSpec", "StageSpec", "TrainSpec"),
+    "experiment.spec": ("ExperimentSpec",),
+    "training.settings": ("StageSpec", "TrainSpec"),
     "experiment.training": ("resume", "train"),
     "data": ("Dataset", "Prepare", "Split", "data_digest"),
     "heads": ("into_space", "projection"),

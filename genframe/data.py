@@ -31,7 +31,8 @@ class Split:
     ``stored``: (N, ...); ``condition``: (N, ...) or ``None``. ``protocol`` says what a result depends on
     besides the data: split, seed, binarisation, dequantisation. ``augment`` prepares what a loss is trained
     on, and nothing else: a prior that is fitted to codes, or a metric's reference, sees the data as they are.
-    Where data are text, ``characters`` (N,) says how many each datum stands for.
+    Where the data is text, ``characters`` (N,) says how many each example stands for. ``extras``: more tensors by name,
+    (N, ...) each, which reach the loss in its batch.
     """
 
     name: str
@@ -41,14 +42,19 @@ class Split:
     protocol: Mapping[str, Any] = field(default_factory=dict)
     augment: Prepare | None = None
     characters: Tensor | None = None
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.stored)
 
     def subset(self, rows: Tensor | slice) -> Split:
-        """Return the split of the data at ``rows``."""
-        condition, characters = (each[rows] if each is not None else None for each in (self.condition, self.characters))
-        return replace(self, stored=self.stored[rows], condition=condition, characters=characters)
+        """Return the split of the examples at ``rows``."""
+        return self._mapped(lambda tensor: tensor[rows])
+
+    def _mapped(self, each: Callable[[Tensor], Tensor]) -> Split:
+        condition, characters = (each(tensor) if tensor is not None else None for tensor in (self.condition, self.characters))
+        extras = {name: each(extra) for name, extra in self.extras.items()}
+        return replace(self, stored=each(self.stored), condition=condition, characters=characters, extras=extras)
 
     def batch(self, indices: Tensor | slice, generator: Generator | None = None) -> Batch:
         """Return the prepared data at ``indices``; ``generator`` draws binarisation or dequantisation."""
@@ -60,7 +66,8 @@ class Split:
 
     def _prepared(self, prepare: Prepare, indices: Tensor | slice, generator: Generator | None) -> Batch:
         condition = self.condition[indices] if self.condition is not None else None
-        return Batch(prepare(self.stored[indices], generator), condition)
+        extras = {name: extra[indices] for name, extra in self.extras.items()} if self.extras else self.extras
+        return Batch(prepare(self.stored[indices], generator), condition, extras)
 
     def batches(self, size: int, generator: Generator | None = None) -> Iterator[Batch]:
         """Yield the whole split in order, in batches of ``size``."""
@@ -69,8 +76,7 @@ class Split:
 
     def to(self, device: torch.device | str) -> Split:
         """Return the split with its tensors on ``device``."""
-        condition, characters = (each.to(device) if each is not None else None for each in (self.condition, self.characters))
-        return replace(self, stored=self.stored.to(device), condition=condition, characters=characters)
+        return self._mapped(lambda tensor: tensor.to(device))
 
 
 def data_digest(*tensors: Tensor | None) -> str:

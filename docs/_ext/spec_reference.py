@@ -16,9 +16,10 @@ from pydantic_core import to_jsonable_python
 
 from genframe import ComponentSpec, Spec, installed
 from genframe.cli import parser, summaries
-from genframe.experiment.spec import EvaluateSpec, ExperimentSpec, PlayerSpec, StageSpec, StartSpec, TrainSpec
+from genframe.experiment.spec import EvaluateSpec, ExperimentSpec
 from genframe.specs import ANY_OF_KIND, KINDS, Kind
 from genframe.suggestions import traits_of
+from genframe.training.settings import PlayerSpec, StageSpec, StartSpec, TrainSpec
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

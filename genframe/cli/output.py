@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..experiment.reporting import Silent
+from ..training.observer import Silent
 
 __all__ = ["Bar", "Lines", "Messages", "print_json", "print_table", "say"]
 

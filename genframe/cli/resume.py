@@ -16,9 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Go on training; of a run that is complete, say so and leave it as it is."""
-    from ..experiment.allocation import keep_freed_memory
-    from ..experiment.signals import Interrupted
     from ..experiment.training import is_complete, resume
+    from ..training.allocation import keep_freed_memory
+    from ..training.signals import Interrupted
     from .output import print_json, say
     from .runs import opened
     from .train import finish, longer, outcome, reporter

@@ -27,8 +27,8 @@ def opened(folder: Path, device: str = "cpu") -> Run:
     """
     import torch
 
-    from ..experiment.environment import pick_device
     from ..experiment.run import load
+    from ..training.environment import pick_device
     from .output import say
 
     chosen = pick_device(device)

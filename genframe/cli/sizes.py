@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from ..composition import Composition
-from ..experiment.spec import TrainSpec
 from ..model import Model
 from ..roles import Batch
 from ..spaces import Categorical, Space
+from ..training.settings import TrainSpec
 
 __all__ = ["sizes"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..experiment.reporting import Reporter
     from ..experiment.run import Run
+    from ..training.observer import Reporter
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +28,9 @@ def run(options: argparse.Namespace) -> None:
     experiment = read_experiment(options.source, options.overrides)
     check_placed(experiment)
 
-    from ..experiment.allocation import keep_freed_memory
-    from ..experiment.signals import Interrupted
     from ..experiment.training import train
+    from ..training.allocation import keep_freed_memory
+    from ..training.signals import Interrupted
     from .output import say
 
     keep_freed_memory()

@@ -16,13 +16,12 @@ from ..composition import Composition, check
 from ..errors import DataError, RunError, SpecError
 from ..files import storing, write_whole
 from ..spaces import space_from_dict
+from ..training.observer import Row
 from .documents import dump, parse
 from .loading import read_experiment
 from .spec import ExperimentSpec
 
-__all__ = ["Row", "RunFolder", "describe"]
-
-Row = dict[str, float]
+__all__ = ["RunFolder", "describe"]
 
 
 def describe(folder: Path | str) -> tuple[ExperimentSpec, Composition]:

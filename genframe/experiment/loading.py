@@ -14,9 +14,10 @@ from ..composition import Composition, ModelSpec
 from ..errors import Problem, SpecError
 from ..plugins import installed
 from ..specs import Spec, suggestion
+from ..training.settings import StageSpec
 from . import documents, overrides
 from .documents import Document
-from .spec import ExperimentSpec, StageSpec, check_experiment
+from .spec import ExperimentSpec, check_experiment
 
 __all__ = [
     "Experiment",

@@ -11,8 +11,8 @@ from ..data import Dataset
 from ..model import evaluating
 from ..roles import generator_for
 from ..spaces import Real, Space
+from ..training.randomness import fork_rng
 from ..traits import Identity, NoiseProcess
-from .randomness import fork_rng
 from .run import Run
 
 __all__ = ["Reconstruction", "reconstruct", "reconstructs"]

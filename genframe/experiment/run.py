@@ -21,8 +21,9 @@ from ..plugins import installed
 from ..roles import MetricResult
 from ..spaces import Categorical
 from ..specs import MetricSpec, Precision
+from ..training.observer import Row
 from . import checkpoint as storage
-from .folder import Row, RunFolder
+from .folder import RunFolder
 from .spec import ExperimentSpec
 
 __all__ = ["PICTURE_COUNT", "Evaluation", "Run", "default_condition", "evaluate", "load", "shown_condition"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..errors import CheckpointError, Problem, RunError, SpecError
 from ..model import Model
+from ..training.settings import StartSpec
 from .run import load
-from .spec import StartSpec
 
 __all__ = ["take_parts"]
 

@@ -12,21 +12,21 @@ from .. import picture
 from ..data import Dataset
 from ..errors import CheckpointError, NonFiniteError
 from ..model import Model, build
+from ..training import environment
+from ..training.compiling import check_compiler
+from ..training.observer import Reporter, Row, Silent
+from ..training.randomness import fork_rng
+from ..training.signals import stop_request
+from ..training.trainer import Trainer
 from . import checkpoint as storage
-from . import environment
-from .compiling import check_compiler
 from .documents import Document
-from .folder import Row, RunFolder
+from .folder import RunFolder
 from .loading import Experiment, experiment_from, read_experiment
 from .lock import RunLock
 from .origins import override, written
-from .randomness import fork_rng
-from .reporting import Reporter, Silent
 from .run import PICTURE_COUNT, Run, load, shown_condition, specs
-from .signals import stop_request
 from .spec import ExperimentSpec, check_experiment
 from .starting import take_parts
-from .trainer import Trainer
 
 __all__ = ["is_complete", "resume", "train"]
 
@@ -212,7 +212,7 @@ def _continue(run: Run, data: Dataset, reporter: Reporter, saved: storage.Checkp
     spec = run.experiment.train
     device = environment.pick_device("auto")
     with environment.threads(thread_count), fork_rng(device, spec.seed), stop_request() as stop:
-        trainer = Trainer(spec, run.model, data, Recorder(run, described), reporter, stop)
+        trainer = Trainer(run.model, data, settings=spec, observer=Recorder(run, described), reporter=reporter, stop=stop)
         if saved is not None:
             trainer.restore(saved.tensors, saved.state)
             run.step, run.checkpoint = saved.step, saved.digest
@@ -243,7 +243,7 @@ def _run_with_rollback(trainer: Trainer, run: Run, reporter: Reporter) -> None:
             return
         except NonFiniteError as error:
             found = storage.latest(run.folder / "checkpoints") if run.folder is not None else None
-            if trainer.spec.on_nonfinite != "rollback" or run.folder is None or found is None or attempt == MOST_ROLLBACKS:
+            if trainer.settings.on_nonfinite != "rollback" or run.folder is None or found is None or attempt == MOST_ROLLBACKS:
                 raise
             reporter.message(f"{error}; back to step {found.step} at half the learning rate")
             saved = storage.read(found.path)

@@ -11,9 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from ..experiment import checkpoint as storage
-from ..experiment.reporting import Silent
-from ..experiment.signals import Interrupted
 from ..experiment.training import resume, train
+from ..training.observer import Silent
+from ..training.signals import Interrupted
 
 __all__ = ["checkpoint_tensors", "train_interrupted"]
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Categorical, Model, ModelSpec, Real, compose, generator_for
-from genframe.experiment.spec import TrainSpec
+from genframe.training.settings import TrainSpec
 from genframe_autoregressive.sequence import recomputed
 
 from . import setup

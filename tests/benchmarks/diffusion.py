@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Context, ContextSpace, Decoder, DecoderSpec, Encoder, Model, Real, Space, Spaces, traits
-from genframe.experiment.spec import TrainSpec
+from genframe.training.settings import TrainSpec
 from genframe.traits import TimeConditioned, TraitSet
 
 from . import setup

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genframe import Model, Real
-from genframe.experiment.spec import TrainSpec
+from genframe.training.settings import TrainSpec
 
 from . import setup
 from .by_hand_flows import Glow, RealNvp, Spline

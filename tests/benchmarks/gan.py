@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Real
-from genframe.experiment.spec import TrainSpec
+from genframe.training.settings import TrainSpec
 
 from . import setup
 from .pairs import compare

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genframe import Batch, Encoder, Loss, LossOutput, LossSpec, Model, Real, Spaces
-from genframe.experiment.spec import TrainSpec
+from genframe.training.settings import TrainSpec
 
 from . import setup
 from .pairs import compare

@@ -9,10 +9,9 @@ from typing import Any
 import torch
 
 from genframe import Dataset, Model, ModelSpec, Real, Space, Split, compose
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import StopRequest
-from genframe.experiment.spec import TrainSpec
-from genframe.experiment.trainer import Trainer
+from genframe.training.observer import Silent
+from genframe.training.settings import TrainSpec
+from genframe.training.trainer import Trainer
 
 __all__ = ["Framework", "Silence", "dataset", "model", "peak_memory"]
 
@@ -47,7 +46,7 @@ class Framework:
     def __init__(self, spec: TrainSpec, composed: Model, data: Dataset) -> None:
         endless = spec.model_copy(update={"steps": 10**9})
         self._steps = spec.steps
-        self._trainer = Trainer(endless, composed, data, Silence(), Silent(), StopRequest())
+        self._trainer = Trainer(composed, data, settings=endless, observer=Silence(), reporter=Silent())
 
     def advance(self, steps: int) -> None:
         """Make some steps."""

@@ -20,7 +20,7 @@ from PIL import Image
 from genframe import Real, picture
 from genframe import train as train_model
 from genframe.cli import main, train
-from genframe.experiment.reporting import Silent
+from genframe.training.observer import Silent
 
 Command: TypeAlias = Callable[..., Any]
 SMALL = [

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from genframe.experiment.allocation import keep_freed_memory
+from genframe.training.allocation import keep_freed_memory
 
 FAULTS = """
 import resource, sys, torch
-from genframe.experiment.allocation import keep_freed_memory
+from genframe.training.allocation import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 def step():

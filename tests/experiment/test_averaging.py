@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genframe.experiment.averaging import WeightAverage
+from genframe.training.ema import WeightAverage
 
 
 def module() -> nn.Module:

@@ -15,11 +15,10 @@ from torch._dynamo.exc import TorchDynamoException
 from genframe import Dataset, ModelSpec, Real, Split, Unsupported, compose
 from genframe.cli import main
 from genframe.execution import no_compiler
-from genframe.experiment.compiling import AutoCompile
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import StopRequest
-from genframe.experiment.spec import TrainSpec
-from genframe.experiment.trainer import Trainer
+from genframe.training.compiling import AutoCompile
+from genframe.training.observer import Silent
+from genframe.training.settings import TrainSpec
+from genframe.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
@@ -30,7 +29,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         monkeypatch.setattr(time, "perf_counter", lambda: self.now)
-        monkeypatch.setattr("genframe.experiment.compiling.no_compiler", lambda device: "")
+        monkeypatch.setattr("genframe.training.compiling.no_compiler", lambda device: "")
 
 
 def decide(
@@ -126,7 +125,9 @@ def trainer(reporter: Silent, **fields: Any) -> Trainer:
     split = Split("train", torch.randn(32, 3, generator=torch.Generator().manual_seed(0)))
     space = Real((3,))
     settings = TrainSpec.model_validate({"steps": 40, "batch_size": 8, "device": "cpu", **fields})
-    return Trainer(settings, compose(spec, space), Dataset(space, {"train": split}), Nothing(), reporter, StopRequest())
+    return Trainer(
+        compose(spec, space), Dataset(space, {"train": split}), settings=settings, observer=Nothing(), reporter=reporter
+    )
 
 
 def weights(made: Trainer) -> list[Tensor]:
@@ -179,7 +180,7 @@ def test_a_machine_without_a_compiler(
     assert main(["train", *words, "train.compile=on"]) == 2
     assert f"train.compile: {NO_COMPILER}; install a compiler, such as g++, or say auto or off" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
-    monkeypatch.setattr("genframe.experiment.compiling.LEAST_COST", 0.0)
+    monkeypatch.setattr("genframe.training.compiling.LEAST_COST", 0.0)
     heard = Heard()
     made = trainer(heard, compile="auto")
     made.advance(40)

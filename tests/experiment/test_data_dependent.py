@@ -27,12 +27,10 @@ from genframe import (
 )
 from genframe.core import IdentityEncoder, ModelPrior
 from genframe.core.parts import ExactNll
-from genframe.experiment import trainer as training
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import StopRequest
-from genframe.experiment.spec import TrainSpec
-from genframe.experiment.trainer import Trainer
 from genframe.roles import generator_for
+from genframe.training.observer import Silent
+from genframe.training.settings import TrainSpec
+from genframe.training.trainer import Trainer
 from genframe.traits import Bijective, DataDependent, Density, Fittable, TraitSet, traits
 
 SPACE = Real((3,))
@@ -158,7 +156,11 @@ def trainer(parts: dict[str, Any] = FLOW, **fields: Any) -> Trainer:
     split = Split("train", x, prepare=prepared, augment=augmented)
     model = compose(ModelSpec.model_validate(parts), SPACE)
     return Trainer(
-        TrainSpec.model_validate(settings), model, Dataset(SPACE, {"train": split}), Watch(), Silent(), StopRequest()
+        model,
+        Dataset(SPACE, {"train": split}),
+        settings=TrainSpec.model_validate(settings),
+        observer=Watch(),
+        reporter=Silent(),
     )
 
 
@@ -182,9 +184,9 @@ def test_encoder_then_prior_see_the_first_data_once() -> None:
     made.advance(3)
     made.advance(3)
     (x,), (codes,) = encoder.seen, prior.seen
-    order = torch.randperm(N, generator=generator_for("cpu", made.spec.seed))
-    assert ((x - made.split.stored[order]) >= 0).all()
-    assert ((x - made.split.stored[order]) <= 0.01).all()
+    order = torch.randperm(N, generator=generator_for("cpu", made.settings.seed))
+    assert ((x - made.data.split("train").stored[order]) >= 0).all()
+    assert ((x - made.data.split("train").stored[order]) <= 0.01).all()
     assert encoder.modes == [(False, False)]
     torch.testing.assert_close(codes, encoder.encode(x).detach())
     torch.testing.assert_close(prior.place.detach(), codes.mean(0))
@@ -193,7 +195,7 @@ def test_encoder_then_prior_see_the_first_data_once() -> None:
 
 def test_no_more_data_are_taken_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many data the first in a permutation of the seed's; codes are encoded a batch at a time, in order."""
-    monkeypatch.setattr(training, "MOST_INITIAL_DATA", 30)
+    monkeypatch.setattr("genframe.training.first_state.MOST_ROWS", 30)
     monkeypatch.setattr("genframe.model.ENCODE_CHUNK", 7)
     few, other = trainer(lr=1e-12), trainer(lr=1e-12, seed=1)
     few.advance(1)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from genframe import CheckpointError
-from genframe.experiment.environment import compare, describe, threads
-from genframe.experiment.reporting import Silent
+from genframe.training.environment import compare, describe, threads
+from genframe.training.observer import Silent
 
 
 class Heard(Silent):

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from genframe import Batch, Context, Encoder, EncoderSpec, LossOutput, ModelSpec, Real, Space, Spaces, compose
-from genframe.experiment.nonfinite import diagnosis
-from genframe.experiment.objective import Objective
+from genframe.training.nonfinite import diagnosis
+from genframe.training.objective import Objective
 from genframe.traits import Bijective, TraitSet, traits
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from genframe import CheckpointError
-from genframe.experiment.optimizing import Player, learning_rate_factor
-from genframe.experiment.spec import TrainSpec
+from genframe.training.optimizer import Player, learning_rate_factor
+from genframe.training.settings import TrainSpec
 
 COSINE = {1: 0.5 * (1 + math.cos(math.pi / 4)), 2: 0.5, 3: 0.5 * (1 + math.cos(3 * math.pi / 4))}
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genframe.experiment.order import DataOrder
+from genframe.training.order import DataOrder
 
 CPU = torch.device("cpu")
 

@@ -38,12 +38,12 @@ from genframe import (
 )
 from genframe.experiment import checkpoint
 from genframe.experiment.loading import read_experiment
-from genframe.experiment.reporting import Silent
 from genframe.experiment.run import Evaluation, Run, default_condition, evaluate, load
-from genframe.experiment.signals import Interrupted
 from genframe.experiment.spec import ExperimentSpec
 from genframe.experiment.training import is_complete, resume, train
 from genframe.picture import read_info, save
+from genframe.training.observer import Silent
+from genframe.training.signals import Interrupted
 
 MLP = {"type": "nets/mlp", "hidden": [4]}
 IMAGE = Real((1, 2, 2), 0, 1)

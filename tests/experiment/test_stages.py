@@ -31,12 +31,11 @@ from genframe import (
     Split,
     compose,
 )
-from genframe.experiment.objective import Objective
-from genframe.experiment.order import DataOrder
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import StopRequest
-from genframe.experiment.spec import TrainSpec
-from genframe.experiment.trainer import Trainer
+from genframe.training.objective import Objective
+from genframe.training.observer import Silent
+from genframe.training.order import DataOrder
+from genframe.training.settings import TrainSpec
+from genframe.training.trainer import Trainer
 from genframe.traits import Density, Fittable, TraitSet, traits
 
 SPACE = Real((4,))
@@ -173,7 +172,7 @@ def trainer(stages: list[dict[str, Any]], parts: Mapping[str, Any] = PARTS, **fi
     settings = {"batch_size": 8, "device": "cpu", "log_every": 1, "lr": 0.02, "stages": stages, **fields}
     model = compose(ModelSpec.model_validate(parts), SPACE)
     dataset = Dataset(SPACE, {"train": Split("train", x)})
-    return Trainer(TrainSpec.model_validate(settings), model, dataset, Watch(), Silent(), StopRequest())
+    return Trainer(model, dataset, settings=TrainSpec.model_validate(settings), observer=Watch(), reporter=Silent())
 
 
 def state(of: nn.Module) -> dict[str, Tensor]:
@@ -218,9 +217,9 @@ def test_a_prior_alone_minimises_its_own_objective() -> None:
     made = trainer([{"parts": ["prior"], "steps": 1}], batch_size=N, optimizer="sgd", lr=0.5, betas=[0.0, 0.9])
     made.model.eval()
     with torch.no_grad():
-        codes = made.model.codes(made.split.stored)
+        codes = made.model.codes(made.data.split("train").stored)
         expected = 0.5 * (codes - 3).square().sum(1).mean()
-    made.objective.set_training()
+    made.stage.objective.set_training()
     made.advance(1)
     assert isinstance(made.observer, Watch)
     assert made.observer.rows[0]["loss"] == pytest.approx(float(expected), rel=1e-5)
@@ -257,7 +256,9 @@ def test_a_condition_learns_with_the_prior_alone() -> None:
     dataset = Dataset(SPACE, {"train": Split("train", x, labels)}, Categorical((), 2))
     settings = {"batch_size": 8, "device": "cpu", "log_every": 1, "lr": 0.1}
     stages = [{"parts": ["condition", "prior"], "steps": 60}]
-    made = Trainer(TrainSpec.model_validate({**settings, "stages": stages}), model, dataset, Watch(), Silent(), StopRequest())
+    made = Trainer(
+        model, dataset, settings=TrainSpec.model_validate({**settings, "stages": stages}), observer=Watch(), reporter=Silent()
+    )
     before = state(model)
     made.run()
     assert roles(moved(before, state(model))) == {"condition", "prior"}
@@ -280,7 +281,7 @@ def test_a_fit_stage_fits_once_to_all_codes_in_order(ema: float | None) -> None:
     assert isinstance(prior, Place)
     (codes,) = prior.fits
     with torch.no_grad():
-        torch.testing.assert_close(codes, made.model.codes(made.split.stored))
+        torch.testing.assert_close(codes, made.model.codes(made.data.split("train").stored))
         torch.testing.assert_close(prior.place.detach(), codes.mean(0))
     if made.average is not None:
         torch.testing.assert_close(made.average.tensors()["prior.place"], codes.mean(0))
@@ -292,13 +293,13 @@ def test_each_stage_begins_anew() -> None:
     """A stage has its own optimizer, schedule and order of data: the learning rate warms up again."""
     stages = [{"parts": ["encoder", "decoder"], "steps": 4}, {"parts": ["decoder"], "steps": 4}]
     made = trainer(stages, warmup=4, schedule="linear")
-    first = made.order.next()
+    first = made.stage.source.order.next()
     made._begin_stage()
     made.run()
     assert isinstance(made.observer, Watch)
     rates = [row["lr"] / 0.02 for row in made.observer.rows]
     assert rates == pytest.approx([0.25, 0.5, 0.75, 1] * 2)
-    second = DataOrder(N, 8, made.order.seed, torch.device("cpu")).next()
+    second = DataOrder(N, 8, made.stage.source.order.seed, torch.device("cpu")).next()
     assert not torch.equal(first, second)
     assert [(row["step"], row["stage"]) for row in made.observer.rows] == [(step, (step - 1) // 4) for step in range(1, 9)]
 

@@ -32,10 +32,10 @@ from genframe import (
     Split,
     compose,
 )
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import Interrupted, StopRequest
-from genframe.experiment.spec import TrainSpec
-from genframe.experiment.trainer import Trainer
+from genframe.training.observer import Silent
+from genframe.training.settings import TrainSpec
+from genframe.training.signals import Interrupted
+from genframe.training.trainer import Trainer
 
 SPACE = Real((4,))
 MLP = {"type": "nets/mlp", "hidden": [5]}
@@ -181,7 +181,7 @@ def trainer(loss: LossSpec | None = None, model: Any = AUTOENCODER, **fields: An
     """Return a trainer whose observer is a Watch and whose reporter is an Ear."""
     spec = ModelSpec.model_validate({**model, "loss": loss or Plain()})
     settings = TrainSpec.model_validate({"steps": 12, "batch_size": 8, "device": "cpu", "log_every": 1, "lr": 0.01, **fields})
-    return Trainer(settings, compose(spec, SPACE), data(), Watch(), Ear(), StopRequest())
+    return Trainer(compose(spec, SPACE), data(), settings=settings, observer=Watch(), reporter=Ear())
 
 
 def run(made: Trainer, seed: int = 5) -> Trainer:
@@ -219,7 +219,7 @@ def by_hand(made: Trainer, steps: int) -> dict[str, Tensor]:
     model = compose(made.model.composition.spec, SPACE)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, betas=(0.9, 0.999), weight_decay=0.0)
     for _ in range(steps):
-        x = made.split.stored[made.order.next()]
+        x = made.data.split("train").stored[made.stage.source.order.next()]
         optimizer.zero_grad()
         (model.reconstruct(x) - x).square().mean().backward()
         optimizer.step()
@@ -319,7 +319,7 @@ def test_validation_leaves_the_modes_as_they_were() -> None:
     def fail(*_: Any) -> LossOutput:
         raise ZeroDivisionError
 
-    made.objective.forward = fail  # type: ignore[assignment,method-assign]
+    made.stage.objective.forward = fail  # type: ignore[assignment,method-assign]
     with pytest.raises(ZeroDivisionError):
         made.validate()
     assert all(module.training for module in made.model.modules())
@@ -350,7 +350,7 @@ def test_a_stop_request_saves_once_at_the_step() -> None:
     """A signal at a step where a checkpoint is due anyway gives one checkpoint, then the interruption."""
     made = trainer(checkpoint_every=4, log_every=100)
     made.advance(3)
-    made.stop.signum = 15
+    made.events.stop.signum = 15
     with pytest.raises(Interrupted, match="stopped by SIGTERM after step 4"):
         made.advance(5)
     assert isinstance(made.observer, Watch)
@@ -498,7 +498,7 @@ NORMALISED = {"encoder": WithStatistics(), "decoder": MLP}
 def spoiled(change: Callable[[Tensor], object], **fields: Any) -> Trainer:
     """Return a trainer of a model with batch normalisation on data of which some are changed."""
     made = trainer(model=NORMALISED, **fields)
-    change(made.split.stored)
+    change(made.data.split("train").stored)
     return made
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from genframe.experiment.window import MetricWindow
+from genframe.training.window import MetricWindow
 
 
 def test_averages_are_over_the_steps_that_had_the_metric() -> None:

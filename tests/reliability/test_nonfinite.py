@@ -30,9 +30,9 @@ from genframe import (
     Split,
 )
 from genframe.experiment import checkpoint as storage
-from genframe.experiment.reporting import Silent
 from genframe.experiment.spec import ExperimentSpec
 from genframe.experiment.training import train
+from genframe.training.observer import Silent
 
 SPACE = Real((4,))
 Place = Literal["loss", "gradient", "weights", "module", "nowhere"]

@@ -17,10 +17,10 @@ import sklearn.datasets  # noqa: F401 - likewise
 import torch
 
 from genframe.experiment import checkpoint as storage
-from genframe.experiment.reporting import Silent
 from genframe.experiment.run import load
-from genframe.experiment.signals import Interrupted
 from genframe.experiment.training import resume, train
+from genframe.training.observer import Silent
+from genframe.training.signals import Interrupted
 
 MLP = {"type": "nets/mlp", "hidden": [16]}
 AUTOENCODER = {"encoder": {**MLP, "dim": 3}, "decoder": MLP}

@@ -26,10 +26,9 @@ from genframe import (
     Split,
     compose,
 )
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import StopRequest
-from genframe.experiment.spec import TrainSpec
-from genframe.experiment.trainer import Trainer
+from genframe.training.observer import Silent
+from genframe.training.settings import TrainSpec
+from genframe.training.trainer import Trainer
 
 SPACE = Real((6,))
 BEFORE, AFTER = 7, 6
@@ -81,7 +80,9 @@ def trainer() -> tuple[Trainer, Nothing]:
         steps=BEFORE + AFTER, batch_size=8, schedule="linear", warmup=2, clip=1.0, ema=0.8, log_every=3, threads=1, device="cpu"
     )
     observer = Nothing()
-    made = Trainer(settings, compose(spec, SPACE), Dataset(SPACE, {"train": split}), observer, Silent(), StopRequest())
+    made = Trainer(
+        compose(spec, SPACE), Dataset(SPACE, {"train": split}), settings=settings, observer=observer, reporter=Silent()
+    )
     return made, observer
 
 

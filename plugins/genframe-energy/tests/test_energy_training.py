@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from genframe import Encoder, EncoderSpec, ExperimentSpec, ModelSpec, Real, Space, Spaces, compose, evaluate, resume, train
 from genframe.core import ModelPrior
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import StopRequest
-from genframe.experiment.trainer import Trainer
 from genframe.testing import checkpoint_tensors, train_interrupted
+from genframe.training.observer import Silent
+from genframe.training.trainer import Trainer
 from genframe_nets import MLPDecoder
 from genframe_vae import Reconstruction
 
@@ -147,7 +146,7 @@ def test_machine_over_the_codes_of_a_trained_autoencoder() -> None:
     )
     composed = compose(spec.model, spec.data.data_space())
     watch = Watch()
-    Trainer(spec.train, composed, spec.data.load(), watch, Silent(), StopRequest()).run()
+    Trainer(composed, spec.data.load(), settings=spec.train, observer=watch, reporter=Silent()).run()
     before, after = watch.states[0], composed.state_dict()
     changed = {name for name in after if not torch.equal(before[name], after[name])}
     assert {"prior.model.loss.chains", "prior.model.prior.weight", "prior.model.prior.visible_bias"} <= changed

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
 from genframe import Dataset, Decoder, DecoderSpec, ModelSpec, NonFiniteError, Real, Split, TrainSpec, compose
-from genframe.experiment.reporting import Silent
-from genframe.experiment.signals import StopRequest
-from genframe.experiment.trainer import Trainer
 from genframe.testing import part
+from genframe.training.observer import Silent
+from genframe.training.trainer import Trainer
 from genframe_flow import RealNvp
 from genframe_flow.chain import Chain
 from genframe_flow.coupling import Coupling
@@ -195,7 +194,7 @@ def test_a_step_that_blows_names_the_layer(memory: str) -> None:
     spec = ModelSpec.model_validate({"encoder": flow, "decoder": "core/inverse", "loss": "core/nll"})
     data = Dataset(Real((4,)), {"train": Split("train", 1e4 * torch.randn(64, 4))})
     settings = TrainSpec(steps=2, batch_size=64, device="cpu")
-    trainer = Trainer(settings, compose(spec, Real((4,))), data, Nothing(), Silent(), StopRequest())
+    trainer = Trainer(compose(spec, Real((4,))), data, settings=settings, observer=Nothing(), reporter=Silent())
     with pytest.raises(NonFiniteError, match=r"it begins in 'encoder\.flow\.layers\.1'"):
         trainer.run()
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.autograd import gradcheck
 
 from genframe import ModelSpec, Real, Unsupported, compose
-from genframe.experiment.objective import Objective
 from genframe.testing import part
+from genframe.training.objective import Objective
 from genframe_flow import Glow, Nice, RealNvp
 from genframe_flow.bijection import Bijection
 from genframe_flow.chain import Chain

@@ -10,7 +10,7 @@ import torch
 
 from genframe import Batch, ModelSpec, Real, compose, train
 from genframe.core import IdentityDecoder, IdentityEncoder, Normal
-from genframe.experiment.reporting import Silent
+from genframe.training.observer import Silent
 from genframe_gan import Adversarial
 from genframe_gan.game import COLLAPSE, PATIENCE, GameLoss, spread
 from genframe_nets import MLP, MLPDecoder

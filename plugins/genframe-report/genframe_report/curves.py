@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from genframe.experiment.folder import Row
+from genframe.training.observer import Row
 
 __all__ = ["Chart", "Curve", "Point", "charts", "drawable", "logged_once"]
 

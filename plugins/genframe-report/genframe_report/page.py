@@ -14,8 +14,9 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from genframe import Run, __version__
-from genframe.experiment.folder import Row, RunFolder
+from genframe.experiment.folder import RunFolder
 from genframe.experiment.origins import DEFAULT, GIVEN, Value, differing
+from genframe.training.observer import Row
 
 from .curves import Chart, charts, logged_once
 from .pictures import Drawn, Group

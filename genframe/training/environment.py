@@ -13,7 +13,7 @@ import torch
 
 from ..errors import CheckpointError
 from ..plugins import installed
-from .reporting import Reporter
+from .observer import Reporter
 
 __all__ = ["compare", "describe", "pick_device", "threads"]
 

@@ -12,7 +12,7 @@ from ..execution import full_precision
 from ..model import Model
 from ..roles import Batch, LossOutput
 from ..traits import Pretrainable
-from .spec import PartName, trains_prior_alone
+from .settings import PartName, trains_prior_alone
 
 __all__ = ["Objective", "mean_output"]
 

@@ -11,10 +11,12 @@ import torch
 
 from ..errors import Problem, SpecError
 from ..execution import no_compiler
+from ..values import LossOutput
 from .environment import pick_device
-from .spec import TrainSpec
+from .objective import Objective
+from .settings import TrainSpec
 
-__all__ = ["AutoCompile", "check_compiler"]
+__all__ = ["AutoCompile", "check_compiler", "compiled"]
 
 WARM_UP: Final = 10
 MEASURED: Final = 20
@@ -29,6 +31,14 @@ def check_compiler(spec: TrainSpec) -> None:
     """
     if spec.compile == "on" and (reason := no_compiler(pick_device(spec.device))):
         raise SpecError(Problem("train.compile", reason, "install a compiler, such as g++, or say auto or off"))
+
+
+def compiled(objective: Objective, device: torch.device, say: Callable[[str], None]) -> Callable[..., LossOutput]:
+    """Return the objective compiled, or as it is where nothing can be compiled: a run may continue on another machine."""
+    if reason := no_compiler(device):
+        say(f"compile: {reason}")
+        return objective
+    return torch.compile(objective, dynamic=False)
 
 
 class AutoCompile:

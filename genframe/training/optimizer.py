@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..errors import CheckpointError
-from .spec import TrainSpec
+from .settings import TrainSpec
 
 __all__ = ["Player", "learning_rate_factor"]
 
