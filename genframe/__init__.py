@@ -71,7 +71,11 @@ if TYPE_CHECKING:
         generator_for,
         normal_like,
     )
+    from .training.ema import WeightAverage
+    from .training.observer import History
     from .training.settings import StageSpec, TrainSpec
+    from .training.trainer import Trainer, fit
+    from .wrapping import wrap
 
 __all__ = [
     "Batch",
@@ -94,6 +98,7 @@ __all__ = [
     "Evaluation",
     "ExperimentSpec",
     "GenframeError",
+    "History",
     "Installed",
     "LogProb",
     "Loss",
@@ -130,7 +135,9 @@ __all__ = [
     "State",
     "StorageError",
     "TrainSpec",
+    "Trainer",
     "Unsupported",
+    "WeightAverage",
     "ask",
     "at",
     "average",
@@ -145,6 +152,7 @@ __all__ = [
     "drawn_latent",
     "evaluate",
     "evaluating",
+    "fit",
     "generator_for",
     "hookimpl",
     "installed",
@@ -160,6 +168,7 @@ __all__ = [
     "traits",
     "vector_dims",
     "vector_of",
+    "wrap",
 ]
 
 __version__ = "0.1.0"
@@ -168,7 +177,11 @@ _LOADED_WHEN_USED = {
     "experiment.folder": ("describe",),
     "experiment.run": ("Evaluation", "Run", "evaluate", "load"),
     "experiment.spec": ("ExperimentSpec",),
+    "training.ema": ("WeightAverage",),
+    "training.observer": ("History",),
     "training.settings": ("StageSpec", "TrainSpec"),
+    "training.trainer": ("Trainer", "fit"),
+    "wrapping": ("wrap",),
     "experiment.training": ("resume", "train"),
     "data": ("Dataset", "Prepare", "Split", "data_digest"),
     "heads": ("into_space", "projection"),

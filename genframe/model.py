@@ -25,6 +25,7 @@ from .spaces import Space
 from .specs import ComponentSpec, Precision, Role
 from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior
 from .values import Context
+from .wrapping import Modules, Moved, collecting, lending
 
 __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
 
@@ -84,6 +85,7 @@ class Model(nn.Module):
         self.prior = spec.prior.build(spaces_of("prior"), self.encoder)
         self.loss = spec.loss.build(composition.spaces)
         self.sampler: Sampler = spec.sampler.build(composition.spaces)
+        self.moved: list[Moved] = []
         self.nested = [module for module in self.modules() if isinstance(module, Model) and module is not self]
         self.loss.begin(self)
 
@@ -104,6 +106,43 @@ class Model(nn.Module):
         caption = f"A model of {composition.data}: {composition.density} density, {composition.sampling} sampling"
         body = Markup().join(PART_ROW.format(*row) for row in rows)
         return str(PART_TABLE.format(caption, body))
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The loss's players, in the order of their steps: each has a term of the loss, and parameters of its own."""
+        return self.composition.players
+
+    def player_parameters(self, player: str) -> list[nn.Parameter]:
+        """Return the parameters that ``player`` moves, each once."""
+        return list(dict.fromkeys(self.loss.player_parameters(self, player)))
+
+    def begin(self) -> None:
+        """Let the loss, and those of models within, take from the model what they need; before the first step of training."""
+        with torch.no_grad():
+            for model in (self, *self.nested):
+                model.loss.begin(model)
+
+    def learn(self, parts: Collection[str] | None = None, *, loss: bool = True) -> None:
+        """Put ``parts`` (all unless given) into training mode with gradients and freeze the others.
+
+        What was frozen, or in evaluation mode, in a module of one's own when it was handed in stays so.
+        """
+        self.train()
+        for role, part in self.parts().items():
+            learns = parts is None or role in parts
+            part.train(learns)
+            part.requires_grad_(learns)
+        self.loss.requires_grad_(loss)
+        self._keep_frozen()
+
+    def rest(self) -> None:
+        """Put the model into evaluation mode, with gradients where a user would expect them."""
+        self.requires_grad_(True).eval()
+        self._keep_frozen()
+
+    def _keep_frozen(self) -> None:
+        for moved in self.moved:
+            moved.keep()
 
     @property
     def device(self) -> torch.device:
@@ -392,16 +431,26 @@ def _whole_chunk(condition: Any, rows: range) -> Any:
     return condition[torch.arange(rows.start, rows.stop, device=condition.device).clamp(max=len(condition) - 1)]
 
 
-def compose(spec: ModelSpec, data: Space, condition: Space | None = None, *, seed: int = 0) -> Model:
+def compose(
+    spec: ModelSpec, data: Space, condition: Space | None = None, *, seed: int = 0, modules: Modules | None = None
+) -> Model:
     """Check the model's types, then build it, with initial weights that depend on ``seed`` only.
 
-    :raises SpecError: if the types do not fit, before anything is built.
+    ``modules`` are those of one's own for which the spec has a place, such as ``{"encoder.network": net}``; see
+    :func:`genframe.wrap`.
+
+    :raises SpecError: if the types do not fit, or a module is missing, before anything is built.
     """
-    return build(check(spec, data, condition), seed=seed)
+    return build(check(spec, data, condition), seed=seed, modules=modules)
 
 
-def build(composition: Composition, *, seed: int = 0) -> Model:
-    """Build what was checked."""
-    with torch.random.fork_rng(devices=[]):
+def build(composition: Composition, *, seed: int = 0, modules: Modules | None = None) -> Model:
+    """Build what was checked.
+
+    :raises SpecError: if a module of one's own is missing, does not fit, or is part of another model.
+    """
+    with lending(composition.spec, modules), collecting() as moved, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Model(composition)
+        model = Model(composition)
+    model.moved = moved
+    return model

@@ -23,10 +23,11 @@ class Registry:
         self.kind = kind
         self._explain = explain
         self._specs: dict[str, type[ComponentSpec]] = {}
+        self._unlisted: dict[str, type[ComponentSpec]] = {}
 
     def add(self, spec: type[ComponentSpec]) -> None:
         """Add a component; its kind and name are what the class says."""
-        self._specs[spec.type_name()] = spec
+        (self._specs if spec.listed else self._unlisted)[spec.type_name()] = spec
 
     def __iter__(self) -> Iterator[type[ComponentSpec]]:
         return iter(self._specs.values())
@@ -46,8 +47,8 @@ class Registry:
 
         :raises PydanticCustomError: saying why there is none and what would do.
         """
-        if name in self._specs:
-            return self._specs[name]
+        if name in self._specs or name in self._unlisted:
+            return self._specs.get(name) or self._unlisted[name]
         matches = [known for known in self.names() if known.partition("/")[2] == name]
         if len(matches) == 1:
             return self._specs[matches[0]]

@@ -112,6 +112,7 @@ class ComponentSpec(Spec):
     """Root of all component specs: a part of a model, a data set or a metric."""
 
     kind: ClassVar[Kind]
+    listed: ClassVar[bool] = True  # false for what is no component to choose: a module of the user's own
 
     type: str
 
@@ -152,6 +153,8 @@ class ComponentSpec(Spec):
         """Turn a name, a mapping with ``type`` or a ready spec into a spec of this kind."""
         if isinstance(value, cls):
             return value
+        if callable(wrapped := getattr(value, "component", None)):  # a module of the user's own, see genframe.wrap
+            return cls._resolve(wrapped(cls.kind))
         if isinstance(value, str):
             value = {"type": value}
         from .plugins import installed

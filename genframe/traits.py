@@ -9,7 +9,8 @@ any protocol whose docstring's first sentence says what a part with it can do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .values import Context, LossOutput
 
 __all__ = [
+    "TRAITS",
     "Bijective",
     "Conditional",
     "DataBound",
@@ -337,3 +339,11 @@ class Fittable(Protocol):
 
     def fit(self, codes: Tensor, context: Context | None = None, generator: Generator | None = None) -> dict[str, Any]:
         """Fit to all codes (N, ...) and return figures about the fit, such as ``log_likelihood`` in nats."""
+
+
+TRAITS: Final[Mapping[str, Trait]] = {
+    name: value
+    for name, value in list(globals().items())
+    if getattr(value, "_is_protocol", False) and name not in ("Distribution", "PosteriorDistribution", "Protocol")
+}
+"""The traits of this module, by name."""

@@ -39,6 +39,19 @@ from ..traits import (
     traits,
 )
 
+__all__ = [
+    "Ancestral",
+    "CategoricalPrior",
+    "IdentityDecoder",
+    "IdentityEncoder",
+    "Inverse",
+    "ModelPrior",
+    "NegativeLogLikelihood",
+    "Normal",
+    "OneHot",
+    "Sum",
+]
+
 if TYPE_CHECKING:
     from ..roles import Decoder, Encoder, Loss, Prior, Sampler
 

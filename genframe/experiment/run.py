@@ -22,6 +22,7 @@ from ..roles import MetricResult
 from ..spaces import Categorical
 from ..specs import MetricSpec, Precision
 from ..training.observer import Row
+from ..wrapping import Modules
 from . import checkpoint as storage
 from .folder import RunFolder
 from .spec import ExperimentSpec
@@ -106,10 +107,11 @@ def default_condition(model: Model, n: int) -> torch.Tensor | None:
     return (torch.arange(n, device=model.device) % space.size).reshape(n, *(1,) * len(space.shape)).expand(n, *space.shape)
 
 
-def load(folder: Path | str, *, device: str = "cpu") -> Run:
+def load(folder: Path | str, *, device: str = "cpu", modules: Modules | None = None) -> Run:
     """Return the run in ``folder``, its model as the newest valid checkpoint has it, with averaged weights if there are any.
 
-    Nothing in the folder is executed, and the data set is not needed.
+    Nothing in the folder is executed, and the dataset is not needed. ``modules`` are those of one's own, by their places; they
+    get the weights that the run has trained.
 
     :raises RunError: if there is no run.
     :raises CheckpointError: if no checkpoint is valid or it is of another model.
@@ -119,7 +121,7 @@ def load(folder: Path | str, *, device: str = "cpu") -> Run:
     found = storage.latest(files.checkpoints)
     if found is None:
         raise RunError(f"{folder} has no checkpoint yet; train it first: genframe resume {folder}")
-    model = build(files.composition(spec))
+    model = build(files.composition(spec), modules=modules)
     weights, averages = model.state_dict(), dict(model.named_parameters())
     expect, optional = specs("model/", weights), specs("ema/", averages)
     saved = storage.read(found.path, expect=expect, optional=optional, prefixes=("model/", "ema/"))

@@ -18,6 +18,7 @@ from ..training.observer import Reporter, Row, Silent
 from ..training.randomness import fork_rng
 from ..training.signals import stop_request
 from ..training.trainer import Trainer
+from ..wrapping import Modules
 from . import checkpoint as storage
 from .documents import Document
 from .folder import RunFolder
@@ -74,11 +75,13 @@ def train(
     folder: Path | str | None = None,
     data: Dataset | None = None,
     reporter: Reporter | None = None,
+    modules: Modules | None = None,
 ) -> Run:
     """Train an experiment (a spec, plain data, or the name of a recipe or file) and return its run.
 
     With a ``folder`` everything is saved there and can be resumed; without one the run lives in memory.
-    ``data`` stands in for the data set that the spec names.
+    ``data`` stands in for the dataset that the spec names. ``modules`` are those of one's own, by the place in the model's spec
+    in which they go, such as ``{"encoder.network": net}``, or the spec holds them by :func:`genframe.wrap`.
 
     :raises SpecError: if the experiment is wrong, before anything is built.
     :raises RunError: if ``folder`` holds a run already.
@@ -88,7 +91,8 @@ def train(
     experiment = _read(experiment)
     spec = experiment.spec
     composition = check_experiment(spec)
-    run = Run(spec, build(composition, seed=spec.train.seed), Path(folder) if folder is not None else None)
+    model = build(composition, seed=spec.train.seed, modules=modules)
+    run = Run(spec, model, Path(folder) if folder is not None else None)
     if spec.train.start is not None:
         taken = take_parts(run.model, spec.train.start)
         (reporter or Silent()).message(f"begins with {taken}")
@@ -112,6 +116,7 @@ def resume(
     data: Dataset | None = None,
     reporter: Reporter | None = None,
     require_exact: bool = False,
+    modules: Modules | None = None,
 ) -> Run:
     """Go on with the run in ``folder`` from its newest valid checkpoint, bit for bit on the same machine.
 
@@ -124,11 +129,11 @@ def resume(
     """
     files, reporter = RunFolder(folder), reporter or Silent()
     if is_complete(folder, assignments):
-        run = load(folder)
+        run = load(folder, modules=modules)
         reporter.message(f"{folder} is complete at step {run.step}; to go on, give it more: train.steps={2 * run.step}")
         return run
     spec = files.experiment(assignments)
-    run = Run(spec, build(check_experiment(spec), seed=spec.train.seed), files.path)
+    run = Run(spec, build(check_experiment(spec), seed=spec.train.seed, modules=modules), files.path)
     check_compiler(spec.train)
     dataset = data or spec.data.load()
     with RunLock(files.path):

@@ -16,17 +16,10 @@ from .observer import Row
 from .randomness import fork_rng
 from .source import Source
 
-__all__ = ["begin_losses", "fit_prior", "take_first_state"]
+__all__ = ["fit_prior", "take_first_state"]
 
 MOST_ROWS: Final = 10_000  # enough for the covariance of a thousand dimensions; more would cost memory only
 ROWS_AT_ONCE: Final = 1024
-
-
-def begin_losses(model: Model) -> None:
-    """Let the losses of a model, and of models within it, take from it what they need before the first step."""
-    with torch.no_grad():
-        for each in (model, *model.nested):
-            each.loss.begin(each)
 
 
 def take_first_state(model: Model, source: Source, parts: Collection[str], seed: int = 0) -> bool:

@@ -55,11 +55,7 @@ class Objective(nn.Module):
 
     def set_training(self) -> None:
         """Put the parts that learn into training mode, with gradients, and freeze the others."""
-        self.model.train()
-        for role, part in self.model.parts().items():
-            part.train(role in self.parts)
-            part.requires_grad_(role in self.parts)
-        self.model.loss.requires_grad_(not (self.prior_alone or self.pretrains))
+        self.model.learn(self.parts, loss=not (self.prior_alone or self.pretrains))
 
     def forward(self, batch: Batch, player: str) -> LossOutput:
         """Return the player's loss on a batch."""

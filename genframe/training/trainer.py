@@ -17,7 +17,7 @@ from ..values import Batch
 from .ema import WeightAverage
 from .environment import pick_device
 from .events import Events, validated
-from .first_state import begin_losses, fit_prior, take_first_state
+from .first_state import fit_prior, take_first_state
 from .objective import Objective
 from .observer import History, Observer, Reporter, Row, Silent
 from .optimizer import Player
@@ -118,7 +118,7 @@ class Trainer:
         if progress.stage_step == 0:
             self._initialise()
         if progress.step == 0:
-            begin_losses(self.model)
+            self.model.begin()
         for _ in range(min(most, stage.steps - progress.stage_step)):
             try:
                 values = stage.step(progress.stage_step, progress.lr_scale)
@@ -219,7 +219,7 @@ class Trainer:
         self.events.checkpoint(self)
         if self.average is not None:
             self.average.adopt()
-        self.model.requires_grad_(True).eval()
+        self.model.rest()
         self.events.finish(self)
 
     def tensors(self) -> dict[str, Tensor]:
