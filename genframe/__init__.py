@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .commands import Command
 from .composition import Composition, ModelSpec, check
 from .errors import (
     CheckpointError,
@@ -26,7 +27,7 @@ from .errors import (
 from .hookspecs import hookimpl
 from .plugins import Installed, Plugin, installed
 from .recipes import Recipe
-from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_real
+from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_real, vector_dims
 from .specs import (
     ComponentSpec,
     DatasetSpec,
@@ -42,17 +43,17 @@ from .specs import (
     conditional_if,
 )
 from .traits import traits
-from .values import Batch, Context, LossOutput, State
+from .values import Batch, Context, LossOutput, State, vector_of
 
 if TYPE_CHECKING:
     from .data import Dataset, Prepare, Split, data_digest
     from .experiment.folder import describe
-    from .experiment.report import Report, report
     from .experiment.run import Evaluation, Run, evaluate, load
     from .experiment.spec import ExperimentSpec, StageSpec, TrainSpec
     from .experiment.training import resume, train
-    from .heads import into_space, projection, vector_dims, vector_of
+    from .heads import into_space, projection
     from .likelihood import LogProb
+    from .measurement import average, blocks, stamp
     from .model import Model, Samples, build, compose, evaluating
     from .roles import (
         Decoder,
@@ -75,6 +76,7 @@ __all__ = [
     "Batch",
     "Categorical",
     "CheckpointError",
+    "Command",
     "ComponentSpec",
     "Composition",
     "Context",
@@ -113,7 +115,6 @@ __all__ = [
     "Problem",
     "Real",
     "Recipe",
-    "Report",
     "Run",
     "RunError",
     "Sampler",
@@ -131,6 +132,8 @@ __all__ = [
     "Unsupported",
     "ask",
     "at",
+    "average",
+    "blocks",
     "build",
     "check",
     "components",
@@ -149,9 +152,9 @@ __all__ = [
     "normal_like",
     "projected",
     "projection",
-    "report",
     "require_real",
     "resume",
+    "stamp",
     "train",
     "traits",
     "vector_dims",
@@ -162,13 +165,13 @@ __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
     "experiment.folder": ("describe",),
-    "experiment.report": ("Report", "report"),
     "experiment.run": ("Evaluation", "Run", "evaluate", "load"),
     "experiment.spec": ("ExperimentSpec", "StageSpec", "TrainSpec"),
     "experiment.training": ("resume", "train"),
     "data": ("Dataset", "Prepare", "Split", "data_digest"),
-    "heads": ("into_space", "projection", "vector_dims", "vector_of"),
+    "heads": ("into_space", "projection"),
     "likelihood": ("LogProb",),
+    "measurement": ("average", "blocks", "stamp"),
     "model": ("Model", "Samples", "build", "compose", "evaluating"),
     "roles": (
         "Decoder",

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 __all__ = [
     "CheckpointError",
@@ -144,8 +144,3 @@ def at(*path: str) -> Iterator[None]:
         yield
     except Mismatch as mismatch:
         raise mismatch.under(*path) from None
-
-
-def located(problem: Problem, source: str, line: int | None, column: int | None) -> Problem:
-    """Return ``problem`` with the place in the file it came from."""
-    return replace(problem, source=source, line=line, column=column)

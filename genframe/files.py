@@ -13,15 +13,15 @@ __all__ = ["storing", "write_whole"]
 
 
 @contextmanager
-def storing(path: Path) -> Iterator[None]:
+def storing(path: Path, problem: str = "cannot be written") -> Iterator[None]:
     """Turn what the volume refuses into one clear error.
 
-    :raises StorageError: naming the path and the reason.
+    :raises StorageError: naming the path, the problem and the reason.
     """
     try:
         yield
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise StorageError(f"{path} {problem}: {error.strerror or error}") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

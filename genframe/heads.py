@@ -1,4 +1,4 @@
-"""Heads: what a part puts around a plain network: its linear head, the bounds of data, the vector of a context."""
+"""Heads: what a part puts around a plain network: its linear head, the bounds of data."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from .spaces import ContextSpace, Real
-from .values import Context
+from .spaces import Real
 
-__all__ = ["into_space", "projection", "vector_dims", "vector_of"]
+__all__ = ["into_space", "projection"]
 
 POINTWISE: Final[dict[int, Callable[[int, int, int], nn.Module]]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -31,13 +30,3 @@ def into_space(x: Tensor, space: Real) -> Tensor:
     if space.low is None or space.high is None:
         return x
     return space.low + (space.high - space.low) * torch.sigmoid(x)
-
-
-def vector_dims(context: ContextSpace | None) -> int:
-    """Return the size of the context's flattened vector, zero where there is none."""
-    return context.vector.dims if context is not None and context.vector is not None else 0
-
-
-def vector_of(context: Context | None) -> Tensor | None:
-    """Return the context's vector (B, ...), where there is one."""
-    return context.vector if context is not None else None

@@ -12,6 +12,7 @@ from types import MethodType
 from typing import Any, cast, get_args
 
 import torch
+from markupsafe import Markup
 from torch import Generator, Tensor, nn
 
 from .composition import Composition, ModelSpec, check
@@ -30,6 +31,11 @@ __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
 LEAST_SAMPLED, FIRST_SAMPLED, MOST_SAMPLED = 64, 512, 4096  # samples in any chunk, in the first, in the largest
 FIRST_VALUES, MOST_VALUES = 1 << 15, 1 << 20  # values in the first chunk and in the largest
 ENCODE_CHUNK = 1024
+PART_ROW = Markup('<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>')
+PART_TABLE = Markup(
+    '<table><caption>{}</caption><thead><tr><th scope="col">part</th><th scope="col">component</th><th scope="col">traits</th>'
+    '<th scope="col">parameters</th></tr></thead><tbody>{}</tbody></table>'
+)
 NO_ENCODER = "this model has no encoder, so data have no latent; compose it with one"
 
 
@@ -90,15 +96,14 @@ class Model(nn.Module):
         return "\n".join([*lines, f"  {'sampler':<9} {spec.sampler.type}"])
 
     def _repr_html_(self) -> str:
-        from .markup import table
-
         spec, composition = self.composition.spec, self.composition
         modules = {**self.parts(), "loss": self.loss}
         counts = {role: f"{sum(parameter.numel() for parameter in part.parameters()):,}" for role, part in modules.items()}
         specs = {role: getattr(spec, role) for role in [*modules, "sampler"]}
         rows = [(role, part.type, _trait_names(part), counts.get(role, "")) for role, part in specs.items()]
         caption = f"A model of {composition.data}: {composition.density} density, {composition.sampling} sampling"
-        return table(("part", "component", "traits", "parameters"), rows, caption)
+        body = Markup().join(PART_ROW.format(*row) for row in rows)
+        return str(PART_TABLE.format(caption, body))
 
     @property
     def device(self) -> torch.device:

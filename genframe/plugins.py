@@ -7,28 +7,24 @@ signatures of the hooks.
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import pluggy
 
 from . import hookspecs
 from .errors import PluginError, Problem, SpecError
+from .isolation import Point, disabled, entry_points, quietly, reason
 from .recipes import Recipe
 from .registry import Registry
 from .specs import KINDS, ComponentSpec, Kind, suggestion, with_article
 
 __all__ = ["Installed", "Plugin", "installed"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -117,32 +113,20 @@ class Installed:
 @cache
 def installed() -> Installed:
     """Return all plugins of this environment; they are loaded once in a process."""
-    return Installed(load(discover(), disabled=_disabled()))
-
-
-def _disabled() -> frozenset[str]:
-    return frozenset(name.strip() for name in os.environ.get("GENFRAME_DISABLE", "").split(",") if name.strip())
+    return Installed(load(discover(), disabled=disabled()))
 
 
 def discover() -> list[Plugin]:
     """Return a record of every plugin that the installed distributions' metadata names; nothing is imported."""
-    found = {}
-    for distribution in metadata.distributions():
-        try:
-            plugins = [_record(distribution, point) for point in distribution.entry_points]
-        except Exception:  # noqa: S112 - metadata that cannot be read names no plugin
-            continue
-        found.update({(plugin.distribution, plugin.name, plugin.api): plugin for plugin in reversed(plugins) if plugin})
+    records = [_record(point) for point in entry_points(lambda group: group.startswith("genframe."))]
+    found = {(plugin.distribution, plugin.name, plugin.api): plugin for plugin in reversed(records)}
     return sorted(found.values(), key=lambda plugin: (plugin.name != "core", plugin.name, plugin.distribution))
 
 
-def _record(distribution: metadata.Distribution, point: metadata.EntryPoint) -> Plugin | None:
-    if not point.group.startswith("genframe."):
-        return None
-    name = (distribution.metadata["Name"] if distribution.metadata else None) or "(no name in its metadata)"
-    version = (distribution.metadata["Version"] if distribution.metadata else None) or "?"
-    api = point.group.removeprefix("genframe.")
-    return Plugin(point.name, name, version, point.value, api, entry_point=point)
+def _record(point: Point) -> Plugin:
+    entry = point.entry
+    api = entry.group.removeprefix("genframe.")
+    return Plugin(entry.name, point.distribution, point.version, entry.value, api, entry_point=entry)
 
 
 def load(plugins: Iterable[Plugin], disabled: frozenset[str] = frozenset()) -> list[Plugin]:
@@ -171,7 +155,7 @@ def _load_one(plugin: Plugin, manager: pluggy.PluginManager) -> Plugin:
         )
     torch_before = "torch" in sys.modules
     try:
-        module, printed = _quietly(lambda: plugin.entry_point.load())  # type: ignore[union-attr]
+        module, printed = quietly(lambda: plugin.entry_point.load())  # type: ignore[union-attr]
         manager.register(module, plugin.name)
         manager.check_pending()
         specs = _call(manager, plugin.name, "genframe_specs")
@@ -181,31 +165,18 @@ def _load_one(plugin: Plugin, manager: pluggy.PluginManager) -> Plugin:
     except (Exception, SystemExit) as error:
         if manager.has_plugin(plugin.name):
             manager.unregister(name=plugin.name)
-        return plugin.broken(_reason(error))
+        return plugin.broken(reason(error))
     notes: tuple[str, ...] = ("it prints when it is imported",) if printed else ()
     if "torch" in sys.modules and not torch_before:
         notes += ("it imports torch when it is loaded, which makes every command slow",)
     return replace(plugin, specs=tuple(specs), recipes=tuple(recipes), notes=notes)
 
 
-def _quietly(action: Callable[[], T]) -> tuple[T, str]:
-    """Run ``action`` with what it prints caught, so that a chatty plugin does not spoil ``--json``."""
-    output = io.StringIO()
-    with redirect_stdout(output), redirect_stderr(output):
-        result = action()
-    return result, output.getvalue()
-
-
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-
-
 def _call(manager: pluggy.PluginManager, name: str, hook: str) -> list[Any]:
     """Call one plugin's own implementation of ``hook``; a plugin without one gives nothing."""
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         if implementation.plugin_name == name:
-            result, _ = _quietly(implementation.function)
+            result, _ = quietly(implementation.function)
             if not isinstance(result, (list, tuple)):
                 raise PluginError(f"{hook} returned {type(result).__name__}, not a list")
             return list(result)

@@ -23,6 +23,7 @@ __all__ = [
     "projected",
     "require_real",
     "space_from_dict",
+    "vector_dims",
 ]
 
 
@@ -171,8 +172,9 @@ class ContextSpace:
         return ContextSpace(sequence=real) if len(real.shape) == 2 else ContextSpace(real)
 
     def __str__(self) -> str:
-        parts = (("a vector", self.vector), ("a sequence", self.sequence))
-        return " and ".join(f"{name} {format_shape(space.shape)}" for name, space in parts if space is not None)
+        vector = f"a vector of {format_shape(self.vector.shape)}" if self.vector is not None else ""
+        sequence = "a sequence of {} vectors of {}".format(*self.sequence.shape) if self.sequence is not None else ""
+        return " and ".join(part for part in (vector, sequence) if part)
 
 
 @dataclass(frozen=True)
@@ -229,3 +231,8 @@ def require_real(space: Space, who: str, *, rank: int | None = None, mend: str =
 def projected(features: Space, channels: int) -> Real:
     """Return the space of features after a linear head: ``channels`` in the place of their first axis."""
     return Real((channels, *require_real(features, "a linear head").shape[1:]))
+
+
+def vector_dims(context: ContextSpace | None) -> int:
+    """Return the size of the context's flattened vector, zero where there is none."""
+    return context.vector.dims if context is not None and context.vector is not None else 0

@@ -79,7 +79,7 @@ class Spec(BaseModel):
         defer_build=True,
         allow_inf_nan=False,
         hide_input_in_errors=True,
-        ignored_types=(frozenset, dict),  # of `provides` and `needs`, which need no annotation
+        ignored_types=(frozenset, dict, str),  # of `provides`, `needs` and `sampling`, which need no annotation
     )
 
     @model_validator(mode="before")

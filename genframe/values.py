@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from torch import Tensor, device
 
-__all__ = ["Batch", "Context", "LossOutput", "State"]
+__all__ = ["Batch", "Context", "LossOutput", "State", "vector_of"]
 
 NO_EXTRAS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -163,3 +163,8 @@ class State:
     x: Tensor
     step: int
     steps: int
+
+
+def vector_of(context: Context | None) -> Tensor | None:
+    """Return the context's vector (B, ...), where there is one."""
+    return context.vector if context is not None else None

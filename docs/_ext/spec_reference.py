@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import to_jsonable_python
 
 from genframe import ComponentSpec, Spec, installed
-from genframe.cli import COMMANDS, parser
+from genframe.cli import parser, summaries
 from genframe.experiment.spec import EvaluateSpec, ExperimentSpec, PlayerSpec, StageSpec, StartSpec, TrainSpec
 from genframe.specs import ANY_OF_KIND, KINDS, Kind
 from genframe.suggestions import traits_of
@@ -132,7 +132,7 @@ def commands_page() -> Iterator[str]:
     """Yield the page of the commands, by their own grammar."""
     yield "# Commands\n"
     grammar = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
-    for name, summary in COMMANDS.items():
+    for name, summary in summaries().items():
         yield f"## genframe {name}\n"
         yield f"{summary[0].upper()}{summary[1:]}.\n"
         actions = [action for action in grammar.choices[name]._actions if action.help != argparse.SUPPRESS]

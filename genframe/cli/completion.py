@@ -40,41 +40,53 @@ def run(options: argparse.Namespace) -> None:
 
 def candidates(typed: list[str]) -> list[str]:
     """Return the words that may follow those ``typed`` after ``genframe``."""
-    from . import COMMANDS, options_of
+    from . import COMMANDS, grammar_of, of_plugins, summaries
 
-    if not typed or typed[0] not in COMMANDS:
-        return list(COMMANDS)
+    if not typed or (typed[0] not in COMMANDS and typed[0] not in of_plugins().found):
+        return list(summaries())
     command = typed[0]
-    return [*_names(command), *options_of(command)]
+    actions = grammar_of(command)._actions
+    options = [text for action in actions for text in action.option_strings]
+    names = [name for action in actions if not action.option_strings for name in _names(action)]
+    return [*names, *(_assignments() if command in {"check", "train"} else ()), *options]
 
 
-def _names(command: str) -> list[str]:
+def _names(action: argparse.Action) -> list[str]:
+    """Return what an argument may be, by its choices or by the words of its metavar, such as FILE_OR_RECIPE."""
+    known = {"COMPONENT": _components, "FILE": _files, "RECIPE": _recipes, "RUN": _runs, "SLOT": _slots}
+    words = str(action.metavar).split("_")
+    return [*map(str, action.choices or ()), *(name for word in words if word in known for name in known[word]())]
+
+
+def _components() -> list[str]:
     from ..plugins import installed
-    from ..specs import KINDS
 
-    if command == "show":
-        return sorted({spec.type_name() for spec in installed().components()})
-    if command == "list":
-        return list(KINDS)
-    if command in {"resume", "sample", "reconstruct", "evaluate", "report"}:
-        return _runs()
-    if command == "init":
-        return sorted(installed().recipes)
-    if command in {"check", "train", "fit"}:
-        files = sorted(str(path) for suffix in ("yaml", "yml", "json") for path in Path().glob(f"*.{suffix}"))
-        return [*sorted(installed().recipes), *files, *_assignments(command)]
-    return [*sorted(installed().recipes), *_runs()] if command == "taxonomy" else []
+    return sorted({spec.type_name() for spec in installed().components()})
+
+
+def _files() -> list[str]:
+    return sorted(str(path) for suffix in ("yaml", "yml", "json") for path in Path().glob(f"*.{suffix}"))
+
+
+def _recipes() -> list[str]:
+    from ..plugins import installed
+
+    return sorted(installed().recipes)
 
 
 def _runs() -> list[str]:
     return sorted(str(path.parent) for path in Path("runs").glob("*/experiment.yaml"))
 
 
-def _assignments(command: str) -> list[str]:
-    """Return the slots that ``fit`` takes, or what can be put into each by an override."""
+def _slots() -> list[str]:
+    from ..suggestions import SLOTS
+
+    return [*(f"model.{slot}" for slot in SLOTS), "data"]
+
+
+def _assignments() -> list[str]:
+    """Return what can be put into each slot by an override."""
     from ..plugins import installed
     from ..suggestions import SLOTS
 
-    if command == "fit":
-        return [*(f"model.{slot}" for slot in SLOTS), "data"]
     return [f"model.{slot}={name}" for slot, kind in SLOTS.items() for name in installed().registry(kind).names()]

@@ -12,13 +12,11 @@ from torch.nn import functional as F
 
 from ..composition import Composition
 from ..errors import Unsupported
-from ..heads import vector_dims, vector_of
-from ..latents import from_base, latents_of, to_base
 from ..model import Model
 from ..roles import Decoder, Encoder, Loss, Prior, Sampler
-from ..spaces import Categorical, ContextSpace, Space
-from ..traits import Bijective, Likelihood, Tempered, Truncatable
-from ..values import Batch, Context, LossOutput, State
+from ..spaces import Categorical, ContextSpace, Space, vector_dims
+from ..traits import Bijective, Invertible, Likelihood, NoiseProcess, NormalBase, Tempered, Truncatable
+from ..values import Batch, Context, LossOutput, State, vector_of
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -49,6 +47,10 @@ class OneHotEncoder(Encoder):
     def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return (B, ..., size) floats."""
         return F.one_hot(x, self.size).float()
+
+    def context(self, condition: Tensor) -> Context:
+        """Return one vector for each row: (B, ...) -> (B, classes * size)."""
+        return Context(self.encode(condition).flatten(1))
 
 
 class IdentityAsDecoder(Decoder):
@@ -171,14 +173,26 @@ class NestedModel(Prior):
         return self.model.log_prob(code, context).nats
 
     def _to_base(self, code: Tensor, context: Context | None = None) -> Tensor:
-        """Return the base codes of the nested model's latents."""
-        latent = code if isinstance(self.model.encoder, Identity) else latents_of(self.model).encode(code, context)
-        return to_base(self.model, latent, context)
+        """Return codes in the base of the nested model's prior, by way of its latents."""
+        encoder = cast(Encoder, self.model.encoder)
+        if self._walks:
+            latent = cast(Invertible, self.model.sampler).invert(self.model, code, context)
+        else:
+            latent = encoder.encode(code, context)
+        return cast(NormalBase, self.model.prior).to_base(encoder.code(latent), context)
 
     def _from_base(self, base: Tensor, context: Context | None = None) -> Tensor:
-        """Return the nested model's data for points of its base."""
-        latent = from_base(self.model, base, context)
-        return latent if isinstance(self.model.encoder, Identity) else latents_of(self.model).decode(latent, context)
+        """Return the codes of points of that base."""
+        latent = self.model.latents(cast(NormalBase, self.model.prior).from_base(base, context))
+        if not self._walks:
+            return self.model.decoder.decode(latent, context)
+        sampler = self.model.sampler
+        return sampler.last(cast(Invertible, sampler).trajectory_from(self.model, latent, context))
+
+    @property
+    def _walks(self) -> bool:
+        """Whether latents of the nested model are noise, to and from which its sampler walks."""
+        return self.model.composition.has("encoder", NoiseProcess)
 
     @property
     def players(self) -> tuple[str, ...]:

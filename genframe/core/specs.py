@@ -61,7 +61,7 @@ class IdentityEncoder(EncoderSpec):
 
 
 class OneHot(EncoderSpec):
-    """Turns a class into a vector of zeros with a one at its place; the plainest condition encoder."""
+    """Turns a class into a vector of zeros with a one at its place; the simplest encoder of conditions."""
 
     type: Literal["core/one_hot"] = "core/one_hot"
 
@@ -70,6 +70,10 @@ class OneHot(EncoderSpec):
         if not isinstance(data, Categorical):
             raise Mismatch(f"one-hot vectors are of classes, found {data}")
         return Real((*data.shape, data.size))
+
+    def context_space(self, condition: Space) -> ContextSpace:
+        """Return a vector: that of a class, or those of several classes one after another."""
+        return ContextSpace(Real((self.latent_space(condition).dims,)))
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""

@@ -1,72 +1,61 @@
-"""One trainer per run: a lock that dies with its holder."""
+"""One trainer per run: a lock that the system drops when its process ends."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import socket
 from pathlib import Path
 from types import TracebackType
 
+from filelock import FileLock, Timeout
+
 from ..errors import RunError
 
 __all__ = ["RunLock"]
-
-_held: set[int] = set()
-
-
-def _forget() -> None:
-    # flock lives as long as any copy of the descriptor: a forked data worker must not outlive its trainer with it.
-    while _held:
-        os.close(_held.pop())
-
-
-os.register_at_fork(after_in_child=_forget)
 
 
 class RunLock:
     """Hold a run folder for this process: ``with RunLock(folder): ...``.
 
-    The system drops the lock when its process ends in whatever way, so none has to be cleared by hand; the file
-    ``.lock`` stays, and only tells others who holds it. A forked child does not hold its parent's lock.
+    The system drops the lock however its process ends, so nobody has to clear it by hand. The file ``.lock`` stays;
+    it only tells others who holds the run. A forked child does not hold its parent's lock.
 
-    :raises RunError: on entering, if anyone, this process included, holds the folder, or it cannot be locked.
+    :raises RunError: on entering, if any process holds the folder, this one included, or it cannot be locked.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._descriptor = -1
+        self._held: FileLock | None = None
 
     def __enter__(self) -> RunLock:
+        if not self._folder.is_dir():  # filelock would create it
+            raise RunError(f"{self._folder} cannot be locked: No such file or directory")
+        # A FileLock can be entered twice, so each entry has its own: the system lets only one of them have the file.
+        lock = FileLock(
+            self._folder / ".lock", blocking=False, thread_local=False, preserve_lock_file=True, on_acquired=_write_holder
+        )
         try:
-            self._descriptor = self._acquire(self._folder / ".lock")
-        except BlockingIOError:
+            lock.acquire()
+        except Timeout:
             raise RunError(
                 f"{self._folder} is being trained by {self._holder()}; wait for it, stop it or name another folder"
             ) from None
         except OSError as error:
             raise RunError(f"{self._folder} cannot be locked: {error.strerror}") from error
+        self._held = lock
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._descriptor in _held:
-            _held.remove(self._descriptor)
-            os.close(self._descriptor)
-
-    def _acquire(self, path: Path) -> int:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()} {socket.gethostname()}".encode(), 0)
-        except OSError:
-            os.close(descriptor)
-            raise
-        _held.add(descriptor)
-        return descriptor
+        if self._held is not None:
+            self._held.release()
 
     def _holder(self) -> str:
         with (self._folder / ".lock").open("rb") as file:
             text = re.fullmatch(r"([0-9]+) ([\w.-]+)", file.read(300).decode(errors="replace"))
         return f"pid {text[1]} on {text[2]}" if text else "another process"
+
+
+def _write_holder(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()} {socket.gethostname()}".encode(), 0)

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from markupsafe import escape
 
 from .. import __version__
 from ..captions import caption_text, reads_captions
 from ..data import Dataset
 from ..errors import DataError, RunError
-from ..measuring import sharing_samples
+from ..measurement import sharing_samples
 from ..model import Model, Samples, build
 from ..plugins import installed
 from ..roles import MetricResult
@@ -91,9 +92,7 @@ class Run:
         return f"Run({self.experiment.name!r}{where}, step {self.step}{loss}, {self.model.composition.density} density)"
 
     def _repr_html_(self) -> str:
-        from .report.notebook import run_html
-
-        return run_html(self)
+        return f"<p>{escape(repr(self))}</p>{self.model._repr_html_()}"
 
 
 def default_condition(model: Model, n: int) -> torch.Tensor | None:

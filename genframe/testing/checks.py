@@ -28,7 +28,6 @@ from .setting import PartSetting
 __all__ = ["CHECKS", "Check", "Component", "component_of"]
 
 PARTS: Final[tuple[Kind, ...]] = ("encoder", "decoder", "prior")
-WITH_MODELS: Final[tuple[Kind, ...]] = ("loss", "sampler", "metric")
 TRIED: Final = 5
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Decoder, DecoderSpec, Encoder, Model, Real, Space, Spaces, traits
+from genframe import Context, ContextSpace, Decoder, DecoderSpec, Encoder, Model, Real, Space, Spaces, traits
 from genframe.experiment.spec import TrainSpec
 from genframe.traits import TimeConditioned, TraitSet
 
@@ -31,7 +31,7 @@ class Scale(DecoderSpec):
     type: Literal["bench/scale"] = "bench/scale"
     provides: ClassVar[TraitSet] = traits(TimeConditioned)
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept anything."""
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
@@ -46,11 +46,11 @@ class ScaleDecoder(Decoder):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return the product."""
         return self.weight * latent
 
-    def at_time(self, x: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def at_time(self, x: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Return the product."""
         return self.weight * x
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genframe import Model, Real
+from genframe import Context, Model, Real
 from genframe.model import evaluating
 from genframe.testing import part
 from genframe_diffusion import (
@@ -61,7 +61,7 @@ def _ratio(model: Model, spec: Walk) -> dict[str, Any]:
     network: Any = model.decoder.network
     at_time, calls = network.at_time, []
 
-    def counted(x: Tensor, times: Tensor, context: Tensor | None) -> Any:
+    def counted(x: Tensor, times: Tensor, context: Context | None) -> Any:
         calls.append(times)
         return at_time(x, times, context)
 
@@ -85,7 +85,7 @@ def _overhead(model: Model, spec: Walk) -> float:
     network: Any = model.decoder.network
     calls = [0]
 
-    def idle(x: Tensor, times: Tensor, context: Tensor | None) -> Tensor:
+    def idle(x: Tensor, times: Tensor, context: Context | None) -> Tensor:
         calls[0] += 1
         return x
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from genframe import installed
-from genframe.cli import COMMANDS, EPILOG, main, options_of
+from genframe.cli import EXIT_CODES, grammar_of, main, summaries
 from genframe.errors import GenframeError
 from genframe.plugins import discover
 
 # The plugins that are in use, and the commands that are run with them.
 CORE = {"core"}
-SHIPPED = {"core", "data", "metrics", "nets", "vae"}
+SHIPPED = {"core", "data", "latents", "metrics", "nets", "report", "vae"}
 
 PROGRAM = """
 import contextlib, io, json, sys
@@ -92,9 +92,20 @@ def test_none_of_them_imports_torch(ran: dict[str, Any]) -> None:
     assert "torch" not in ran["shipped"]["heavy"]
 
 
+def test_help_imports_no_specs_of_plugins() -> None:
+    """What brings commands is small: ``genframe --help`` loads no spec, no metric and no template of the plugins."""
+    program = (
+        "import sys\nfrom genframe.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('genframe_')), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    packages = ("genframe_latents", "genframe_report")
+    assert ran.stderr.split() == [name for package in packages for name in (package, f"{package}.commands")]
+
+
 def test_exit_codes_are_documented() -> None:
     """Every code that an error has stands in ``genframe --help``."""
-    documented = set(re.findall(r"\b(\d+) [A-Za-z]", EPILOG.partition("exit codes:")[2]))
+    documented = set(re.findall(r"\b(\d+) [A-Za-z]", EXIT_CODES))
     assert {str(error.exit_code) for error in GenframeError.__subclasses__()} <= documented
 
 
@@ -124,7 +135,11 @@ def test_json_is_json(words: list[str], capsys: pytest.CaptureFixture[str]) -> N
 
 def test_every_command_that_prints_data_has_json() -> None:
     """Only init, completion and schema, which is JSON itself, print no data."""
-    assert {name for name in COMMANDS if "--json" not in options_of(name)} == {"init", "completion", "schema"}
+    assert {name for name in summaries() if "--json" not in grammar_of(name)._option_string_actions} == {
+        "init",
+        "completion",
+        "schema",
+    }
 
 
 def test_show_as_data(capsys: pytest.CaptureFixture[str]) -> None:

@@ -218,7 +218,8 @@ class Reader:
         ]
         (metadata / "entry_points.txt").write_text("\n".join(groups))
         for package in self.home.glob("genframe_*"):
-            (self.site / package.name).symlink_to(package)
+            if not (self.site / package.name).exists():
+                (self.site / package.name).symlink_to(package)
         self.code = 0
         return ""
 

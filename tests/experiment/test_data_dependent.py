@@ -9,6 +9,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from genframe import (
+    Context,
+    ContextSpace,
     Dataset,
     Encoder,
     EncoderSpec,
@@ -59,22 +61,22 @@ class ActNorm(Encoder):
         self.seen: list[Tensor] = []
         self.modes: list[tuple[bool, bool]] = []
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Take mean and deviation, and draw from the global generator, as dequantisation would."""
         self.seen.append(x)
         self.modes.append((self.training, torch.is_grad_enabled()))
         self.shift.copy_(x.mean(0) + 0.1 * torch.randn(3))
         self.scale.copy_(x.std(0))
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the latent."""
         return (x - self.shift) / self.scale
 
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return the latent and the log-determinant."""
         return self.encode(x), -self.scale.abs().log().sum().expand(len(x))
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return the datum."""
         return latent * self.scale + self.shift
 
@@ -102,21 +104,21 @@ class Place(Prior):
         self.place = nn.Parameter(torch.zeros(3))
         self.seen: list[Tensor] = []
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         """Take the mean of the codes."""
         self.seen.append(x)
         self.place.copy_(x.mean(0))
 
-    def fit(self, codes: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> dict[str, Any]:
+    def fit(self, codes: Tensor, context: Context | None = None, generator: Generator | None = None) -> dict[str, Any]:
         """Take another place than the mean."""
         self.place.fill_(5.0)
         return {}
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return draws."""
         return self.place + torch.randn(n, 3, generator=generator)
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-density up to a constant."""
         return -0.5 * (code - self.place).square().sum(1)
 
@@ -127,7 +129,7 @@ class Places(PriorSpec):
     type: Literal["test/places"] = "test/places"
     provides: ClassVar[TraitSet] = traits(DataDependent, Density, Fittable)
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept everything."""
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:

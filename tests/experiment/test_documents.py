@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from genframe.errors import Problem, SpecError
 from genframe.experiment import documents
 from genframe.experiment.documents import Document, Place, dump, origin, parse, read
+from genframe.experiment.documents.document import MAX_VALUES
 
 SPEC = """\
 # yaml-language-server: $schema=spec.schema.json
@@ -241,7 +242,7 @@ def test_a_million_brackets_are_too_large(syntax: str) -> None:
 @pytest.mark.parametrize("syntax", ["yaml", "json"])
 def test_the_number_of_values_is_bounded(syntax: str) -> None:
     """10,000 values are read and one more is refused, the outermost list counted."""
-    most = json.dumps([1] * (documents.MAX_VALUES - 1))
+    most = json.dumps([1] * (MAX_VALUES - 1))
     assert parse(most, syntax=syntax)  # type: ignore[arg-type]
     assert str(refusal(f"[1, {most[1:]}", syntax)) == "t:1:29999: holds more than 10000 values; keep data out of the spec"
 
@@ -285,7 +286,7 @@ def problems(text: str, syntax: Any = "yaml") -> Sequence[Problem]:
 @example("{? }")
 @example("- - ? -")
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
-    """Random text never causes anything but a value or a refusal with line, column, message and mend."""
+    """Random text never causes anything but a value or a refusal with line, column, message and hint."""
     for found in [*problems(text), *problems(text, "json")]:
         assert found.line
         assert found.column

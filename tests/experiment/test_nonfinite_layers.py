@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genframe import Batch, Encoder, EncoderSpec, LossOutput, ModelSpec, Real, Space, Spaces, compose
+from genframe import Batch, Context, Encoder, EncoderSpec, LossOutput, ModelSpec, Real, Space, Spaces, compose
 from genframe.experiment.nonfinite import diagnosis
 from genframe.experiment.objective import Objective
 from genframe.traits import Bijective, TraitSet, traits
@@ -53,7 +53,7 @@ class Stack(Encoder):
         pack, self.unpack = SHAPES[shape]
         self.layers = nn.ModuleList(Layer(pack, math.nan if number == 2 else 0.0) for number in range(4))
 
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return the latent and the sum of the log-determinants."""
         total = torch.zeros(len(x))
         for layer in self.layers:
@@ -61,11 +61,11 @@ class Stack(Encoder):
             total = total + log_abs_det
         return x, total
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the latent."""
         return self.forward_and_log_det(x)[0]
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return the latent."""
         return latent
 

@@ -9,12 +9,14 @@ import random
 import shutil
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
 import torch
+from markupsafe import escape
 from torch import Tensor
 
 from genframe import (
@@ -301,9 +303,11 @@ def test_conditions_for_a_picture(condition: str, tmp_path: Path) -> None:
 
 
 def test_a_run_shows_itself() -> None:
-    """Its name, step, last loss and kind of density."""
+    """Its name, step, last loss and kind of density; in a notebook also its model's parts, and text stays text."""
     run = train(experiment())
     assert repr(run) == f"Run('tiny', step 6, loss {run.metrics[-1]['loss']:.4g}, lower bound density)"
+    assert run._repr_html_() == f"<p>{escape(repr(run))}</p>{run.model._repr_html_()}"
+    assert "<b>" not in replace(run, folder=Path("<b>"))._repr_html_()
 
 
 STAGES = "train.stages=[{parts: [encoder, decoder], steps: 3}, {parts: [prior], fit: true}]"

@@ -13,6 +13,8 @@ from genframe import (
     Batch,
     Categorical,
     CheckpointError,
+    Context,
+    ContextSpace,
     Dataset,
     Encoder,
     EncoderSpec,
@@ -66,7 +68,7 @@ class BookEncoder(Encoder):
         self.linear, self.norm = nn.Linear(4, 2), nn.BatchNorm1d(2)
         self.register_buffer("codebook", torch.zeros(2))
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the latent, moving the codebook."""
         latent: Tensor = self.norm(self.linear(x))
         if self.training:
@@ -81,7 +83,7 @@ class Places(PriorSpec):
     type: Literal["test/places"] = "test/places"
     provides: ClassVar[TraitSet] = traits(Density, Fittable)
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept everything."""
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
@@ -98,17 +100,17 @@ class Place(Prior):
         self.norm = nn.BatchNorm1d(2)
         self.fits: list[Tensor] = []
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return draws."""
         return self.place + torch.randn(n, 2, generator=generator)
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         """Return the log-density up to a constant."""
         if self.training:
             self.norm(code)
         return -0.5 * (code - self.place).square().sum(1)
 
-    def fit(self, codes: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> dict[str, Any]:
+    def fit(self, codes: Tensor, context: Context | None = None, generator: Generator | None = None) -> dict[str, Any]:
         """Take the mean of the codes."""
         self.fits.append(codes)
         self.place.copy_(codes.mean(0))
@@ -233,14 +235,14 @@ def test_a_prior_learns_codes_in_single_precision(monkeypatch: pytest.MonkeyPatc
     model = compose(ModelSpec.model_validate({**VAE, "encoder": {**MLP, "dim": 2}, "loss": "vae/reconstruction"}), SPACE)
     seen: list[Tensor] = []
 
-    def objective(code: Tensor, context: Tensor | None, player: str) -> LossOutput:
+    def objective(code: Tensor, context: Context | None, player: str) -> LossOutput:
         seen.append(code)
         return LossOutput(code.sum())
 
     monkeypatch.setattr(model.prior, "objective", objective)
     x = torch.randn(20, 4)
     with torch.autocast("cpu", torch.bfloat16):
-        Objective(model, ["prior"])(x, None, "model")
+        Objective(model, ["prior"])(Batch(x), "model")
     with torch.no_grad():
         assert torch.equal(seen[0], model.codes(x))
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from genframe import (
     Batch,
+    Context,
     Dataset,
     Encoder,
     EncoderSpec,
@@ -485,7 +486,7 @@ class Normalised(Encoder):
         super().__init__()
         self.linear, self.norm = nn.Linear(4, 2), nn.BatchNorm1d(2)
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the latent."""
         latent: Tensor = self.norm(self.linear(x))
         return latent

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from genframe import Categorical, Mismatch, ModelSpec, Real, Space, check, compose
+from genframe import Categorical, Context, ContextSpace, Mismatch, ModelSpec, Real, check, compose
 from genframe.core import CategoricalPrior
 from genframe.core.parts import IndependentClasses
 
@@ -40,20 +40,20 @@ def test_dimensions_have_logits_of_their_own() -> None:
 
 def test_logits_are_linear_in_the_context() -> None:
     """Under a context c of any shape, the logits of the single class are W c + b."""
-    prior = IndependentClasses(Categorical((), 4), Real((3, 2)))
-    context = torch.randn(5, 3, 2)
+    prior = IndependentClasses(Categorical((), 4), ContextSpace(Real((3, 2, 1))))
+    context = torch.randn(5, 3, 2, 1)
     expected = (context.flatten(1) @ prior.head.weight.T + prior.head.bias).log_softmax(1)
     for one in range(4):
-        torch.testing.assert_close(prior.log_prob(torch.full((5,), one), context), expected[:, one])
+        torch.testing.assert_close(prior.log_prob(torch.full((5,), one), Context(context)), expected[:, one])
 
 
-@pytest.mark.parametrize("context", [None, Real((3,))])
-def test_draws_have_the_probabilities(context: Space | None) -> None:
+@pytest.mark.parametrize("context", [None, ContextSpace(Real((3,)))])
+def test_draws_have_the_probabilities(context: ContextSpace | None) -> None:
     """Of 20,000 draws, each class has its share, and the generator alone decides them."""
     n, torch_seed = 20_000, 1
     torch.manual_seed(torch_seed)
     prior = IndependentClasses(Categorical((), 3), context)
-    given = None if context is None else torch.randn(1, 3).expand(n, 3)
+    given = None if context is None else Context(torch.randn(1, 3).expand(n, 3))
     if context is None:
         torch.nn.init.normal_(prior.logits)
     drawn, again = (prior.sample(n, given, torch.Generator().manual_seed(2)) for _ in range(2))

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from genframe import (
     Categorical,
+    Context,
     Encoder,
     LogProb,
     Model,
@@ -54,7 +55,7 @@ class CountingSampler(Sampler):
     """Draws of the prior that are 9 too small after the first of ten steps, and right after the last."""
 
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield ten states."""
         x = model.prior.sample(n, context, generator)
@@ -168,6 +169,16 @@ def test_samples_say_what_they_are() -> None:
     samples = model(BITS, VAE).sample(3, seed=4)
     assert repr(samples) == "Samples(3 of Real(1×4×4, 0 to 1, 2 levels), seed 4)"
     assert (samples._repr_png_() or b"").startswith(b"\x89PNG")
+
+
+def test_the_digest_is_of_the_weights() -> None:
+    """It is the same for the same weights and another for others."""
+    first = model(BITS, VAE)
+    digest = first.weights_digest()
+    assert digest == model(BITS, VAE).weights_digest()
+    with torch.no_grad():
+        next(first.parameters()).add_(1e-6)
+    assert digest != first.weights_digest()
 
 
 def test_a_model_shows_its_parts() -> None:

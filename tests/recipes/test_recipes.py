@@ -8,7 +8,7 @@ import pytest
 
 from genframe import evaluate, installed
 from genframe.experiment.loading import check_placed
-from genframe.experiment.suite import read_suite
+from genframe_report import read_suite
 from tests.compat import gate
 from tests.recipes.small import data_files
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -17,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genframe.errors import CheckpointError
-from genframe.experiment import checkpoint
 from genframe.experiment.checkpoint import commit, latest, read
 from genframe.experiment.run import load
 from genframe.experiment.training import resume, train
@@ -438,7 +438,8 @@ FOREIGN_TO_TRAINING: dict[str, Callable[[dict[str, torch.Tensor]], object]] = {
 
 def refused_unloaded(monkeypatch: pytest.MonkeyPatch, use: Callable[[Path], object], folder: Path) -> None:
     """Check that ``use`` of the run is a CheckpointError before any tensor is loaded."""
-    monkeypatch.setattr(checkpoint, "_tensor", lambda file, name: pytest.fail(f"{name} was loaded"))
+    reading = importlib.import_module("genframe.experiment.checkpoint.read")  # the package's read is the function
+    monkeypatch.setattr(reading, "_tensor", lambda file, name: pytest.fail(f"{name} was loaded"))
     with pytest.raises(CheckpointError, match=r"lacks|nothing expects|expected"):
         use(folder)
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from genframe import (
     Batch,
+    Context,
+    ContextSpace,
     Dataset,
     DatasetSpec,
     Decoder,
@@ -41,7 +43,7 @@ class FaultyDecoder(DecoderSpec):
 
     type: Literal["test/faulty"] = "test/faulty"
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept everything."""
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
@@ -57,7 +59,7 @@ class FaultyParts(Decoder):
         self.linear = nn.Linear(2, 4)
         self.fuse = Fuse()
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return data."""
         decoded: Tensor = self.fuse(self.linear(latent))
         return decoded

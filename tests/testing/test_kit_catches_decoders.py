@@ -11,7 +11,21 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Decoder, DecoderSpec, Encoder, EncoderSpec, Mismatch, Needs, Real, Space, Spaces, require_real, traits
+from genframe import (
+    Context,
+    ContextSpace,
+    Decoder,
+    DecoderSpec,
+    Encoder,
+    EncoderSpec,
+    Mismatch,
+    Needs,
+    Real,
+    Space,
+    Spaces,
+    require_real,
+    traits,
+)
 from genframe.testing import Example, check_component
 from genframe.traits import Bijective, Likelihood, ProbabilityMass, TraitSet
 
@@ -43,10 +57,10 @@ class Network(Decoder):
         self.shape = data.shape
         self.linear = nn.Linear(latent.dims, data.dims)
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return self.likelihood(latent).mean
 
-    def likelihood(self, latent: Tensor, context: Tensor | None = None) -> Coins:
+    def likelihood(self, latent: Tensor, context: Context | None = None) -> Coins:
         return self.law(self.linear(latent.flatten(1)).unflatten(1, self.shape))
 
 
@@ -57,7 +71,7 @@ class Honest(DecoderSpec):
     provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)
     part: ClassVar[Any] = Network
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         require_real(latent, "a linear map")
         if not (isinstance(data, Real) and data.levels == 2 and data.discrete):
             raise Mismatch(f"coins need data of two levels, found {data}")
@@ -67,12 +81,12 @@ class Honest(DecoderSpec):
 
 
 class ForgetsShape(Network):
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return super().decode(latent).flatten(1)
 
 
 class NotFinite(Network):
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return super().decode(latent).log() - float("inf")
 
 
@@ -135,7 +149,7 @@ class Inverse(Decoder):
         super().__init__()
         self.encoder = (encoder,)
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return self.encoder[0].inverse(latent, context)
 
 
@@ -152,10 +166,10 @@ class Shift(Encoder):
         super().__init__()
         self.b = nn.Parameter(torch.zeros(data.shape))
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         return x + self.b
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return latent - self.b
 
 
@@ -178,7 +192,7 @@ class Tied(DecoderSpec):
     needs: ClassVar[Needs] = {"encoder": Bijective}
     part: ClassVar[Any] = Inverse
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept all."""
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:

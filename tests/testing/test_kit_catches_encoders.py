@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Generator, Tensor, nn
 
-from genframe import Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits
+from genframe import Context, ContextSpace, Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits, vector_dims
 from genframe.testing import check_component
 from genframe.traits import Conditional, Posterior, TraitSet
 
@@ -45,19 +45,19 @@ class Network(Encoder):
 
     law: type[Gaussian] = Gaussian
 
-    def __init__(self, data: Space, dim: int, context: Space | None) -> None:
+    def __init__(self, data: Space, dim: int, context: ContextSpace | None) -> None:
         super().__init__()
         self.mean = nn.Linear(data.dims, dim)
         self.log_sigma = nn.Linear(data.dims, dim)
-        self.shift = nn.Linear(context.dims, dim) if context is not None else None
+        self.shift = nn.Linear(vector_dims(context), dim) if context is not None else None
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         return self.posterior(x, context).mean
 
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> Gaussian:
+    def posterior(self, x: Tensor, context: Context | None = None) -> Gaussian:
         mean = self.mean(x.flatten(1))
         if self.shift is not None and context is not None:
-            mean = mean + self.shift(context)
+            mean = mean + self.shift(context.vector)
         return self.law(mean, 0.1 * self.log_sigma(x.flatten(1)).exp())
 
 
@@ -79,77 +79,77 @@ class Honest(EncoderSpec):
 
 
 class WiderThanDeclared(Network):
-    def __init__(self, data: Space, dim: int, context: Space | None) -> None:
+    def __init__(self, data: Space, dim: int, context: ContextSpace | None) -> None:
         super().__init__(data, dim + 1, context)
 
 
 class InDoubles(Network):
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         return super().encode(x, context).double()
 
 
 class DeadParameter(Network):
-    def __init__(self, data: Space, dim: int, context: Space | None) -> None:
+    def __init__(self, data: Space, dim: int, context: ContextSpace | None) -> None:
         super().__init__(data, dim, context)
         self.unused = nn.Parameter(torch.ones(2))
 
 
 class DetachedHead(Network):
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> Gaussian:
+    def posterior(self, x: Tensor, context: Context | None = None) -> Gaussian:
         honest = super().posterior(x, context)
         return Gaussian(honest.mean, honest.sigma.detach())
 
 
 class NoPosterior(Encoder):
-    def __init__(self, data: Space, dim: int, context: Space | None) -> None:
+    def __init__(self, data: Space, dim: int, context: ContextSpace | None) -> None:
         super().__init__()
         self.linear = nn.Linear(data.dims, dim)
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         return self.linear(x.flatten(1))
 
 
 class Forgetful(Network):
-    def __init__(self, data: Space, dim: int, context: Space | None) -> None:
+    def __init__(self, data: Space, dim: int, context: ContextSpace | None) -> None:
         super().__init__(data, dim, context)
         self.scale = torch.rand(())
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         return self.scale * super().encode(x, context)
 
 
 class NotPersistent(Network):
-    def __init__(self, data: Space, dim: int, context: Space | None) -> None:
+    def __init__(self, data: Space, dim: int, context: ContextSpace | None) -> None:
         super().__init__(data, dim, context)
         self.register_buffer("seen", torch.zeros(()), persistent=False)
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         if self.training:
             self.seen += 1
         return self.seen + super().encode(x, context)
 
 
 class RegisteredTwice(Network):
-    def __init__(self, data: Space, dim: int, context: Space | None) -> None:
+    def __init__(self, data: Space, dim: int, context: ContextSpace | None) -> None:
         super().__init__(data, dim, context)
         self.again = self.mean
 
 
 class LeaksAcrossBatch(Network):
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         latent = super().encode(x, context)
         return latent - latent.mean(0)
 
 
 class RandomWhenEvaluated(Network):
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         return self.posterior(x, context).rsample()
 
 
 class OwnEntropy(Network):
     """Initialises from a generator that no seed reaches."""
 
-    def __init__(self, data: Space, dim: int, context: Space | None) -> None:
+    def __init__(self, data: Space, dim: int, context: ContextSpace | None) -> None:
         super().__init__(data, dim, context)
         generator = Generator()
         generator.seed()
@@ -157,13 +157,13 @@ class OwnEntropy(Network):
 
 
 class DeafToContext(Network):
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> Gaussian:
-        return super().posterior(x, None if context is None else torch.zeros_like(context))
+    def posterior(self, x: Tensor, context: Context | None = None) -> Gaussian:
+        return super().posterior(x, None if context is None else context.map(torch.zeros_like))
 
 
 class ReadsWhatItWasNotBuiltFor(Network):
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> Gaussian:
-        return super().posterior(x if context is None else x + context.mean(), context)
+    def posterior(self, x: Tensor, context: Context | None = None) -> Gaussian:
+        return super().posterior(x if context is None else x + context.vector.mean(), context)
 
 
 class IgnoresGenerator(Gaussian):

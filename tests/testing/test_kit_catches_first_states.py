@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genframe import Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits
+from genframe import Context, Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.testing import check_component
 from genframe.traits import Bijective, DataDependent, TraitSet
 
@@ -22,17 +22,17 @@ class ActNorm(Encoder):
         self.shift = nn.Parameter(torch.zeros(data.shape))
         self.log_scale = nn.Parameter(torch.zeros(data.shape))
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         self.shift.copy_(x.mean(0))
         self.log_scale.copy_(-(x.std(0) + 1e-6).log())
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         return self.forward_and_log_det(x)[0]
 
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         return (x - self.shift) * self.log_scale.exp(), self.log_scale.sum().expand(len(x))
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return latent * (-self.log_scale).exp() + self.shift
 
 
@@ -55,25 +55,25 @@ class Honest(EncoderSpec):
 
 
 class Infinite(ActNorm):
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         self.log_scale.copy_(-(x - x).sum(0).log())
 
 
 class Haphazard(ActNorm):
     made = 0
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         type(self).made += 1
         self.shift.copy_(x[self.made % len(x)])
 
 
 class Idle(ActNorm):
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         pass
 
 
 class Replaced(ActNorm):
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         self.shift = nn.Parameter(x.mean(0))
 
 
@@ -82,14 +82,14 @@ class Forgotten(ActNorm):
 
     centre: Tensor | float = 0.0
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         super().initialise(x)
         self.centre = x.amax(0)
 
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         return super().forward_and_log_det(x - self.centre)
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return super().inverse(latent) + self.centre
 
 
@@ -100,21 +100,21 @@ class Buffered(ActNorm):
         super().__init__(data)
         self.register_buffer("spread", torch.ones(data.shape))
 
-    def initialise(self, x: Tensor, context: Tensor | None = None) -> None:
+    def initialise(self, x: Tensor, context: Context | None = None) -> None:
         self.get_buffer("spread").copy_(x.std(0) + 1)
 
 
 class UncountedScale(Buffered):
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         latent, log_abs_det = super().forward_and_log_det(x)
         return latent / self.spread, log_abs_det
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return super().inverse(latent * self.spread)
 
 
 class OneWay(Buffered):
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         latent, log_abs_det = super().forward_and_log_det(x)
         return latent / self.spread, log_abs_det - self.spread.log().sum()
 

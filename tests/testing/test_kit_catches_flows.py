@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genframe import Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits
+from genframe import Context, Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.testing import check_component
 from genframe.traits import Bijective, TraitSet
 
@@ -21,13 +21,13 @@ class Scaling(Encoder):
         super().__init__()
         self.log_scale = nn.Parameter(torch.zeros(data.shape))
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         return self.forward_and_log_det(x, context)[0]
 
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         return x * self.log_scale.exp(), self.log_scale.sum().expand(len(x))
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return latent * (-self.log_scale).exp()
 
 
@@ -46,30 +46,30 @@ class Flow(EncoderSpec):
 
 
 class WrongSign(Scaling):
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         latent, log_abs_det = super().forward_and_log_det(x)
         return latent, -log_abs_det
 
 
 class SlightlyOff(Scaling):
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         latent, log_abs_det = super().forward_and_log_det(x)
         return latent, log_abs_det + 1e-7
 
 
 class InSinglePrecision(Scaling):
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         latent, log_abs_det = super().forward_and_log_det(x)
         return latent, log_abs_det.float()
 
 
 class NoWayBack(Scaling):
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         return latent
 
 
 class EncodesOtherwise(Scaling):
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         return x + 1
 
 

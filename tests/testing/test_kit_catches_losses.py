@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 
 from genframe import (
     Batch,
+    Context,
     Encoder,
     Loss,
     LossOutput,
@@ -144,7 +145,7 @@ class TwoSteps(Sampler):
     """An honest walk: a code, then the same a little moved."""
 
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         x = model.decoder.decode(model.latents(model.prior.sample(n, context, generator)), context)
         yield State(x, 1, 2)
@@ -163,35 +164,35 @@ class HonestSampler(SamplerSpec):
 
 class StopsShort(TwoSteps):
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         yield next(super().trajectory(model, n, context, generator))
 
 
 class Nowhere(TwoSteps):
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         yield from ()
 
 
 class OneDatumOnly(TwoSteps):
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         return super().trajectory(model, 1, context, generator)
 
 
 class IgnoresGenerator(TwoSteps):
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         return super().trajectory(model, n, context, None)
 
 
 class AlwaysTheSame(TwoSteps):
     def trajectory(
-        self, model: Model, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         return super().trajectory(model, n, context, Generator().manual_seed(0))
 

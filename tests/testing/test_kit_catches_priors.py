@@ -10,7 +10,21 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Categorical, Encoder, LossOutput, Mismatch, Prior, PriorSpec, Real, Space, Spaces, Unsupported, traits
+from genframe import (
+    Categorical,
+    Context,
+    ContextSpace,
+    Encoder,
+    LossOutput,
+    Mismatch,
+    Prior,
+    PriorSpec,
+    Real,
+    Space,
+    Spaces,
+    Unsupported,
+    traits,
+)
 from genframe.testing import Example, check_component
 from genframe.traits import Density, Energy, Fittable, GaussianExpectation, ProbabilityMass, Tempered, TraitSet
 
@@ -23,18 +37,18 @@ class DiagonalNormal(Prior):
         self.mean = nn.Parameter(torch.zeros(code.shape))
         self.log_sigma = nn.Parameter(torch.zeros(code.shape))
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         return self.mean + self.log_sigma.exp() * torch.randn(n, *self.mean.shape, generator=generator)
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         return self.expected_log_prob(code, torch.zeros_like(code))
 
-    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
+    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Context | None = None) -> Tensor:
         squares = ((mean - self.mean).square() + variance) * (-2 * self.log_sigma).exp()
         return (-0.5 * squares - self.log_sigma - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 
     def sample_at(
-        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, temperature: float | Tensor, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         return self.mean + temperature * (self.sample(n, context, generator) - self.mean)
 
@@ -46,7 +60,7 @@ class Honest(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Density, GaussianExpectation, Tempered)
     part: ClassVar[Any] = DiagonalNormal
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         if not isinstance(code, Real) or code.discrete:
             raise Mismatch(f"a normal distribution is of continuous values, found {code}")
 
@@ -55,60 +69,60 @@ class Honest(PriorSpec):
 
 
 class Unnormalised(DiagonalNormal):
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         return super().log_prob(code) + 0.02
 
 
 class DrawsTooWide(DiagonalNormal):
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         return 1.1 * super().sample(n, context, generator)
 
 
 class DrawsAside(DiagonalNormal):
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         return 0.15 + super().sample(n, context, generator)
 
 
 class SigmaForVariance(DiagonalNormal):
-    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Tensor | None = None) -> Tensor:
+    def expected_log_prob(self, mean: Tensor, variance: Tensor, context: Context | None = None) -> Tensor:
         return super().expected_log_prob(mean, variance.sqrt())
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         return super().expected_log_prob(code, torch.zeros_like(code))
 
 
 class IgnoresGenerator(DiagonalNormal):
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         return super().sample(n, context, None)
 
 
 class AlwaysTheSame(DiagonalNormal):
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         return super().sample(n, context, Generator().manual_seed(0))
 
 
 class TooFew(DiagonalNormal):
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         return super().sample(n - 1, context, generator)
 
 
 class NeverColder(DiagonalNormal):
     def sample_at(
-        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, temperature: float | Tensor, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         return self.sample(n, context, generator)
 
 
 class TooCold(DiagonalNormal):
     def sample_at(
-        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, temperature: float | Tensor, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         return 0.9 * super().sample_at(temperature, n, context, generator)
 
 
 class AddsTemperaturesUp(DiagonalNormal):
     def sample_at(
-        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, temperature: float | Tensor, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         if isinstance(temperature, Tensor):
             temperature = temperature.cumsum(-1)
@@ -117,7 +131,7 @@ class AddsTemperaturesUp(DiagonalNormal):
 
 class OfItsOwnNoise(DiagonalNormal):
     def sample_at(
-        self, temperature: float | Tensor, n: int, context: Tensor | None = None, generator: Generator | None = None
+        self, temperature: float | Tensor, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Tensor:
         return super().sample_at(temperature, n, context, None)
 
@@ -155,7 +169,7 @@ def test_high_dimensional_densities_are_integrated_by_importance_sampling(monkey
     """A density over sixteen dimensions that is a tenth too large is caught as well."""
 
     class Slightly(DiagonalNormal):
-        def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+        def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
             return super().log_prob(code) + 0.1
 
     example = Example(Honest(), latent=Real((16,)))
@@ -173,11 +187,11 @@ class Classes(Prior):
         super().__init__()
         self.logits = nn.Parameter(torch.randn(*code.shape, code.size))
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         probabilities = (self.logits / self.temperature).softmax(-1).flatten(0, -2)
         return torch.multinomial(probabilities, n, True, generator=generator).T.reshape(n, *self.logits.shape[:-1])
 
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         log_probabilities = self.logits.log_softmax(-1).expand(len(code), *self.logits.shape)
         return log_probabilities.gather(-1, code[..., None]).flatten(1).sum(1)
 
@@ -187,18 +201,18 @@ class HotClasses(Classes):
 
 
 class SharedSoftmax(Classes):
-    def log_prob(self, code: Tensor, context: Tensor | None = None) -> Tensor:
+    def log_prob(self, code: Tensor, context: Context | None = None) -> Tensor:
         log_probabilities = self.logits.log_softmax(0).expand(len(code), *self.logits.shape)
         return log_probabilities.gather(-1, code[..., None]).flatten(1).sum(1)
 
 
 class FloatClasses(Classes):
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         return super().sample(n, context, generator).float()
 
 
 class OneClassTooMany(Classes):
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         return super().sample(n, context, generator) + 5
 
 
@@ -209,7 +223,7 @@ class HonestClasses(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Density, ProbabilityMass)
     part: ClassVar[Any] = Classes
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         if not isinstance(code, Categorical) or not code.shape:
             raise Mismatch(f"these are rows of classes, found {code}")
 
@@ -246,17 +260,17 @@ class NeverTrained(DiagonalNormal):
         super().__init__(code)
         self.temperature = nn.Parameter(torch.ones(()))
 
-    def objective(self, code: Tensor, context: Tensor | None = None, player: str = "model") -> LossOutput:
+    def objective(self, code: Tensor, context: Context | None = None, player: str = "model") -> LossOutput:
         return LossOutput(-self.log_prob(code).mean())
 
 
 class FitsBadly(DiagonalNormal):
-    def fit(self, codes: Tensor, context: Tensor | None = None, generator: Generator | None = None) -> float:
+    def fit(self, codes: Tensor, context: Context | None = None, generator: Generator | None = None) -> float:
         return 0.0
 
 
 class Stuck(DiagonalNormal):
-    def objective(self, code: Tensor, context: Tensor | None = None, player: str = "model") -> LossOutput:
+    def objective(self, code: Tensor, context: Context | None = None, player: str = "model") -> LossOutput:
         raise Unsupported("no")
 
 

@@ -9,6 +9,7 @@ import torch
 
 from genframe import (
     Categorical,
+    ContextSpace,
     DatasetSpec,
     Decoder,
     DecoderSpec,
@@ -71,8 +72,13 @@ def test_each_kind_is_built() -> None:
 def test_spaces_reach_the_spec() -> None:
     """Each space arrives at its own place, and a loss's code is its latent unless it is given."""
     encoder = part(IdentityEncoder(), data=PLANE)
-    assert recorded(AnyDecoder(), data=PLANE, latent=CUBE, context=CONTEXT, encoder=encoder) == (CUBE, PLANE, CONTEXT, encoder)
-    assert recorded(AnyLoss(), data=PLANE, latent=CUBE, context=CONTEXT) == (Spaces(PLANE, CUBE, CUBE, CONTEXT),)
+    assert recorded(AnyDecoder(), data=PLANE, latent=CUBE, context=CONTEXT, encoder=encoder) == (
+        CUBE,
+        PLANE,
+        ContextSpace(CONTEXT),
+        encoder,
+    )
+    assert recorded(AnyLoss(), data=PLANE, latent=CUBE, context=CONTEXT) == (Spaces(PLANE, CUBE, CUBE, ContextSpace(CONTEXT)),)
     assert recorded(AnyLoss(), data=PLANE, latent=CUBE, code=PLANE) == (Spaces(PLANE, CUBE, PLANE),)
     assert recorded(AnyMetric(), data=PLANE) == (Spaces(PLANE, PLANE, PLANE),)
 

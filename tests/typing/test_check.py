@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from genframe import (
     Categorical,
+    ContextSpace,
     DataError,
     EncoderSpec,
     LossSpec,
@@ -46,7 +47,7 @@ class Boltzmann(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Energy)
     sampling = "Markov chain"
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept all codes."""
 
 
@@ -57,7 +58,7 @@ class Pixels(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Density)
     sampling = "sequential"
 
-    def accepts(self, code: Space, context: Space | None = None) -> None:
+    def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept all codes."""
 
 
@@ -142,7 +143,7 @@ def test_a_condition_becomes_a_context() -> None:
     """Labels are encoded, and what comes out is the context that parts read."""
     spec = ModelSpec.model_validate({**VAE, "condition": {"type": "nets/embedding", "dim": 5}})
     composition = check(spec, BITS, LABELS)
-    assert (composition.condition, composition.context) == (LABELS, Real((5,)))
+    assert (composition.condition, composition.context) == (LABELS, ContextSpace(Real((5,))))
 
 
 def test_labels_of_an_unconditional_model_are_left_alone() -> None:

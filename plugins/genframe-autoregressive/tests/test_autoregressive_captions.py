@@ -11,7 +11,7 @@ from PIL import Image
 
 from genframe import load, picture
 from genframe.cli import main
-from genframe.experiment.report.pictures import Drawn, fresh
+from genframe_report.pictures import Drawn, fresh
 
 SMALL = [
     "data.n=60",

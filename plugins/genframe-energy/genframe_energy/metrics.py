@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import torch
 from torch import Tensor
 
-from genframe import Metric, MetricResult, Model, Split, evaluating, generator_for
-from genframe.measuring import DATA, blocks, stamp
+from genframe import Metric, MetricResult, Model, Split, blocks, evaluating, generator_for, stamp
+from genframe.measurement import DATA
 from genframe.traits import Bijective, Energy
 
 from .annealing import LogZ, annealed_log_z, betas_of, enumerated_log_z

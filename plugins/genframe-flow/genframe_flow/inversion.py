@@ -8,8 +8,8 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor
 
-from genframe import Batch, DataError, Metric, MetricResult, Model, Real, Space, Split, evaluating, generator_for
-from genframe.measuring import DATA, blocks, stamp
+from genframe import Batch, DataError, Metric, MetricResult, Model, Real, Space, Split, blocks, evaluating, generator_for, stamp
+from genframe.measurement import DATA
 from genframe.traits import Bijective
 
 from .specs.metrics import Inversion

@@ -6,11 +6,9 @@ from genframe import ComponentSpec, Recipe, hookimpl
 
 from .specs import (
     Accuracy,
-    CodeLength,
     Elbo,
     Frechet,
     KernelDistance,
-    LinearProbe,
     Mmd,
     Modes,
     Nll,
@@ -29,11 +27,9 @@ from .specs import (
 
 __all__ = [
     "Accuracy",
-    "CodeLength",
     "Elbo",
     "Frechet",
     "KernelDistance",
-    "LinearProbe",
     "Mmd",
     "Modes",
     "Nll",
@@ -56,11 +52,9 @@ def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the metrics, and the loss over features."""
     return [
         Accuracy,
-        CodeLength,
         Elbo,
         Frechet,
         KernelDistance,
-        LinearProbe,
         Mmd,
         Modes,
         Nll,

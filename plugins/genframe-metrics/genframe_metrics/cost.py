@@ -16,10 +16,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from genframe import Metric, MetricResult, Model, Split, evaluating, generator_for
-from genframe.measuring import prepared, stamp
+from genframe import Metric, MetricResult, Model, Split, evaluating, generator_for, stamp
 
-from .protocol import conditions_in_turn, drawn
+from .protocol import conditions_in_turn, drawn, prepared
 from .specs import SamplingCost, SamplingTime
 
 __all__ = ["SamplingCostMetric", "SamplingTimeMetric", "Usage", "processor"]

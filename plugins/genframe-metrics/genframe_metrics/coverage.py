@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genframe import Metric, MetricResult, Model, Split
-from genframe.measuring import not_finite, prepared, stamp
+from genframe import Metric, MetricResult, Model, Split, stamp
+from genframe.measurement import not_finite
 
-from .protocol import samples_in_turn
+from .protocol import prepared, samples_in_turn
 from .specs import Modes
 
 __all__ = ["Coverage", "ModesMetric", "coverage", "divergence_from_equal", "expected_coverage"]

@@ -8,13 +8,13 @@ from typing import Final
 import torch
 from torch import Generator, Tensor
 
-from genframe import DataError, Metric, MetricResult, Model, Split
-from genframe.measuring import not_finite, prepared, stamp
+from genframe import DataError, Metric, MetricResult, Model, Split, stamp
+from genframe.measurement import not_finite
 
 from .estimates import Estimate
 from .features import vectors
 from .pairs import FeatureComparison
-from .protocol import drawn, samples_in_turn
+from .protocol import drawn, prepared, samples_in_turn
 from .specs import KernelDistance, Mmd
 
 __all__ = ["KernelDistanceMetric", "MmdMetric", "kernel_distance", "median_distance", "squared_mmd"]

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from genframe import (
     Categorical,
+    Context,
     GenframeError,
     Mismatch,
     Model,
@@ -83,6 +84,12 @@ def reader(run: Path, space: Space, device: torch.device) -> Run:
     return load(run.expanduser(), device=str(device))
 
 
+def _flat(context: Context | None) -> Tensor:
+    """Return all values of a context, row by row."""
+    assert context is not None
+    return torch.cat([tensor.flatten(1) for tensor in context.tensors], 1)
+
+
 def applied(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return ``function`` of all rows, a few at a time: (N, ...) -> (N, ...)."""
     return torch.cat([function(rows) for rows in x.split(ROWS)])
@@ -91,4 +98,4 @@ def applied(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 def _contexts(x: Tensor, model: Model, space: Space) -> Tensor:
     target = cast(Space, model.composition.condition)
     with evaluating(model):
-        return applied(lambda rows: cast(Tensor, model.context(into(target, rows, space))), x).flatten(1).double()
+        return applied(lambda rows: _flat(model.context(into(target, rows, space))), x).double()

@@ -10,8 +10,7 @@ from operator import add
 import torch
 from torch import Generator, Tensor
 
-from genframe import Batch, LogProb, Metric, MetricResult, Model, Split, Unsupported, evaluating
-from genframe.measuring import average, blocks, stamp
+from genframe import Batch, LogProb, Metric, MetricResult, Model, Split, Unsupported, average, blocks, evaluating, stamp
 from genframe.traits import Density, Likelihood, Posterior
 
 from .protocol import drawn, draws_of

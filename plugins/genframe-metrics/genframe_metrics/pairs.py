@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from genframe import DataError, Metric, MetricResult, Model, Split
-from genframe.measuring import not_finite, prepared, stamp
+from genframe import DataError, Metric, MetricResult, Model, Split, stamp
+from genframe.measurement import not_finite
 
 from .estimates import Estimate
 from .features import extractor
-from .protocol import drawn, draws_of, samples_in_turn
+from .protocol import drawn, draws_of, prepared, samples_in_turn
 from .specs import FeatureMetric
 
 __all__ = ["FeatureComparison"]

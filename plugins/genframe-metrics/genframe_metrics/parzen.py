@@ -9,11 +9,11 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor
 
-from genframe import DataError, Metric, MetricResult, Model, Real, Split
-from genframe.measuring import average, not_finite, prepared, stamp
+from genframe import DataError, Metric, MetricResult, Model, Real, Split, average, stamp
+from genframe.measurement import not_finite
 
 from .features import vectors
-from .protocol import drawn, samples_in_turn
+from .protocol import drawn, prepared, samples_in_turn
 from .specs import Parzen
 
 __all__ = ["ParzenMetric", "parzen_log_prob"]

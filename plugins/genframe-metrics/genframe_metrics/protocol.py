@@ -1,4 +1,4 @@
-"""What the metrics here do alike: subsets, and samples by seed."""
+"""The protocol that these metrics share: subsets by seed, prepared data, and samples under the data's conditions."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from genframe import Batch, DataError, Model, Split, generator_for
-from genframe.measuring import DATA, samples
+from genframe import Batch, DataError, Model, Split, blocks, generator_for
+from genframe.measurement import DATA, samples
 
-__all__ = ["conditions_in_turn", "drawn", "draws_of", "samples_in_turn"]
+__all__ = ["conditions_in_turn", "drawn", "draws_of", "prepared", "prepared_for", "samples_in_turn"]
 
 DRAWS: Final = DATA + 1
 SUBSET: Final = DATA + 2
 
 
 def drawn(split: Split, limit: int | None, seed: int) -> Split:
-    """Return ``limit`` data of the split in an order drawn by the seed, or the whole split as it is for ``None``.
+    """Return ``limit`` examples of the split in an order drawn by the seed, or for ``None`` the whole split as it is.
 
     :raises DataError: if the split is empty.
     """
@@ -27,6 +27,19 @@ def drawn(split: Split, limit: int | None, seed: int) -> Split:
         return split
     order = torch.randperm(len(split), generator=generator_for("cpu", seed, SUBSET))[:limit].to(split.stored.device)
     return split.subset(order)
+
+
+def prepared(split: Split, seed: int, device: torch.device) -> Batch:
+    """Return the whole prepared split on ``device``, as :func:`genframe.blocks` gives it."""
+    batches = list(blocks(split, seed, device))
+    conditions = [batch.condition for batch in batches if batch.condition is not None]
+    return Batch(torch.cat([batch.x for batch in batches]), torch.cat(conditions) if conditions else None)
+
+
+def prepared_for(model: Model, split: Split, seed: int) -> tuple[Tensor, Tensor | None]:
+    """Return the whole prepared split on the model's device, and its condition if the model has one."""
+    batch = prepared(split, seed, model.device)
+    return batch.x, batch.condition if model.composition.condition is not None else None
 
 
 def conditions_in_turn(model: Model, n: int, data: Batch) -> Tensor | None:

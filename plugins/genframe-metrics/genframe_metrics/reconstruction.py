@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genframe import Metric, MetricResult, Model, Split, evaluating
-from genframe.measuring import average, blocks, stamp
+from genframe import Metric, MetricResult, Model, Split, average, blocks, evaluating, stamp
 
 from .protocol import drawn
 from .specs import Pca, Reconstruction

@@ -6,11 +6,10 @@ from typing import cast
 
 from torch import Tensor
 
-from genframe import Metric, MetricResult, Model, Real, Split
-from genframe.measuring import average, prepared, stamp
+from genframe import Metric, MetricResult, Model, Real, Split, average, stamp
 from genframe_data import attributes_right, explained_share
 
-from .protocol import drawn, samples_in_turn
+from .protocol import drawn, prepared, samples_in_turn
 from .specs import ShapesRead
 
 __all__ = ["ShapesMetric"]

@@ -9,14 +9,14 @@ from typing import Final, cast
 import torch
 from torch import Tensor
 
-from genframe import Categorical, GenframeError, Metric, MetricResult, Model, Real, Run, RunError, Split, evaluating
-from genframe.classifying import class_log_probs
+from genframe import Categorical, GenframeError, Metric, MetricResult, Model, Real, Run, RunError, Split, evaluating, stamp
 from genframe.data import into
-from genframe.measuring import not_finite, prepared, stamp
+from genframe.measurement import not_finite
 
+from .classifier import class_log_probs
 from .coverage import divergence_from_equal
 from .features import applied, reader
-from .protocol import drawn, samples_in_turn
+from .protocol import drawn, prepared, samples_in_turn
 from .specs import StackedModes
 from .specs.classifiers import why_no_classifier
 

@@ -10,12 +10,10 @@ from typing import Any, ClassVar
 from genframe import Categorical, ModelSpec, Real, train
 from genframe.experiment.loading import read_experiment
 from genframe.testing import Example, PluginConformance
-from genframe_data import Digits
 from genframe_metrics import (
     Accuracy,
     Frechet,
     KernelDistance,
-    LinearProbe,
     Parzen,
     Perceptual,
     PrecisionRecall,
@@ -36,7 +34,6 @@ STACKS = Real((3, 8, 8), 0, 1, 17)
 DIRECT = {"encoder": "core/identity", "decoder": "core/identity", "loss": "core/nll"}
 POINTS = ModelSpec.model_validate({**DIRECT, "prior": "core/normal"})
 LABELS = ModelSpec.model_validate({**DIRECT, "prior": "core/categorical"})
-AUTOENCODER = ModelSpec.model_validate({"encoder": "nets/mlp", "decoder": "nets/mlp", "loss": "vae/reconstruction"})
 GENERATOR = ModelSpec.model_validate(
     {"decoder": "nets/mlp", "prior": {"type": "core/normal", "shape": [4]}, "loss": "gan/adversarial"}
 )
@@ -56,7 +53,6 @@ class TestMetrics(PluginConformance):
     plugin = "metrics"
     examples: ClassVar[dict[str, Sequence[Any]]] = {
         "metrics/accuracy": [Example(Accuracy(), data=Categorical((), 10), model=LABELS)],
-        "metrics/linear_probe": [Example(LinearProbe(of=Digits(labels=True, limit=60)), data=DIGITS, model=AUTOENCODER)],
         "metrics/frechet": over_features(Frechet),
         "metrics/kernel_distance": over_features(KernelDistance),
         "metrics/parzen": [Parzen(n=50)],

@@ -26,12 +26,12 @@ from genframe import (
     load,
     train,
 )
-from genframe.classifying import class_log_probs
 from genframe.data import into
 from genframe.experiment.loading import read_experiment
 from genframe.testing import part
 from genframe_data import Digits, Stacked
 from genframe_metrics import Accuracy, Frechet, StackedModes
+from genframe_metrics.classifier import class_log_probs
 from genframe_metrics.features import extractor
 from genframe_metrics.stacks import modes_of
 

@@ -17,9 +17,11 @@ from genframe import (
     MetricResult,
     Model,
     Split,
+    average,
+    blocks,
     evaluating,
+    stamp,
 )
-from genframe.measuring import average, blocks, stamp
 from genframe.traits import Density, Likelihood
 
 from .counting import code_counts, codebooks_of, perplexity, usage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .classifiers import Accuracy, StackedModes
-from .codes import CodeLength, LinearProbe
 from .cost import SamplingCost, SamplingTime
 from .distances import FeatureMetric, Frechet, KernelDistance, Mmd, PrecisionRecall, SlicedWasserstein, TwoSample
 from .likelihoods import Elbo, Nll
@@ -15,12 +14,10 @@ from .shapes import ShapesRead
 
 __all__ = [
     "Accuracy",
-    "CodeLength",
     "Elbo",
     "FeatureMetric",
     "Frechet",
     "KernelDistance",
-    "LinearProbe",
     "Mmd",
     "Modes",
     "Nll",

@@ -44,7 +44,7 @@ class Accuracy(MetricSpec):
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
-        from ..classifying import AccuracyMetric
+        from ..accuracy import AccuracyMetric
 
         return AccuracyMetric(self)
 

@@ -1,0 +1,64 @@
+"""genframe plugin: work on latents. Names are loaded when they are first used, so importing this imports no torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .attributes import Attribute, find_attribute, labels_of
+    from .directions import Components, Direction, attribute_direction, read_tensors, write_tensors
+    from .editing import Average, Moved, distances, manifold_distance, measured, spread_of, with_residual
+    from .interpolation import between_pairs, interpolated, linear, spherical
+    from .latents import Latents, Search, base_of, from_base, latents_of, to_base
+    from .route import Route, route_of
+    from .specs import CodeLength, LinearProbe
+
+__all__ = [
+    "Attribute",
+    "Average",
+    "CodeLength",
+    "Components",
+    "Direction",
+    "Latents",
+    "LinearProbe",
+    "Moved",
+    "Route",
+    "Search",
+    "attribute_direction",
+    "base_of",
+    "between_pairs",
+    "distances",
+    "find_attribute",
+    "from_base",
+    "interpolated",
+    "labels_of",
+    "latents_of",
+    "linear",
+    "manifold_distance",
+    "measured",
+    "read_tensors",
+    "route_of",
+    "spherical",
+    "spread_of",
+    "to_base",
+    "with_residual",
+    "write_tensors",
+]
+
+_LOADED_WHEN_USED = {
+    "attributes": ("Attribute", "find_attribute", "labels_of"),
+    "directions": ("Components", "Direction", "attribute_direction", "read_tensors", "write_tensors"),
+    "editing": ("Average", "Moved", "distances", "manifold_distance", "measured", "spread_of", "with_residual"),
+    "interpolation": ("between_pairs", "interpolated", "linear", "spherical"),
+    "latents": ("Latents", "Search", "base_of", "from_base", "latents_of", "to_base"),
+    "route": ("Route", "route_of"),
+    "specs": ("CodeLength", "LinearProbe"),
+}
+_MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'genframe_latents' has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
