@@ -31,7 +31,12 @@ def part(
 
 @overload
 def part(
-    spec: PriorSpec, *, code: Space, context: ContextSpace | Space | None = None, encoder: Encoder | None = None
+    spec: PriorSpec,
+    *,
+    code: Space,
+    data: Space | None = None,
+    context: ContextSpace | Space | None = None,
+    encoder: Encoder | None = None,
 ) -> Prior: ...
 
 
@@ -61,7 +66,8 @@ def part(
     """Return the component that ``spec`` describes, built between the given spaces.
 
     An encoder needs ``data``, since its latent and code follow from its spec. A decoder needs ``data`` and ``latent``, a prior
-    needs ``code``, a loss needs ``data`` and ``latent``. Samplers and metrics need no space.
+    needs ``code``, and ``data`` where its encoder's differs; a loss needs ``data`` and ``latent``. Samplers and metrics need no
+    space.
 
     :param code: the space of the codes; for a loss it is ``latent`` unless given.
     :param context: the space of the encoded condition, if there is one.

@@ -163,7 +163,7 @@ class PriorSetting(TiedSetting):
 
     def make(self, companion: Encoder | None) -> Prior:
         """Build the prior."""
-        return part(self.spec, code=self.code, context=self.context, encoder=companion)
+        return part(self.spec, code=self.code, data=self.data, context=self.context, encoder=companion)
 
     @property
     def spaces(self) -> tuple[Space, Space]:

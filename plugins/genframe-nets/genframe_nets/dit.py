@@ -6,36 +6,67 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from genframe import ContextSpace, DecoderNetwork, Real, into_space
+from genframe import ContextSpace, DecoderNetwork, Real, into_space, vector_dims
 
 from .activations import activation
 from .attention import CrossAttention, SelfAttention
 from .initialisation import initialised, zeroed
-from .inputs import checked
-from .specs.dit import DiT
-from .specs.timed import context_sizes
+from .inputs import checked, token_dims
 from .time_embedding import TimeEmbedding, frequencies, sinusoids
 
 __all__ = ["DiffusionTransformer"]
 
 
 class DiffusionTransformer(DecoderNetwork):
-    """Patches as tokens with fixed positions, blocks, and a linear layer back to patches."""
+    """A transformer over patches that reads a time. Peebles & Xie 2023, section 3.
+
+    Each patch is a token with a fixed position; a linear layer maps tokens back to patches. The output starts at zero. A
+    sigmoid maps into the bounds of bounded data.
+
+    :param latent: the space of the input: channels and 1, 2 or 3 spatial axes.
+    :param data: the space of the output, on the same grid.
+    :param context: the space of the context. Its vector is added to the time (adaLN-zero); its sequence is read by
+        cross-attention in each block, whatever the tokens' order (Chen et al. 2024, section 2.3).
+    :param patch: positions of a patch along each axis; divides them.
+    :param dim: size of each token.
+    :param depth: number of blocks.
+    :param heads: heads of each attention, which share ``dim``.
+    :param mlp_ratio: hidden size of each block's perceptron, in multiples of ``dim``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> image, context = Real((1, 8, 8)), ContextSpace(sequence=Real((7, 5)))  # 7 tokens of 5 values
+    >>> dit = DiffusionTransformer(image, image, context, dim=16, depth=2)
+    >>> x, tokens = torch.randn(2, 1, 8, 8), torch.randn(2, 7, 5)
+    >>> mask = torch.arange(7) < torch.tensor([[7], [4]])  # the second text has 4 tokens
+    >>> dit(x, sequence=tokens, mask=mask, time=torch.rand(2)).shape
+    torch.Size([2, 1, 8, 8])
+    """
 
     positions: Tensor
 
-    def __init__(self, spec: DiT, latent: Real, data: Real, context: ContextSpace | None) -> None:
+    def __init__(
+        self,
+        latent: Real,
+        data: Real,
+        context: ContextSpace | None = None,
+        *,
+        patch: int = 2,
+        dim: int = 128,
+        depth: int = 6,
+        heads: int = 4,
+        mlp_ratio: int = 4,
+    ) -> None:
         super().__init__()
-        self.latent, self.data, self.patch = latent, data, spec.patch
-        sizes, patch_dims = context_sizes(context), spec.patch ** (len(data.shape) - 1)
-        self.grid = tuple(size // spec.patch for size in data.shape[1:])
-        self.register_buffer("positions", grid_positions(self.grid, spec.dim), persistent=False)
-        self.embedding = TimeEmbedding(spec.dim, "silu", sizes.vector)
-        self.entrance = initialised(nn.Linear(latent.shape[0] * patch_dims, spec.dim), None)
-        self.blocks = nn.ModuleList(TransformerBlock(spec, sizes.tokens) for _ in range(spec.depth))
-        self.norm = nn.LayerNorm(spec.dim, elementwise_affine=False)
-        self.modulation = zeroed(nn.Linear(spec.dim, 2 * spec.dim))
-        self.exit = zeroed(nn.Linear(spec.dim, data.shape[0] * patch_dims))
+        self.latent, self.data, self.patch = latent, data, patch
+        patch_dims = patch ** (len(data.shape) - 1)
+        self.grid = tuple(size // patch for size in data.shape[1:])
+        self.register_buffer("positions", grid_positions(self.grid, dim), persistent=False)
+        self.embedding = TimeEmbedding(dim, "silu", vector_dims(context))
+        self.entrance = initialised(nn.Linear(latent.shape[0] * patch_dims, dim), None)
+        self.blocks = nn.ModuleList(TransformerBlock(dim, heads, mlp_ratio, token_dims(context)) for _ in range(depth))
+        self.norm = nn.LayerNorm(dim, elementwise_affine=False)
+        self.modulation = zeroed(nn.Linear(dim, 2 * dim))
+        self.exit = zeroed(nn.Linear(dim, data.shape[0] * patch_dims))
 
     def forward(
         self,
@@ -60,25 +91,25 @@ class DiffusionTransformer(DecoderNetwork):
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then a perceptron, each shifted and scaled before and scaled behind: adaLN-zero, the identity at first.
+    """Attention, then a perceptron; the time shifts and scales the input of each and scales its output.
 
-    Peebles & Xie 2023, section 3.2. Between the two each token reads those of the context, where there are any (Chen et al.
-    2024, section 2.3).
+    This is adaLN-zero, the identity at first (Peebles & Xie 2023, section 3.2). Between the two each token reads those of the
+    context where ``tokens``, their size, is not zero (Chen et al. 2024, section 2.3).
     """
 
-    def __init__(self, spec: DiT, token_dims: int) -> None:
+    def __init__(self, dim: int, heads: int, mlp_ratio: int, tokens: int = 0) -> None:
         super().__init__()
-        dim, hidden = spec.dim, spec.mlp_ratio * spec.dim
+        hidden = mlp_ratio * dim
         self.modulation = zeroed(nn.Linear(dim, 6 * dim))
         self.norm = nn.LayerNorm(dim, elementwise_affine=False)
-        self.attention = SelfAttention(dim, spec.heads)
-        self.cross = CrossAttention(dim, spec.heads, token_dims) if token_dims else None
+        self.attention = SelfAttention(dim, heads)
+        self.cross = CrossAttention(dim, heads, tokens) if tokens else None
         self.perceptron = nn.Sequential(
             initialised(nn.Linear(dim, hidden), None), activation("gelu"), initialised(nn.Linear(hidden, dim), "gelu")
         )
 
     def forward(self, x: Tensor, embedding: Tensor, sequence: Tensor | None, mask: Tensor | None) -> Tensor:
-        """Return (B, N, D), (B, D) and tokens (B, L, token_dims) -> (B, N, D)."""
+        """Return (B, N, D), (B, D) and tokens (B, L, tokens) -> (B, N, D)."""
         shift, scale, gate, last_shift, last_scale, last_gate = self.modulation(embedding)[:, None].chunk(6, -1)
         x = torch.addcmul(x, gate, self.attention(modulated(self.norm(x), shift, scale)))
         if self.cross is not None:

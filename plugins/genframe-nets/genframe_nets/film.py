@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from .initialisation import initialised
+from .initialisation import initialised, scaled
 from .inputs import flat_context
 
 __all__ = ["FiLM"]
@@ -25,9 +25,7 @@ class FiLM(nn.Module):
         super().__init__()
         self.context_dims = context_dims
         if context_dims:
-            self.linear = initialised(nn.Linear(context_dims, 2 * channels), before=None)
-            with torch.no_grad():
-                self.linear.weight.mul_(FIRST_SCALE)
+            self.linear = scaled(initialised(nn.Linear(context_dims, 2 * channels), before=None), FIRST_SCALE)
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         """Return features modulated by the context: (B, C, ...), (B, ...) -> (B, C, ...)."""

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from .activations import Activation, activation
 
-__all__ = ["initialised", "second_moment", "zeroed"]
+__all__ = ["initialised", "scaled", "second_moment", "zeroed"]
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
 
 def initialised(layer: Layer, before: Activation | None) -> Layer:
-    """Return a linear or convolutional ``layer`` with weights drawn anew and a bias of zero.
+    """Return a linear or convolutional ``layer`` with new random weights and a bias of zero.
 
     Weights are N(0, 1 / (fan-in · E[f(u)²])) with u ~ N(0, 1) and f the activation ``before`` the layer (``None``: data or
     latents, E = 1), so that outputs have unit variance again. He et al. 2015, eq. 7 to 10; for ReLU it is their 2 / fan-in.
     """
-    weight, bias = cast(Tensor, layer.weight), cast("Tensor | None", layer.bias)
+    parameters = dict(layer.named_parameters(recurse=False))
+    weight = parameters["weight"]
     moment = second_moment(before) if before is not None else 1.0
     nn.init.normal_(weight, std=1 / math.sqrt(_fan_in(layer, weight) * moment))
-    if bias is not None:
-        nn.init.zeros_(bias)
+    if "bias" in parameters:
+        nn.init.zeros_(parameters["bias"])
+    return layer
+
+
+def scaled(layer: Layer, factor: float) -> Layer:
+    """Return ``layer`` with weights and bias multiplied by ``factor``."""
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.mul_(factor)
     return layer
 
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from genframe import Real
 
 from .activations import Activation, activation
-from .initialisation import initialised
+from .initialisation import initialised, zeroed
 from .inputs import checked, flat
 
-__all__ = ["Entrance", "Exit", "Norm", "ResidualBlock", "Upsample", "convolution", "normalisation"]
+__all__ = ["Entrance", "Exit", "Norm", "ResidualBlock", "Upsample", "convolution", "group_norm", "normalisation"]
 
 Norm: TypeAlias = Literal["none", "group", "batch"]
 CONV: Final[dict[int, Callable[..., nn.Module]]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -39,7 +39,7 @@ def group_norm(channels: int) -> nn.Module:
 
 
 def normalisation(norm: Norm, axes: int, channels: int) -> list[nn.Module]:
-    """Return the one layer that normalises channels, or none; a bias before ``batch`` would be taken away again."""
+    """Return the one layer that normalises channels, or none; ``batch`` cancels a bias before it."""
     if norm == "none":
         return []
     return [group_norm(channels) if norm == "group" else BATCH_NORM[axes](channels)]
@@ -51,8 +51,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, axes: int, channels: int, name: Activation, norm: Norm) -> None:
         super().__init__()
         bias = norm != "batch"
-        last = convolution(axes, channels, channels, name, bias=bias)
-        nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+        last = zeroed(convolution(axes, channels, channels, name, bias=bias))
         self.residual = nn.Sequential(
             *normalisation(norm, axes, channels),
             activation(name, inplace=norm != "none"),  # never x itself, which is added in the end

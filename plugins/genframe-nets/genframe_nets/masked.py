@@ -27,6 +27,13 @@ class MaskedLinear(nn.Linear):
     Weights are N(0, 1 / (fan-in · E[f(u)²])) with the fan-in that the mask leaves to each output and f the activation
     ``before`` the layer (``None``: data), as everywhere in this package; biases are zero.
     In evaluation mode and without gradients, the masked weight is kept until the weight changes.
+
+    :param mask: (outputs, inputs).
+
+    >>> _ = torch.manual_seed(0)
+    >>> layer = MaskedLinear(torch.tensor([[1, 0], [1, 1]]), before=None)
+    >>> layer(torch.tensor([[0.0, 1.0]]))[0, 0].item()  # the first output does not read the second input
+    0.0
     """
 
     mask: Tensor
@@ -79,6 +86,11 @@ class MaskedPerceptron(nn.Module):
         have one size.
     :param zero: start the last layer at zero.
     :raises ValueError: if ``order`` is no permutation, or sizes do not fit.
+
+    >>> _ = torch.manual_seed(0)
+    >>> made = MaskedPerceptron(inputs=6, outputs_per_input=2, hidden=(32, 32))
+    >>> made(torch.randn(5, 6)).shape
+    torch.Size([5, 2, 6])
     """
 
     def __init__(

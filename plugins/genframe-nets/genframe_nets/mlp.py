@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import ClassVar, Final, Literal
 
 from torch import Tensor, nn
 
@@ -17,11 +18,11 @@ from genframe import (
     vector_of,
 )
 
-from .activations import Activation, activation
+from .activations import Activation
+from .activations import activation as named
 from .film import FiLM
 from .initialisation import initialised, zeroed
 from .inputs import flat, shaped, with_context
-from .specs.mlp import MLP, MLPDecoder
 from .time_embedding import TimeEmbedding
 
 __all__ = ["PerceptronDecoder", "PerceptronEncoder", "TimedPerceptronDecoder"]
@@ -30,16 +31,39 @@ TIME_DIMS: Final = 128
 
 
 class PerceptronEncoder(EncoderNetwork):
-    """Flattened data through linear layers; the weights may be run backwards by a tied decoder."""
+    """Flattened data through linear layers; a tied decoder may run the weights backwards. Rumelhart et al. 1986.
 
-    def __init__(self, spec: MLP, data: Real, context: ContextSpace | None) -> None:
+    :param data: the space of the data, of any shape.
+    :param context: the space of the context; its vector is concatenated to the data.
+    :param hidden: units of each hidden layer.
+    :param dim: size of a last linear layer without activation; ``None`` leaves the last hidden features.
+    :param norm: normalisation before each activation.
+    :param dropout: probability of dropping a hidden unit in training.
+
+    >>> _ = torch.manual_seed(0)
+    >>> encoder = PerceptronEncoder(Real((64,)), hidden=(32,), dim=8)
+    >>> encoder(torch.randn(5, 64)).shape
+    torch.Size([5, 8])
+    """
+
+    def __init__(
+        self,
+        data: Real,
+        context: ContextSpace | None = None,
+        *,
+        hidden: Sequence[int] = (256, 256),
+        activation: Activation = "silu",
+        dim: int | None = None,
+        norm: Literal["none", "layer", "batch"] = "none",
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.data, self.context_dims = data, vector_dims(context)
-        self.layers = _layers(spec, data.dims + self.context_dims, spec.dim)
-        self.activation = activation(spec.activation)
+        self.layers = _layers(data.dims + self.context_dims, hidden, dim, activation, norm, dropout)
+        self.activation = named(activation)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return features: (B, data) -> (B, D)."""
+        """Return features: (B, data), (B, context) -> (B, D)."""
         encoded: Tensor = self.layers(with_context(flat(x, self.data), context, self.context_dims))
         return encoded
 
@@ -64,34 +88,66 @@ class PerceptronEncoder(EncoderNetwork):
 
 
 class PerceptronDecoder(DecoderNetwork):
-    """Flattened latents through linear layers to the data's shape and bounds."""
+    """Flattened latents through linear layers to the data's shape; a sigmoid maps into the bounds of bounded data.
 
-    time_dims = 0
+    :param latent: the space of the latents, of any shape.
+    :param data: the space of the data, of any shape.
+    :param context: the space of the context; its vector is concatenated to the latent.
+    :param hidden: units of each hidden layer.
+    :param norm: normalisation before each activation.
+    :param dropout: probability of dropping a hidden unit in training.
+    :param zero: start the last layer at zero.
 
-    def __init__(self, spec: MLPDecoder, latent: Real, data: Real, context: ContextSpace | None) -> None:
+    >>> _ = torch.manual_seed(0)
+    >>> decoder = PerceptronDecoder(Real((8,)), Real((1, 6, 6), 0.0, 1.0), ContextSpace(Real((3,))), hidden=(32,))
+    >>> decoder(torch.randn(5, 8), torch.randn(5, 3)).shape
+    torch.Size([5, 1, 6, 6])
+    """
+
+    time_dims: ClassVar[int] = 0
+
+    def __init__(
+        self,
+        latent: Real,
+        data: Real,
+        context: ContextSpace | None = None,
+        *,
+        hidden: Sequence[int] = (256, 256),
+        activation: Activation = "silu",
+        norm: Literal["none", "layer", "batch"] = "none",
+        dropout: float = 0.0,
+        zero: bool = False,
+    ) -> None:
         super().__init__()
         self.latent, self.data, self.context_dims = latent, data, vector_dims(context)
-        self.layers = _layers(spec, latent.dims + self.context_dims, data.dims, self.time_dims)
-        if spec.zero:
+        inputs = latent.dims + self.context_dims
+        self.layers = _layers(inputs, hidden, data.dims, activation, norm, dropout, self.time_dims)
+        if zero:
             zeroed(self.layers[-1])
+        if self.time_dims:
+            self.embedding = TimeEmbedding(self.time_dims, activation)
 
     def forward(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return data: (B, latent) -> (B, data)."""
+        """Return data: (B, latent), (B, context) -> (B, data)."""
         x: Tensor = self.layers(with_context(flat(latent, self.latent), context, self.context_dims))
         return into_space(shaped(x, self.data), self.data)
 
 
 class TimedPerceptronDecoder(PerceptronDecoder):
-    """The same, with a time that scales and shifts the units of each hidden layer before its activation."""
+    """A :class:`PerceptronDecoder` that reads a time, which scales and shifts the hidden units before each activation.
+
+    Its arguments are the same; FiLM is by Perez et al. 2018.
+
+    >>> _ = torch.manual_seed(0)
+    >>> decoder = TimedPerceptronDecoder(Real((2,)), Real((2,)), hidden=(32,))
+    >>> decoder(torch.randn(5, 2), time=torch.full((5,), 0.5)).shape
+    torch.Size([5, 2])
+    """
 
     time_dims = TIME_DIMS
 
-    def __init__(self, spec: MLPDecoder, latent: Real, data: Real, context: ContextSpace | None) -> None:
-        super().__init__(spec, latent, data, context)
-        self.embedding = TimeEmbedding(self.time_dims, spec.activation)
-
     def forward(self, latent: Tensor, context: Tensor | None = None, *, time: Tensor | None = None) -> Tensor:
-        """Return data at ``time``, which is 0 unless given: (B, latent), (B,) -> (B, data)."""
+        """Return data at ``time``, which is 0 unless given: (B, latent), (B, context), (B,) -> (B, data)."""
         embedding = self.embedding(latent.new_zeros(len(latent)) if time is None else time, None)
         x = with_context(flat(latent, self.latent), context, self.context_dims)
         for layer in self.layers:
@@ -99,21 +155,28 @@ class TimedPerceptronDecoder(PerceptronDecoder):
         return into_space(shaped(x, self.data), self.data)
 
 
-def _layers(spec: MLP | MLPDecoder, inputs: int, outputs: int | None, time_dims: int = 0) -> nn.Sequential:
+def _layers(
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int | None,
+    activation: Activation,
+    norm: Literal["none", "layer", "batch"],
+    dropout: float,
+    time_dims: int = 0,
+) -> nn.Sequential:
     """Return the hidden layers, and a last linear one where there are ``outputs``, with FiLM where there is a time."""
     layers: list[nn.Module] = []
     before: Activation | None = None
-    for size in spec.hidden:
-        bias = spec.norm != "batch"  # batch normalisation would take it away again
-        layers.append(initialised(nn.Linear(inputs, size, bias=bias), before))
-        if spec.norm != "none":
-            layers.append(nn.LayerNorm(size) if spec.norm == "layer" else nn.BatchNorm1d(size))
+    for size in hidden:
+        layers.append(initialised(nn.Linear(inputs, size, bias=norm != "batch"), before))  # its normalisation has a bias
+        if norm != "none":
+            layers.append(nn.LayerNorm(size) if norm == "layer" else nn.BatchNorm1d(size))
         if time_dims:
             layers.append(FiLM(time_dims, size))
-        layers.append(activation(spec.activation, inplace=True))
-        if spec.dropout:
-            layers.append(nn.Dropout(spec.dropout))
-        inputs, before = size, spec.activation
+        layers.append(named(activation, inplace=True))
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        inputs, before = size, activation
     if outputs is not None:
         layers.append(initialised(nn.Linear(inputs, outputs), before))
     return nn.Sequential(*layers)

@@ -2,60 +2,105 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from genframe import ContextSpace, DecoderNetwork, Real, into_space
+from genframe import ContextSpace, DecoderNetwork, Real, into_space, vector_dims
 
-from .activations import activation
+from .activations import Activation
+from .activations import activation as named
 from .attention import CrossAttention, SelfAttention
 from .film import FiLM
-from .grids import grids
 from .initialisation import zeroed
-from .inputs import checked
+from .inputs import checked, token_dims
 from .layers import convolution, group_norm
-from .specs.timed import context_sizes
-from .specs.unet import UNet
+from .spaces import grids
 from .time_embedding import TimeEmbedding
 
 __all__ = ["UNetDecoder"]
 
 
 class UNetDecoder(DecoderNetwork):
-    """Blocks down to the smallest grid, two in the middle, and up again, where each reads what one on the way down made."""
+    """A U-Net of residual blocks that reads a time. Ho et al. 2020, appendix B; Dhariwal & Nichol 2021, section 3.
 
-    def __init__(self, spec: UNet, latent: Real, data: Real, context: ContextSpace | None) -> None:
+    Blocks lead down to the smallest grid, two stand in the middle, and on the way up each block also reads what one on the way
+    down made. The output starts at zero. A sigmoid maps into the bounds of bounded data.
+
+    :param latent: the space of the input: channels and 1, 2 or 3 spatial axes.
+    :param data: the space of the output, on the same grid.
+    :param context: the space of the context. Its vector is added to the time; its sequence is read by cross-attention, at the
+        levels in ``attention``, whatever the tokens' order (Rombach et al. 2022, section 3.3).
+    :param channels: channels of each level, from the data's grid to the smallest.
+    :param blocks: residual blocks of each level on the way down; on the way up there is one more.
+    :param attention: levels with attention after each block, counted from 0, the data's grid.
+    :param heads: heads of each attention, which share its level's channels.
+    :param dropout: probability of dropping a block's hidden value in training.
+    :raises ValueError: if there is a sequence and no attention to read it.
+
+    >>> _ = torch.manual_seed(0)
+    >>> context = ContextSpace(vector=Real((3,)), sequence=Real((7, 5)))  # 7 tokens of 5 values
+    >>> image = Real((1, 8, 8))
+    >>> unet = UNetDecoder(image, image, context, channels=(8, 16), blocks=1, attention=(1,), heads=2)
+    >>> x, vector, tokens, time = torch.randn(2, 1, 8, 8), torch.randn(2, 3), torch.randn(2, 7, 5), torch.rand(2)
+    >>> mask = torch.arange(7) < torch.tensor([[7], [4]])  # the second text has 4 tokens
+    >>> unet(x, vector, sequence=tokens, mask=mask, time=time).shape
+    torch.Size([2, 1, 8, 8])
+
+    Without a context it reads a time alone:
+
+    >>> UNetDecoder(image, image, channels=(8,))(x, time=time).shape
+    torch.Size([2, 1, 8, 8])
+    """
+
+    def __init__(
+        self,
+        latent: Real,
+        data: Real,
+        context: ContextSpace | None = None,
+        *,
+        channels: Sequence[int] = (32, 64, 64),
+        blocks: int = 2,
+        attention: Collection[int] = (),
+        heads: int = 4,
+        activation: Activation = "silu",
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
+        tokens, dims = token_dims(context), 4 * channels[0]
+        if tokens and not attention:
+            raise ValueError("a U-Net reads a sequence by attention and has none: give levels in 'attention'")
         self.latent, self.data = latent, data
-        sizes, dims = context_sizes(context), 4 * spec.channels[0]
-        levels, deepest = list(enumerate(spec.channels)), len(spec.channels) - 1
+        levels, deepest = list(enumerate(channels)), len(channels) - 1
         grid, axes = grids(data, deepest), len(data.shape) - 1
-        block = partial(_Block, spec, axes, dims, sizes.tokens)
-        self.embedding = TimeEmbedding(dims, spec.activation, sizes.vector)
-        channels = spec.channels[0]
-        skips = [channels]
-        self.entrance = convolution(axes, latent.shape[0], channels, None)
+
+        def block(level: int | None, inputs: int, outputs: int) -> _Block:
+            return _Block(axes, inputs, outputs, dims, activation, dropout, heads if level in attention else 0, tokens)
+
+        self.embedding = TimeEmbedding(dims, activation, vector_dims(context))
+        width = channels[0]
+        skips = [width]
+        self.entrance = convolution(axes, latent.shape[0], width, None)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, outputs in levels:
             if level:
-                self.down.append(_Down(axes, channels))
-                skips.append(channels)
-            for _ in range(spec.blocks):
-                self.down.append(block(level, channels, outputs))
-                channels = outputs
-                skips.append(channels)
-        self.middle = nn.ModuleList([block(deepest, channels, channels), block(None, channels, channels)])
+                self.down.append(_Down(axes, width))
+                skips.append(width)
+            for _ in range(blocks):
+                self.down.append(block(level, width, outputs))
+                width = outputs
+                skips.append(width)
+        self.middle = nn.ModuleList([block(deepest, width, width), block(None, width, width)])
         for level, outputs in reversed(levels):
-            for _ in range(spec.blocks + 1):
-                self.up.append(block(level, channels + skips.pop(), outputs))
-                channels = outputs
+            for _ in range(blocks + 1):
+                self.up.append(block(level, width + skips.pop(), outputs))
+                width = outputs
             if level:
-                self.up.append(_Up(channels, grid[level - 1]))
-        last = zeroed(convolution(axes, channels, data.shape[0], spec.activation))
-        self.exit = nn.Sequential(group_norm(channels), activation(spec.activation, inplace=True), last)
+                self.up.append(_Up(width, grid[level - 1]))
+        last = zeroed(convolution(axes, width, data.shape[0], activation))
+        self.exit = nn.Sequential(group_norm(width), named(activation, inplace=True), last)
 
     def forward(
         self,
@@ -84,21 +129,30 @@ class UNetDecoder(DecoderNetwork):
 
 
 class _Block(nn.Module):
-    """A residual block into which the embedding enters behind its second normalisation, and attention at the chosen levels."""
+    """A residual block, scaled and shifted by the embedding after its second normalisation; attention if it has ``heads``."""
 
-    def __init__(self, spec: UNet, axes: int, dims: int, token_dims: int, level: int | None, inputs: int, outputs: int) -> None:
+    def __init__(
+        self,
+        axes: int,
+        inputs: int,
+        outputs: int,
+        dims: int,
+        name: Activation,
+        dropout: float,
+        heads: int,
+        tokens: int,
+    ) -> None:
         super().__init__()
-        name = spec.activation
-        self.first = nn.Sequential(group_norm(inputs), activation(name, inplace=True), convolution(axes, inputs, outputs, name))
+        self.first = nn.Sequential(group_norm(inputs), named(name, inplace=True), convolution(axes, inputs, outputs, name))
         self.norm = group_norm(outputs)
         self.film = FiLM(dims, outputs)
         self.last = nn.Sequential(
-            activation(name, inplace=True),
-            *([nn.Dropout(spec.dropout)] if spec.dropout else []),
+            named(name, inplace=True),
+            *([nn.Dropout(dropout)] if dropout else []),
             zeroed(convolution(axes, outputs, outputs, name)),
         )
         self.shortcut = convolution(axes, inputs, outputs, None, kernel=1) if inputs != outputs else nn.Identity()
-        self.attention = _Attention(outputs, spec.heads, token_dims) if level in spec.attention else None
+        self.attention = _Attention(outputs, heads, tokens) if heads else None
 
     def forward(self, x: Tensor, embedding: Tensor, sequence: Tensor | None, mask: Tensor | None) -> Tensor:
         """Return (B, inputs, ...), (B, dims) -> (B, outputs, ...)."""

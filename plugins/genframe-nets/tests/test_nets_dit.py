@@ -111,7 +111,7 @@ def test_blocks_start_as_the_identity(context):
     net = built(DiT(dim=16, depth=3), (2, 8), context, shaken=False)
     x = torch.randn(3, 4, 16)
     for block in net.blocks:
-        assert torch.equal(block(x, torch.randn(3, 16), torch.randn(3, 4, 6)), x)
+        assert torch.equal(block(x, torch.randn(3, 16), torch.randn(3, 4, 6), None), x)
 
 
 @pytest.mark.parametrize("context", [None, TOKENS], ids=["plain", "tokens"])
@@ -120,11 +120,12 @@ def test_blocks_do_not_know_the_order(context):
     net = built(DiT(dim=16, depth=1, patch=1), (2, 5), context)
     order, embedding, tokens = [3, 0, 4, 1, 2], torch.randn(3, 16), torch.randn(3, 4, 6)
     x = torch.randn(3, 5, 16)
-    torch.testing.assert_close(net.blocks[0](x[:, order], embedding, tokens), net.blocks[0](x, embedding, tokens)[:, order])
+    permuted = net.blocks[0](x[:, order], embedding, tokens, None)
+    torch.testing.assert_close(permuted, net.blocks[0](x, embedding, tokens, None)[:, order])
     data = torch.randn(3, 2, 5)
-    assert (net.decode(data[..., order], tokens) - net.decode(data, tokens)[..., order]).abs().max() > 1e-3
+    assert (net(data[..., order], sequence=tokens) - net(data, sequence=tokens)[..., order]).abs().max() > 1e-3
     net.positions.zero_()
-    torch.testing.assert_close(net.decode(data[..., order], tokens), net.decode(data, tokens)[..., order])
+    torch.testing.assert_close(net(data[..., order], sequence=tokens), net(data, sequence=tokens)[..., order])
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from genframe import Real
+from genframe import ContextSpace, Real
 from genframe.testing import part
 from genframe_nets import IsotropicDecoder, MLPDecoder
 
-CONTEXT = Real((2, 3))
+CONTEXT = ContextSpace(vector=Real((2, 3)))
 SPECS = {
     "plain": IsotropicDecoder(channels=8),
     "plain deep": IsotropicDecoder(channels=8, blocks=3, norm="group", activation="silu"),
@@ -34,7 +34,7 @@ def built(spec, latent, data, context=None, *, shaken=True):
 def test_the_grid_is_kept(spec, axes):
     """Data have the latent's axes and channels of their own, for one to three axes."""
     decoder = built(spec, Real((3, *axes)), Real((4, *axes)))
-    assert decoder.decode(torch.randn(2, 3, *axes)).shape == (2, 4, *axes)
+    assert decoder(torch.randn(2, 3, *axes)).shape == (2, 4, *axes)
 
 
 def test_plain_is_the_network_of_glow():
@@ -45,7 +45,7 @@ def test_plain_is_the_network_of_glow():
     )
     by_hand.load_state_dict({key.removeprefix("layers."): tensor for key, tensor in decoder.state_dict().items()})
     x = torch.randn(2, 3, 8, 8)
-    assert torch.equal(decoder.decode(x), by_hand(x))
+    assert torch.equal(decoder(x), by_hand(x))
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 4])
@@ -62,10 +62,10 @@ def test_zero_starts_at_zero(spec):
     """With ``zero`` all outputs are exactly zero at first, the middle of bounded data; without they are not."""
     x, c = torch.randn(2, 3, 7, 5), torch.randn(2, 2, 3)
     zero = spec.model_copy(update={"zero": True})
-    assert not built(zero, Real((3, 7, 5)), Real((4, 7, 5)), CONTEXT, shaken=False).decode(x, c).any()
-    bounded = built(zero, Real((3, 7, 5)), Real((4, 7, 5), -1.0, 3.0), shaken=False).decode(x)
+    assert not built(zero, Real((3, 7, 5)), Real((4, 7, 5)), CONTEXT, shaken=False)(x, c).any()
+    bounded = built(zero, Real((3, 7, 5)), Real((4, 7, 5), -1.0, 3.0), shaken=False)(x)
     assert torch.equal(bounded, torch.ones(2, 4, 7, 5))
-    assert built(spec, Real((3, 7, 5)), Real((4, 7, 5)), shaken=False).decode(x).any()
+    assert built(spec, Real((3, 7, 5)), Real((4, 7, 5)), shaken=False)(x).any()
 
 
 @pytest.mark.parametrize("hidden", [(), (8,)])
@@ -73,12 +73,12 @@ def test_a_perceptron_can_start_at_zero(hidden):
     """The perceptron's outputs too are zero at first, and move with the first step."""
     decoder = built(MLPDecoder(hidden=hidden, zero=True), Real((3,)), Real((4,)), CONTEXT, shaken=False)
     x, c = torch.randn(2, 3), torch.randn(2, 2, 3)
-    assert not decoder.decode(x, c).any()
-    decoder.decode(x, c).sum().backward()
+    assert not decoder(x, c).any()
+    decoder(x, c).sum().backward()
     with torch.no_grad():
         for parameter in decoder.parameters():
             parameter.sub_(parameter.grad)
-    assert bool(decoder.decode(x, c).all())
+    assert bool(decoder(x, c).all())
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
@@ -87,7 +87,7 @@ def test_a_context_changes_the_output_from_the_start(spec):
     space = Real((3, 7, 5))
     decoder = built(spec, space, space, CONTEXT, shaken=False)
     x = torch.randn(2, 3, 7, 5)
-    assert not torch.allclose(decoder.decode(x, torch.randn(2, 2, 3)), decoder.decode(x, torch.randn(2, 2, 3)))
+    assert not torch.allclose(decoder(x, torch.randn(2, 2, 3)), decoder(x, torch.randn(2, 2, 3)))
     counts = [sum(p.numel() for p in net.parameters()) for net in (built(spec, space, space), decoder)]
     assert counts[0] < counts[1]
 
@@ -108,7 +108,7 @@ def test_gradients_are_those_of_differences(spec, context):
             self.decoder = decoder
 
         def forward(self, x):
-            return self.decoder.decode(x, c)
+            return self.decoder(x, c)
 
     def run(x, *parameters):
         named = {f"decoder.{name}": value for name, value in zip(names, parameters, strict=True)}
@@ -123,14 +123,14 @@ def test_the_input_is_left_as_it_is():
     for spec in SPECS.values():
         x = torch.randn(2, 8, 6)
         kept = x.clone()
-        built(spec, Real((8, 6)), Real((8, 6))).decode(x)
+        built(spec, Real((8, 6)), Real((8, 6)))(x)
         assert torch.equal(x, kept)
 
 
 def test_a_wrong_input_names_both_shapes():
     """A latent on another grid is refused with the shape that is expected and the one found."""
     with pytest.raises(ValueError, match=r"expected \(B, 3, 8, 8\), found \(2, 3, 8, 9\)"):
-        built(SPECS["plain"], Real((3, 8, 8)), Real((4, 8, 8))).decode(torch.zeros(2, 3, 8, 9))
+        built(SPECS["plain"], Real((3, 8, 8)), Real((4, 8, 8)))(torch.zeros(2, 3, 8, 9))
 
 
 def test_it_compiles_without_a_break():
@@ -138,5 +138,5 @@ def test_it_compiles_without_a_break():
     for context, c in ((None, None), (CONTEXT, torch.randn(2, 2, 3))):
         decoder = built(SPECS["residual"], Real((3, 7, 5)), Real((4, 7, 5)), context)
         x = torch.randn(2, 3, 7, 5)
-        compiled = torch.compile(decoder.decode, fullgraph=True, backend="aot_eager")
-        torch.testing.assert_close(compiled(x, c), decoder.decode(x, c))
+        compiled = torch.compile(decoder, fullgraph=True, backend="aot_eager")
+        torch.testing.assert_close(compiled(x, c), decoder(x, c))

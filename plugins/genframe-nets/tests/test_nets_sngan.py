@@ -24,7 +24,7 @@ def test_the_critic_is_the_papers():
         return F.conv2d(x, weight, state.get(f"{name}.bias"), padding=weight.shape[-1] // 2)
 
     x = torch.randn(2, 3, 32, 32)
-    found = critic.encode(x)
+    found = critic(x)
     h = F.avg_pool2d(conv(conv(x, "blocks.0.conv").relu(), "blocks.0.last"), 2)
     h = h + conv(F.avg_pool2d(x, 2), "blocks.0.shortcut.1")
     h = F.avg_pool2d(h, 2) + F.avg_pool2d(conv(conv(h.relu(), "blocks.1.conv").relu(), "blocks.1.last"), 2)
@@ -40,7 +40,7 @@ def test_the_generator_is_the_papers():
     generator = part(SNGANDecoder(channels=(12, 12, 12)), data=PICTURE, latent=Real((8,)))
     state = generator.state_dict()
     z = torch.randn(4, 8)
-    found = generator.decode(z)
+    found = generator(z)
 
     def conv(x, name):
         return F.conv2d(x, state[f"{name}.weight"], state.get(f"{name}.bias"), padding=1)
@@ -70,7 +70,7 @@ def test_a_critic_can_be_spectrally_normalised(spec):
     for layer in critic.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             spectral_norm(layer)
-    score = critic.encode(torch.randn(2, 3, 32, 32))
+    score = critic(torch.randn(2, 3, 32, 32))
     score.sum().backward()
     assert bool(torch.isfinite(score).all())
     assert all(bool(parameter.grad.isfinite().all()) for parameter in critic.parameters())
@@ -83,9 +83,9 @@ def test_scores_and_pictures_start_at_a_unit_scale(side):
     torch.manual_seed(0)
     data, x = Real((1, side, side)), nn.Upsample((side, side))(torch.randn(64, 1, 4, 4))
     for critic in (SNGAN(channels=(32, 32), dim=1), Conv(channels=(32, 64), kernel=5, activation="leaky_relu_0.2", dim=1)):
-        assert 0.1 < float(part(critic, data=data).encode(x).square().mean().sqrt()) < 3
+        assert 0.1 < float(part(critic, data=data)(x).square().mean().sqrt()) < 3
     for generator in (SNGANDecoder(channels=(32, 32)), ConvDecoder(channels=(32, 64), norm="batch", activation="relu")):
-        pictures = part(generator, data=data, latent=Real((64,))).decode(torch.randn(64, 64))
+        pictures = part(generator, data=data, latent=Real((64,)))(torch.randn(64, 64))
         assert 0.3 < float(pictures.std()) < 3
 
 
@@ -109,6 +109,6 @@ def test_it_compiles_without_a_break(context):
     data, c = Real((1, 9, 7)), torch.randn(2, 3) if context else None
     critic = part(SNGAN(channels=(4, 4), norm="group"), data=data, context=context)
     generator = part(SNGANDecoder(channels=(4, 4)), data=data, latent=Real((5,)), context=context).eval()
-    for run, x in ((critic.encode, torch.randn(2, 1, 9, 7)), (generator.decode, torch.randn(2, 5))):
+    for run, x in ((critic, torch.randn(2, 1, 9, 7)), (generator, torch.randn(2, 5))):
         compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
         torch.testing.assert_close(compiled(x, c), run(x, c))

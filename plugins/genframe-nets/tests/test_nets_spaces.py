@@ -25,7 +25,7 @@ from genframe_nets import (
     UNet,
     genframe_specs,
 )
-from genframe_nets.grids import grids
+from genframe_nets.spaces import grids
 
 LABELS = Categorical((), 10)
 

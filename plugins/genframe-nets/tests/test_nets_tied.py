@@ -39,7 +39,7 @@ def test_decoder_is_the_closed_form():
             bias.normal_()
     z = torch.randn(5, 3)
     expected = torch.sigmoid(torch.tanh(z @ second + decoder.biases[0]) @ first + decoder.biases[1]).reshape(5, 1, 4, 4)
-    torch.testing.assert_close(decoder.decode(z), expected)
+    torch.testing.assert_close(decoder(z), expected)
 
 
 def test_only_biases_are_registered():
@@ -56,13 +56,13 @@ def test_decoding_trains_the_encoder():
     """A step on what is decoded changes the encoder's weights, and through them what is decoded."""
     encoder, decoder = pair()
     z = torch.randn(5, 3)
-    before = decoder.decode(z)
+    before = decoder(z)
     before.square().sum().backward()
     assert all(weight.grad.any() for key, weight in encoder.named_parameters() if key.endswith("weight"))
     assert all(bias.grad.any() for bias in decoder.parameters())
     with torch.no_grad():
         encoder.layers[0].weight.add_(1.0)
-    assert not torch.allclose(decoder.decode(z), before)
+    assert not torch.allclose(decoder(z), before)
 
 
 def test_copies_stay_tied_to_copies():
@@ -70,10 +70,10 @@ def test_copies_stay_tied_to_copies():
     both = copy.deepcopy(nn.ModuleList(pair()))
     encoder, decoder = both
     z = torch.randn(2, 3)
-    before = decoder.decode(z)
+    before = decoder(z)
     with torch.no_grad():
         encoder.layers[0].weight.add_(1.0)
-    assert not torch.allclose(decoder.decode(z), before)
+    assert not torch.allclose(decoder(z), before)
 
 
 @pytest.mark.parametrize("fields", [{}, {"dim": None}, {"hidden": ()}, {"hidden": (8, 6), "norm": "layer"}], ids=str)
@@ -82,11 +82,11 @@ def test_any_perceptron_can_be_tied(fields, context):
     """With or without hidden layers, a last linear layer and a context, decoded data have the data's shape and bounds."""
     encoder, decoder = pair(context, **fields)
     c = torch.randn(5, 3) if context else None
-    x = decoder.decode(encoder.encode(torch.rand(5, 1, 4, 4), c), c)
+    x = decoder(encoder(torch.rand(5, 1, 4, 4), c), c)
     assert x.shape == (5, 1, 4, 4)
     assert 0 <= x.min() <= x.max() <= 1
     if context:
-        assert not torch.allclose(x, decoder.decode(encoder.encode(torch.rand(5, 1, 4, 4), c), c + 1))
+        assert not torch.allclose(x, decoder(encoder(torch.rand(5, 1, 4, 4), c), c + 1))
 
 
 def test_other_spaces_than_the_encoders_are_refused():
@@ -94,7 +94,7 @@ def test_other_spaces_than_the_encoders_are_refused():
     with pytest.raises(Unsupported) as caught:
         pair(data=Real((2, 4, 4)))
     assert str(caught.value) == (
-        "nets/tied runs its encoder backwards, from 3 values to 16; it was asked for Real(2×4×4) from Real(3)"
+        "a tied decoder runs its encoder backwards, from 3 values to 16; it was asked for Real(2×4×4) from Real(3)"
     )
 
 

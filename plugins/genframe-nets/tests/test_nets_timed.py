@@ -8,14 +8,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from genframe import Categorical, Mismatch, Real
+from genframe import Categorical, Context, ContextSpace, Mismatch, Real, ask
 from genframe.testing import part
 from genframe.traits import Conditional, TimeConditioned
 from genframe_nets import DiT, MLPDecoder, UNet
 from genframe_nets.time_embedding import frequencies, sinusoids
 
-VECTOR, TOKENS = Real((3,)), Real((4, 6))
-CONTEXTS = {"plain": None, "one value": Real(()), "vector": VECTOR, "tokens": TOKENS}
+VECTOR, TOKENS = ContextSpace(Real((3,))), ContextSpace(sequence=Real((4, 6)))
+BOTH = ContextSpace(Real((3,)), Real((4, 6)))
+CONTEXTS = {"plain": None, "one value": ContextSpace(Real(())), "vector": VECTOR, "tokens": TOKENS, "both": BOTH}
 UNETS = {
     "unet": UNet(channels=(8, 12), blocks=1, attention=(1,)),
     "unet deep": UNet(channels=(4, 8, 8, 4), attention=(0, 2), heads=2, activation="relu", dropout=0.1),
@@ -27,6 +28,7 @@ MLPS = {
     "mlp norm": MLPDecoder(hidden=(16,), time=True, norm="layer", dropout=0.1),
 }
 ALL = {**GRIDS, **MLPS}
+ON_GRIDS = [(spec, context) for spec in GRIDS.values() for context in (VECTOR, TOKENS, BOTH)]
 
 
 def built(spec, latent, data=None, context=None, *, shaken=True):
@@ -42,8 +44,15 @@ def built(spec, latent, data=None, context=None, *, shaken=True):
 
 
 def draw(space, n=3, seed=0):
-    """Return ``n`` normal draws of the space's shape, ``None`` where there is no space."""
+    """Return ``n`` normal draws of the space's shape, a context of them for a context's, ``None`` where there is no space."""
+    if isinstance(space, ContextSpace):
+        return Context(draw(space.vector, n, seed), draw(space.sequence, n, seed))
     return None if space is None else torch.randn(n, *space.shape, generator=torch.Generator().manual_seed(seed))
+
+
+def at_time(net, x, time, context=None):
+    """Return the output of a network at a time."""
+    return ask(net, x, context, time=time)
 
 
 def at(*times):
@@ -65,17 +74,17 @@ def test_sinusoids_are_the_closed_form(time):
 def test_the_grid_is_kept(spec, context, axes):
     """Outputs have the input's axes and the data's channels, for one to three axes and every context."""
     net = built(spec, Real((3, *axes)), Real((2, *axes)), context)
-    out = net.at_time(torch.randn(2, 3, *axes), at(3.0, 700.0), draw(context, 2))
+    out = at_time(net, torch.randn(2, 3, *axes), at(3.0, 700.0), draw(context, 2))
     assert out.shape == (2, 2, *axes)
     assert out.dtype == torch.float32
 
 
 @pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
 def test_decoding_is_the_output_at_time_zero(spec):
-    """``decode`` and ``at_time`` with a time of 0 give the same; bounded data stay in their bounds."""
+    """Without a time and with a time of 0 it gives the same; bounded data stay in their bounds."""
     space = Real((2, 4, 4))
     net, x = built(spec, space, context=VECTOR), draw(space)
-    assert torch.equal(net.decode(x, draw(VECTOR)), net.at_time(x, at(0, 0, 0), draw(VECTOR)))
+    assert torch.equal(net.decode(x, draw(VECTOR)), at_time(net, x, at(0, 0, 0), draw(VECTOR)))
     bounded = built(spec, space, Real((2, 4, 4), -1.0, 3.0)).decode(50 * x)
     assert -1 <= bounded.min() < bounded.max() <= 3
 
@@ -86,7 +95,7 @@ def test_outputs_start_at_zero(spec, context):
     """U-Net and transformer give exactly zero at first, and the middle of bounded data."""
     space = Real((2, 4, 4))
     net = built(spec, space, context=context, shaken=False)
-    assert not net.at_time(draw(space), at(1, 2, 3), draw(context)).any()
+    assert not at_time(net, draw(space), at(1, 2, 3), draw(context)).any()
     bounded = built(spec, space, Real((1, 4, 4), -1.0, 3.0), context, shaken=False)
     assert torch.equal(bounded.decode(draw(space), draw(context)), torch.ones(3, 1, 4, 4))
 
@@ -98,47 +107,23 @@ def test_the_time_matters(spec, one, other):
     space = Real((2, 4, 4))
     net, x = built(spec, space), draw(space).double()
     net.double()
-    run = lambda *times: net.at_time(x, at(*times).double())  # noqa: E731
+    run = lambda *times: at_time(net, x, at(*times).double())  # noqa: E731
     both = run(one, other, one)
     assert (run(one, one, one) - run(other, other, other)).abs().max() > 1e-4
     torch.testing.assert_close(both[1], run(other, other, other)[1])
     torch.testing.assert_close(both[2], run(one, one, one)[2])
 
 
-@pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
-@pytest.mark.parametrize("context", [VECTOR, TOKENS], ids=["vector", "tokens"])
-def test_the_context_matters(spec, context):
-    """Two contexts give two outputs; a network built without one has fewer parameters and ignores any."""
-    space = Real((2, 4, 4))
-    net, plain, x = built(spec, space, context=context), built(spec, space), draw(space)
-    run = lambda net, seed: net.at_time(x, at(1, 2, 3), draw(context, seed=seed))  # noqa: E731
-    assert (run(net, 1) - run(net, 2)).abs().max() > 1e-4
-    assert torch.equal(run(plain, 1), run(plain, 2))
-    counts = [sum(parameter.numel() for parameter in each.parameters()) for each in (plain, net)]
-    assert counts[0] < counts[1]
-
-
-@pytest.mark.parametrize("spec", GRIDS.values(), ids=GRIDS)
-def test_every_token_is_read_whatever_their_order(spec):
-    """The output has a gradient in each token of the context, takes any number of them, and is the same in any order."""
-    space = Real((2, 4, 4))
-    net, x, tokens = built(spec, space, context=TOKENS), draw(space), draw(TOKENS).requires_grad_()
-    out = net.at_time(x, at(1, 2, 3), tokens)
-    (out * draw(space, seed=5)).sum().backward()
-    assert bool((tokens.grad.abs().sum(2) > 1e-6).all())
-    torch.testing.assert_close(net.at_time(x, at(1, 2, 3), tokens[:, [2, 0, 3, 1]]), out)
-    assert net.at_time(x, at(1, 2, 3), torch.randn(3, 9, 6)).shape == out.shape
-
-
-@pytest.mark.parametrize("context", [None, VECTOR, TOKENS], ids=["plain", "vector", "tokens"])
-@pytest.mark.parametrize("spec", [*GRIDS.values(), MLPS["mlp"]], ids=[*GRIDS, "mlp"])
+@pytest.mark.parametrize(
+    ("spec", "context"), [*ON_GRIDS, *((spec, None) for spec in (*GRIDS.values(), MLPS["mlp"])), (MLPS["mlp"], VECTOR)]
+)
 def test_gradients_are_those_of_differences(spec, context):
     """Gradients, of input and parameters, equal a finite difference along a random direction."""
     smooth = spec.model_copy(update={"activation": "elu"}) if "activation" in type(spec).model_fields else spec
     net = built(smooth, Real((2, 4)), Real((1, 4)), context).double()
-    c = None if context is None else draw(context).double()
+    c = None if context is None else draw(context).map(torch.Tensor.double)
     x = draw(Real((2, 4))).double().requires_grad_()
-    run = lambda: (net.at_time(x, at(3, 500, 1000).double(), c) * draw(Real((1, 4)), seed=7)).sum()  # noqa: E731
+    run = lambda: (at_time(net, x, at(3, 500, 1000).double(), c) * draw(Real((1, 4)), seed=7)).sum()  # noqa: E731
     tensors = [x, *net.parameters()]
     directions = [torch.randn_like(tensor) for tensor in tensors]
     gradients = torch.autograd.grad(run(), tensors)
@@ -158,8 +143,9 @@ def test_it_compiles_without_a_break(name):
     spec, space = ALL[name], Real((2, 4, 4))
     context = VECTOR if name == "mlp" else TOKENS
     net, x, c = built(spec, space, context=context), draw(space), draw(context)
-    compiled = torch.compile(net.at_time, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(x, at(1, 2, 3), c), net.at_time(x, at(1, 2, 3), c))
+    named = {"context": c.vector} if name == "mlp" else {"sequence": c.sequence, "mask": torch.rand(3, 4) < 2}
+    compiled = torch.compile(net, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x, **named, time=at(1, 2, 3)), at_time(net, x, at(1, 2, 3), c))
 
 
 @pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
@@ -168,9 +154,9 @@ def test_autocast_changes_no_more_than_its_precision(spec):
     space = Real((2, 4, 4))
     context = VECTOR if spec in MLPS.values() else TOKENS
     net, x, c = built(spec, space, context=context), draw(space), draw(context)
-    exact = net.at_time(x, at(1, 200, 1000), c)
+    exact = at_time(net, x, at(1, 200, 1000), c)
     with torch.autocast("cpu", torch.bfloat16):
-        rough = net.at_time(x, at(1, 200, 1000), c)
+        rough = at_time(net, x, at(1, 200, 1000), c)
     assert 0 < (rough - exact).norm() / exact.norm() < 0.03
 
 
@@ -179,9 +165,9 @@ def test_channels_last_is_the_same_network(spec):
     """In another memory format results are the same, and so are those of a batch of none."""
     space = Real((2, 4, 4))
     net, x = built(spec, space), draw(space)
-    kept = net.at_time(x, at(1, 2, 3))
+    kept = at_time(net, x, at(1, 2, 3))
     net.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(net.at_time(x.to(memory_format=torch.channels_last), at(1, 2, 3)), kept)
+    torch.testing.assert_close(at_time(net, x.to(memory_format=torch.channels_last), at(1, 2, 3)), kept)
     assert net.decode(x[:0]).shape == (0, 2, 4, 4)
 
 
@@ -226,22 +212,22 @@ def test_other_grids_are_refused(spec):
 
 @pytest.mark.parametrize("spec", [UNet(), DiT()], ids=lambda spec: spec.type)
 def test_contexts_that_cannot_be_read_are_refused(spec):
-    """By the check and when built: contexts of more than two axes, and of classes."""
+    """Classes are refused. A context of three axes is a vector, and flattened."""
     space = Real((1, 8, 8))
-    message = f"{spec.type} reads a context that is a vector or tokens (L, D), found Real(2×3×4)"
-    mend = "make it a vector: set 'dim' in the condition's encoder"
-    for action in (spec.accepts, lambda latent, data, context: part(spec, data=data, latent=latent, context=context)):
-        assert mismatch(action, space, space, Real((2, 3, 4))) == f"{message}; {mend}"
-        assert "a network's context needs real values" in mismatch(action, space, space, Categorical((), 10))
+    with pytest.raises(Mismatch, match="a context needs real values"):
+        part(spec, data=space, latent=space, context=Categorical((), 10))
+    assert part(spec, data=space, latent=space, context=Real((2, 3, 4))).embedding.context_dims == 24
 
 
 def test_a_perceptron_reads_a_time_only_if_told():
-    """Without ``time`` it has neither the trait nor the method nor any layer for it."""
+    """Without ``time`` it has neither the trait nor the argument nor any layer for it."""
     plain, timed = MLPDecoder(hidden=(8,)), MLPDecoder(hidden=(8,), time=True)
     assert plain.provides == {Conditional}
     assert timed.provides == {Conditional, TimeConditioned}
     nets = [built(spec, Real((2,)), shaken=False) for spec in (plain, timed)]
-    assert [isinstance(net, TimeConditioned) for net in nets] == [False, True]
+    assert nets[1](torch.zeros(1, 2), time=at(1)).shape == (1, 2)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'time'"):
+        nets[0](torch.zeros(1, 2), time=at(1))
     assert [name for name, _ in nets[0].named_parameters()] == [
         f"layers.{i}.{name}" for i in (0, 2) for name in ("weight", "bias")
     ]
@@ -251,9 +237,9 @@ def test_a_perceptron_can_start_at_zero_and_yet_read_the_time():
     """With ``zero`` it gives zero at first; without, the time matters from the start."""
     x = draw(Real((2,)))
     zero = built(MLPDecoder(time=True, zero=True), Real((2,)), shaken=False)
-    assert not zero.at_time(x, at(1, 2, 3)).any()
+    assert not at_time(zero, x, at(1, 2, 3)).any()
     free = built(MLPDecoder(time=True), Real((2,)), shaken=False)
-    assert (free.at_time(x, at(1, 1, 1)) - free.at_time(x, at(900, 900, 900))).abs().min() > 1e-4
+    assert (at_time(free, x, at(1, 1, 1)) - at_time(free, x, at(900, 900, 900))).abs().min() > 1e-4
 
 
 def test_a_time_without_hidden_layers_is_refused():

@@ -6,11 +6,11 @@ from pydantic import ValidationError
 from torch import nn
 from torch.nn.functional import conv2d, group_norm, silu
 
-from genframe import Mismatch, Real
+from genframe import ContextSpace, Mismatch, Real
 from genframe.testing import part
-from genframe_nets import UNet
+from genframe_nets import UNet, UNetDecoder
 
-TOKENS = Real((4, 6))
+TOKENS = ContextSpace(sequence=Real((4, 6)))
 
 
 def built(spec, shape, context=None, *, shaken=True):
@@ -27,7 +27,7 @@ def built(spec, shape, context=None, *, shaken=True):
 def test_odd_sizes_come_back(axes):
     """Axes that are halved unevenly, down to 1 and further, come out as they went in."""
     net = built(UNet(channels=(4, 8, 4, 8), blocks=1, attention=(3,)), (2, *axes))
-    assert net.decode(torch.randn(2, 2, *axes)).shape == (2, 2, *axes)
+    assert net(torch.randn(2, 2, *axes)).shape == (2, 2, *axes)
 
 
 def test_levels_have_halved_grids():
@@ -35,7 +35,7 @@ def test_levels_have_halved_grids():
     net, seen = built(UNet(channels=(4, 8, 8, 4), blocks=1), (1, 28, 28)), []
     for layer in (*net.down, *net.middle, *net.up):
         layer.register_forward_hook(lambda layer, inputs, out: seen.append(out.shape[2]))
-    net.decode(torch.randn(1, 1, 28, 28))
+    net(torch.randn(1, 1, 28, 28))
     assert seen == [28, 14, 14, 7, 7, 4, 4, 4, 4, *(4, 4, 7), *(7, 7, 14), *(14, 14, 28), *(28, 28)]
 
 
@@ -56,7 +56,7 @@ def test_blocks_start_as_the_identity(context):
     net = built(UNet(channels=(8,), attention=(0,), dropout=0.5), (2, 5, 5), context, shaken=False)
     x, tokens = torch.randn(3, 8, 5, 5), torch.randn(3, 4, 6)
     for block in net.middle:
-        torch.testing.assert_close(block(x, torch.randn(3, 32), tokens), x, rtol=0, atol=1e-6)
+        torch.testing.assert_close(block(x, torch.randn(3, 32), tokens, None), x, rtol=0, atol=1e-6)
 
 
 def test_a_block_is_adaptive_group_normalisation():
@@ -70,7 +70,7 @@ def test_a_block_is_adaptive_group_normalisation():
     h = group_norm(h, 2, weight["norm.weight"], weight["norm.bias"])
     h = silu((1 + scale[..., None, None]) * h + shift[..., None, None])
     expected = x + conv2d(h, weight["last.1.weight"], weight["last.1.bias"], padding=1)
-    torch.testing.assert_close(block(x, embedding, None), expected)
+    torch.testing.assert_close(block(x, embedding, None, None), expected)
 
 
 def test_parameters_are_those_of_the_paper():
@@ -99,9 +99,9 @@ def test_attention_is_at_the_levels_that_are_named(attention, layers):
 def test_dropout_drops_in_training_only():
     """With dropout, two passes differ in training and agree in evaluation."""
     net, x = built(UNet(channels=(8,), dropout=0.5), (1, 8)), torch.randn(2, 1, 8)
-    assert not torch.equal(net.decode(x), net.decode(x))
+    assert not torch.equal(net(x), net(x))
     net.eval()
-    assert torch.equal(net.decode(x), net.decode(x))
+    assert torch.equal(net(x), net(x))
 
 
 def test_attention_that_does_not_fit_is_refused():
@@ -120,7 +120,9 @@ def test_tokens_without_attention_are_refused():
         with pytest.raises(Mismatch) as caught:
             action(space, space, TOKENS)
         assert str(caught.value.problem) == (
-            "nets/unet reads tokens by attention and has none, the context is Real(4×6); "
+            "nets/unet reads tokens by attention and has none, the context is a sequence 4×6; "
             "give levels in 'attention', such as [2]"
         )
+    with pytest.raises(ValueError, match="reads a sequence by attention and has none: give levels in 'attention'"):
+        UNetDecoder(space, space, TOKENS)
     UNet(attention=(2,)).accepts(space, space, TOKENS)

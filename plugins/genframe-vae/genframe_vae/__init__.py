@@ -1,59 +1,63 @@
-"""genframe plugin: autoencoders and variational autoencoders."""
+"""genframe plugin: autoencoders and variational autoencoders.
+
+Importing this package does not import torch: the implementations are loaded when they are first used.
+"""
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, Recipe, hookimpl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .specs import (
-    Bernoulli,
-    CategoricalLikelihood,
-    Corrupted,
-    Discretised,
-    Elbo,
-    FullGaussian,
-    Gaussian,
-    GaussianMixture,
-    Iwae,
-    LikelihoodSpec,
-    NormalLikelihood,
-    Reconstruction,
-    Vamp,
-)
+from genframe import ComponentSpec, Recipe, components, hookimpl
 
-__all__ = [
-    "Bernoulli",
-    "CategoricalLikelihood",
-    "Corrupted",
-    "Discretised",
-    "Elbo",
-    "FullGaussian",
-    "Gaussian",
-    "GaussianMixture",
-    "Iwae",
-    "LikelihoodSpec",
-    "NormalLikelihood",
-    "Reconstruction",
-    "Vamp",
-]
+from . import specs
+from .specs.decoders import *
+from .specs.encoders import *
+from .specs.losses import *
+from .specs.priors import *
+
+if TYPE_CHECKING:
+    from .decoders import *
+    from .distributions import *
+    from .encoders import *
+    from .losses import *
+    from .mixture import *
+    from .penalties import *
+    from .priors import *
+
+_LOADED_WHEN_USED = {
+    "decoders": ("BernoulliDecoder", "CategoricalDecoder", "DiscretisedLogisticDecoder", "NormalDecoder"),
+    "distributions": (
+        "BernoulliDistribution",
+        "CategoricalDistribution",
+        "DiagonalNormal",
+        "DiscretisedLogistic",
+        "FullNormal",
+        "NormalDistribution",
+        "scale_tril",
+    ),
+    "encoders": (
+        "CorruptedEncoder",
+        "CorruptedPosterior",
+        "CorruptedTransposable",
+        "FullGaussianEncoder",
+        "GaussianEncoder",
+        "corrupted",
+    ),
+    "losses": ("ElboLoss", "IwaeLoss", "ReconstructionLoss", "rate"),
+    "mixture": ("EmFit", "Mixture", "fit_mixture"),
+    "penalties": ("jacobian_penalty", "sparsity_penalty"),
+    "priors": ("GaussianMixturePrior", "VampPrior"),
+}
+_MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
+
+__all__ = [*specs.__all__, *_MODULE_OF]
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the encoders, decoders, priors and losses."""
-    return [
-        Gaussian,
-        FullGaussian,
-        Corrupted,
-        Bernoulli,
-        NormalLikelihood,
-        Discretised,
-        CategoricalLikelihood,
-        GaussianMixture,
-        Vamp,
-        Elbo,
-        Iwae,
-        Reconstruction,
-    ]
+    return components(specs)
 
 
 @hookimpl
@@ -71,3 +75,13 @@ def genframe_recipes() -> list[Recipe]:
         "gmm-patches": "a Gaussian, or a mixture with full covariances, fitted to 8x8 patches, in bits per dimension",
     }
     return [Recipe(name, "genframe_vae", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})

@@ -9,18 +9,29 @@ from torch import Generator, Tensor
 
 from genframe import Real, normal_like
 
+from .choices import CorruptionKind
+
 __all__ = ["Corruption", "corruption"]
 
 
 class Corruption(Protocol):
-    """Puts noise on data."""
+    """Adds noise to data: what :func:`corruption` returns."""
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         """Return data with noise: (B, data) -> (B, data)."""
 
 
-def corruption(kind: str, amount: float, data: Real) -> Corruption:
-    """Return the noise of ``kind``, masking, gaussian or salt_and_pepper, for values of ``data``."""
+def corruption(kind: CorruptionKind, amount: float, data: Real) -> Corruption:
+    """Return the noise of a kind for values of ``data``. Vincent et al. 2010, sec. 3.3.
+
+    ``masking`` sets values to 0, or to the bound that is nearest to 0; ``salt_and_pepper`` sets them to either bound;
+    ``gaussian`` noise is added and not clipped.
+
+    :param amount: the fraction of values that are corrupted; for gaussian the standard deviation.
+
+    >>> corruption("masking", 1.0, Real((3,)))(torch.ones(1, 3))
+    tensor([[0., 0., 0.]])
+    """
     low, high = data.low if data.low is not None else 0.0, data.high if data.high is not None else 0.0
     blank = min(max(0.0, low), high)
 
@@ -37,5 +48,9 @@ def corruption(kind: str, amount: float, data: Real) -> Corruption:
         uniform = uniform_like(x, generator)
         return x.masked_fill(uniform < amount, high).masked_fill(uniform < amount / 2, low)
 
-    kinds: dict[str, Corruption] = {"masking": masking, "gaussian": gaussian, "salt_and_pepper": salt_and_pepper}
+    kinds: dict[CorruptionKind, Corruption] = {
+        "masking": masking,
+        "gaussian": gaussian,
+        "salt_and_pepper": salt_and_pepper,
+    }
     return kinds[kind]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from abc import abstractmethod
+from typing import Any, Final
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Context, ContextSpace, Encoder, Real, Space, ask, projection
+from genframe import Context, Encoder, Real, ask, projection
 from genframe.traits import Posterior, PosteriorDistribution
 from genframe_nets import Transposable
 
+from .choices import CorruptionKind
 from .corruption import corruption
 from .distributions import DiagonalNormal, FullNormal, scale_tril
-
-if TYPE_CHECKING:
-    from .specs import Corrupted, FullGaussian, Gaussian
 
 __all__ = [
     "CorruptedEncoder",
@@ -30,31 +29,43 @@ LOG_VARIANCE_LIMIT: Final = 20.0
 
 
 class PosteriorEncoder(Encoder):
-    """A network with a head that gives the parameters of q(z|x); the latent of a datum is the mean."""
+    """A network with a head that gives the parameters of q(z|x); the latent of an example is the mean."""
 
-    def __init__(self, spec: Gaussian | FullGaussian, data: Space, context: ContextSpace | None, channels: int) -> None:
+    def __init__(self, network: nn.Module, features: Real, channels: int) -> None:
         super().__init__()
-        self.data = data
-        self.network = spec.network.build(spec.network.spaces(data, context))
-        self.head = projection(cast(Real, spec.network.latent_space(data)), channels)
+        self.network = network
+        self.head = projection(features, channels)
 
     def _parameters_of(self, x: Tensor, context: Context | None) -> Tensor:
-        return cast(Tensor, self.head(ask(self.network, x, context)))
+        parameters: Tensor = self.head(ask(self.network, x, context))
+        return parameters
 
     def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the posterior's mean: (B, data) -> (B, latent)."""
         return self.posterior(x, context).mean
 
+    @abstractmethod
     def posterior(self, x: Tensor, context: Context | None = None) -> PosteriorDistribution:
-        """Return q(z|x)."""
-        raise NotImplementedError
+        """Return q(z|x): (B, data) -> distributions over (B, latent)."""
 
 
 class GaussianEncoder(PosteriorEncoder):
-    """q(z|x) = N(mean, diag(variance)); the head gives the means first, then the log-variances."""
+    """q(z|x) = N(mean, diag(variance)): a linear head on a network. Kingma & Welling 2013, eq. 9.
 
-    def __init__(self, spec: Gaussian, data: Space, context: ContextSpace | None) -> None:
-        super().__init__(spec, data, context, 2 * spec.dim)
+    :param network: any module that maps data to features; it may read a context.
+    :param features: the space of the network's output: a vector, or channels and spatial axes.
+    :param dim: size of the latent, or the channels of a spatial one; it stands in the place of the features' first axis.
+
+    >>> _ = torch.manual_seed(0)
+    >>> network = nn.Sequential(nn.Linear(64, 32), nn.ReLU())
+    >>> encoder = GaussianEncoder(network, features=Real((32,)), dim=8)
+    >>> posterior = encoder.posterior(torch.randn(5, 64))
+    >>> posterior.rsample().shape, posterior.entropy().shape
+    (torch.Size([5, 8]), torch.Size([5]))
+    """
+
+    def __init__(self, network: nn.Module, features: Real, dim: int = 16) -> None:
+        super().__init__(network, features, 2 * dim)  # the means, then the log-variances
 
     def posterior(self, x: Tensor, context: Context | None = None) -> DiagonalNormal:
         """Return q(z|x), its log-variances clamped to ±20 so that no variance over- or underflows."""
@@ -63,11 +74,22 @@ class GaussianEncoder(PosteriorEncoder):
 
 
 class FullGaussianEncoder(PosteriorEncoder):
-    """q(z|x) = N(mean, L Lᵀ); the head gives the means, the log-diagonal of L, and what lies below it."""
+    """q(z|x) = N(mean, L Lᵀ): a linear head on a network gives mean and Cholesky factor. Kingma & Welling 2019, sec. 2.5.1.
 
-    def __init__(self, spec: FullGaussian, data: Space, context: ContextSpace | None) -> None:
-        self.sizes = (spec.dim, spec.dim, spec.dim * (spec.dim - 1) // 2)
-        super().__init__(spec, data, context, sum(self.sizes))
+    :param network: any module that maps data to a vector of features; it may read a context.
+    :param features: the space of the network's output, a vector.
+    :param dim: size of the latent.
+
+    >>> _ = torch.manual_seed(0)
+    >>> encoder = FullGaussianEncoder(nn.Linear(64, 32), features=Real((32,)), dim=3)
+    >>> encoder.posterior(torch.randn(5, 64)).factor.shape
+    torch.Size([5, 3, 3])
+    """
+
+    def __init__(self, network: nn.Module, features: Real, dim: int = 16) -> None:
+        sizes = (dim, dim, dim * (dim - 1) // 2)  # the means, the log-diagonal of L, and what lies below it
+        super().__init__(network, features, sum(sizes))
+        self.sizes = sizes
 
     def posterior(self, x: Tensor, context: Context | None = None) -> FullNormal:
         """Return q(z|x), the log-diagonal clamped to ±10, which is a variance within exp(±20)."""
@@ -77,55 +99,85 @@ class FullGaussianEncoder(PosteriorEncoder):
 
 
 class CorruptedEncoder(Encoder):
-    """An encoder that sees corrupted data while it trains, and clean data otherwise."""
+    """An encoder that sees corrupted data in training, and clean data otherwise. Vincent et al. 2010, sec. 3.3.
 
-    def __init__(self, spec: Corrupted, network: Encoder, data: Space) -> None:
+    :func:`corrupted` makes the class that has the traits of the encoder.
+
+    :param network: the encoder that sees the corrupted data.
+    :param data: the space of the data, whose bounds are salt and pepper.
+    :param amount: the fraction of values that are corrupted; for gaussian the standard deviation.
+
+    >>> _ = torch.manual_seed(0)
+    >>> encoder = CorruptedEncoder(PerceptronEncoder(Real((64,)), dim=8), Real((64,)), "masking", amount=0.5)
+    >>> x = torch.randn(5, 64)
+    >>> bool((encoder(x) == encoder(x)).all()), bool((encoder.eval()(x) == encoder(x)).all())
+    (False, True)
+    """
+
+    def __init__(self, network: Encoder, data: Real, kind: CorruptionKind = "masking", amount: float = 0.25) -> None:
         super().__init__()
-        self.data = data
         self.network = network
-        self.corrupt = corruption(spec.corruption, spec.amount, cast(Real, data))
+        self.corrupt = corruption(kind, amount, data)
 
     def _seen(self, x: Tensor) -> Tensor:
         return self.corrupt(x) if self.training else x
 
     def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
-        """Return the wrapped encoder's latent."""
+        """Return the wrapped encoder's latent: (B, data) -> (B, latent)."""
         return ask(self.network, self._seen(x), context)
 
     def code(self, latent: Tensor) -> Tensor:
-        """Return the wrapped encoder's code."""
+        """Return the wrapped encoder's code: (B, latent) -> (B, code)."""
         return self.network.code(latent)
 
     def latent(self, code: Tensor) -> Tensor:
-        """Return the wrapped encoder's latent of a code."""
+        """Return the wrapped encoder's latent of a code: (B, code) -> (B, latent)."""
         return self.network.latent(code)
 
 
 class CorruptedPosterior(CorruptedEncoder):
-    """The same round an encoder with a posterior."""
+    """A :class:`CorruptedEncoder` around an encoder with a posterior.
+
+    >>> _ = torch.manual_seed(0)
+    >>> encoder = CorruptedPosterior(GaussianEncoder(nn.Linear(64, 32), features=Real((32,)), dim=8), Real((64,)))
+    >>> encoder.posterior(torch.randn(5, 64)).mean.shape
+    torch.Size([5, 8])
+    """
+
+    network: Any  # an Encoder that is a Posterior: Python's types have no intersections
 
     def posterior(self, x: Tensor, context: Context | None = None) -> PosteriorDistribution:
         """Return the wrapped encoder's posterior."""
-        return cast(Posterior, self.network).posterior(self._seen(x), context)
+        posterior: PosteriorDistribution = self.network.posterior(self._seen(x), context)
+        return posterior
 
 
 class CorruptedTransposable(CorruptedEncoder):
-    """The same round a network whose weights a decoder shares."""
+    """A :class:`CorruptedEncoder` around a network whose weights a decoder shares.
+
+    >>> _ = torch.manual_seed(0)
+    >>> encoder = CorruptedTransposable(PerceptronEncoder(Real((64,)), hidden=(), dim=8), Real((64,)))
+    >>> TransposedDecoder(encoder, Real((8,)), Real((64,)))(torch.randn(5, 8)).shape
+    torch.Size([5, 64])
+    """
+
+    network: Any  # an Encoder that is Transposable
 
     def weights(self) -> list[Tensor]:
         """Return the wrapped network's weights."""
-        return cast(Transposable, self.network).weights()
+        weights: list[Tensor] = self.network.weights()
+        return weights
 
     def activate(self, x: Tensor) -> Tensor:
         """Return the wrapped network's activation."""
-        return cast(Transposable, self.network).activate(x)
+        activated: Tensor = self.network.activate(x)
+        return activated
 
 
-def corrupted(spec: Corrupted, data: Space, context: ContextSpace | None) -> CorruptedEncoder:
-    """Make the wrapper that has the traits of the encoder it wraps."""
-    network = spec.network.build(spec.network.spaces(data, context))
+def corrupted(network: Encoder, data: Real, kind: CorruptionKind = "masking", amount: float = 0.25) -> CorruptedEncoder:
+    """Return a :class:`CorruptedEncoder` that has the traits of the encoder that it wraps."""
     if isinstance(network, Posterior):
-        return CorruptedPosterior(spec, network, data)
+        return CorruptedPosterior(network, data, kind, amount)
     if isinstance(network, Transposable):
-        return CorruptedTransposable(spec, network, data)
-    return CorruptedEncoder(spec, network, data)
+        return CorruptedTransposable(network, data, kind, amount)
+    return CorruptedEncoder(network, data, kind, amount)

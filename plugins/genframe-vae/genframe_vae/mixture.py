@@ -15,7 +15,7 @@ from .distributions import LOG_2PI
 
 __all__ = ["EmFit", "Mixture", "fit_mixture"]
 
-ROWS: Final = 512  # codes that are weighed at once: memory does not grow with their number, and little leaves the cache
+ROWS: Final = 512  # codes in a chunk of the E-step: memory does not grow with their number, and a chunk fits the cache
 EMPTY: Final = 1e-8  # responsibility below which a component counts as empty
 
 
@@ -24,6 +24,11 @@ class Mixture:
     """K normals in D dimensions: ``log_weights`` (K,), ``means`` (K, D) and a factor of each covariance.
 
     ``factor`` is the standard deviations (K, D) or lower Cholesky factors (K, D, D).
+
+    >>> _ = torch.manual_seed(0)
+    >>> mixture = Mixture(torch.tensor([0.5, 0.5]).log(), torch.tensor([[-4.0], [4.0]]), torch.ones(2, 1))
+    >>> mixture.log_joint(mixture.sample(5)).shape
+    torch.Size([5, 2])
     """
 
     log_weights: Tensor
@@ -58,7 +63,10 @@ class Mixture:
 
 @dataclass(frozen=True)
 class EmFit:
-    """A fitted mixture, and the mean log-likelihood of a code, in nats, before each step and after the last."""
+    """What :func:`fit_mixture` returns: the mixture, and whether EM converged.
+
+    ``log_likelihoods`` are those of a code on average, in nats, before each step and after the last.
+    """
 
     mixture: Mixture
     log_likelihoods: list[float]
@@ -76,7 +84,14 @@ class Moments:
 
 
 def fit_mixture(
-    codes: Tensor, components: int, *, full: bool, steps: int, tolerance: float, floor: float, generator: Generator | None
+    codes: Tensor,
+    components: int,
+    *,
+    full: bool = True,
+    steps: int = 200,
+    tolerance: float = 1e-4,
+    floor: float = 1e-6,
+    generator: Generator | None = None,
 ) -> EmFit:
     """Fit by EM in float64 from k-means++ seeds: (N, D). Dempster et al. 1977; Arthur & Vassilvitskii 2007.
 
@@ -84,9 +99,14 @@ def fit_mixture(
     maximum, so that the likelihood never falls. Stops when the mean log-likelihood gains less than ``tolerance``.
 
     :raises ValueError: if there are fewer codes than components, or a code is not finite.
+
+    >>> _ = torch.manual_seed(0)
+    >>> fitted = fit_mixture(torch.cat((torch.randn(200, 1) - 4, torch.randn(200, 1) + 4)), components=2)
+    >>> fitted.mixture.means.flatten().sort().values.round().tolist()
+    [-4.0, 4.0]
     """
     if codes.ndim != 2 or len(codes) < components:
-        raise ValueError(f"expected at least {components} codes (N, D), one a component, found shape {tuple(codes.shape)}")
+        raise ValueError(f"expected at least {components} codes (N, D), one per component, found shape {tuple(codes.shape)}")
     if not codes.isfinite().all():
         raise ValueError("expected finite codes, found NaN or infinity among them")
     codes = codes.double()

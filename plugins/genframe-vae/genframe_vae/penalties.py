@@ -12,12 +12,15 @@ from genframe import Real, Space
 __all__ = ["jacobian_penalty", "sparsity_penalty"]
 
 
-def sparsity_penalty(latent: Tensor, space: Space, target: float | None) -> Tensor:
+def sparsity_penalty(latent: Tensor, space: Space | None = None, target: float | None = None) -> Tensor:
     """Return how far latents (B, ...) are from sparse.
 
     Without a target: their absolute values, summed over units, averaged over the batch. With one: the sum over units of
     KL(Bernoulli(target) || Bernoulli(mean activation over the batch)), in nats; the activation is the latent where its
     space is bounded to [0, 1], its sigmoid elsewhere. Lee et al. 2007; Ng 2011, CS294A notes, p. 15.
+
+    >>> sparsity_penalty(torch.tensor([[0.5, -1.0], [0.0, 0.5]]))
+    tensor(1.)
     """
     if target is None:
         return latent.abs().flatten(1).sum(1).mean()
@@ -27,11 +30,15 @@ def sparsity_penalty(latent: Tensor, space: Space, target: float | None) -> Tens
     return divergence.sum()
 
 
-def jacobian_penalty(encode: Callable[[Tensor], Tensor], x: Tensor, probes: int) -> tuple[Tensor, Tensor]:
-    """Return latents, and the squared Frobenius norm of d latent / d x for each datum: (B, ...) -> (B, ...), (B,).
+def jacobian_penalty(encode: Callable[[Tensor], Tensor], x: Tensor, probes: int = 0) -> tuple[Tensor, Tensor]:
+    """Return latents, and the squared Frobenius norm of d latent / d x for each example: (B, ...) -> (B, ...), (B,).
 
-    With no probes exactly, a row of the Jacobian for each latent dimension; else by so many random signs v, for
-    which E |vᵀJ|² = |J|² (Hutchinson 1989). Both are differentiable. Rifai et al. 2011, eq. 4.
+    Without ``probes`` it is exact, from one row of the Jacobian for each latent dimension. With them it is an estimate by so
+    many random signs v, for which E |vᵀJ|² = |J|² (Hutchinson 1989). Both are differentiable. Rifai et al. 2011, eq. 4.
+
+    >>> _, penalty = jacobian_penalty(lambda x: 2 * x, torch.ones(1, 3))
+    >>> penalty
+    tensor([12.])
     """
     latent: Tensor
     latent, pull_back = torch.func.vjp(encode, x)  # type: ignore[misc]  # three values only with has_aux

@@ -9,7 +9,6 @@ from torch import Tensor
 from torch import distributions as td
 
 from genframe import Real, generator_for
-from genframe_vae import GaussianMixture
 from genframe_vae.mixture import EmFit, Mixture, fit_mixture
 from genframe_vae.priors import GaussianMixturePrior
 
@@ -37,7 +36,7 @@ def fitted(codes: Tensor, components: int, *, full: bool = True, steps: int = 20
 @pytest.mark.parametrize("full", [True, False])
 def test_log_prob_is_that_of_torch(full: bool) -> None:
     """The prior's density is torch.distributions' mixture of the same components."""
-    prior = GaussianMixturePrior(GaussianMixture(components=3, covariance="full" if full else "diagonal"), Real((2,)))
+    prior = GaussianMixturePrior(Real((2,)), components=3, covariance="full" if full else "diagonal")
     for parameter in prior.parameters():
         torch.nn.init.normal_(parameter, generator=generator_for("cpu", 1))
     mixture = prior.mixture
@@ -83,7 +82,7 @@ def test_em_agrees_with_scikit_learn(full: bool) -> None:
 def test_components_that_get_no_codes_stay_finite(full: bool) -> None:
     """Five components on codes with two distinct values leave finite parameters, density and draws."""
     codes = torch.tensor([[0.0, 1.0], [2.0, 3.0]]).repeat(10, 1)
-    prior = GaussianMixturePrior(GaussianMixture(components=5, covariance="full" if full else "diagonal"), Real((2,)))
+    prior = GaussianMixturePrior(Real((2,)), components=5, covariance="full" if full else "diagonal")
     figures = prior.fit(codes, generator=generator_for("cpu", 0))
     assert all(parameter.isfinite().all() for parameter in prior.parameters())
     assert prior.log_prob(codes).isfinite().all()
@@ -95,7 +94,7 @@ def test_components_that_get_no_codes_stay_finite(full: bool) -> None:
 def test_fit_reports_what_the_fitted_prior_gives() -> None:
     """The figure that fit returns is the mean log-density of the codes under the prior afterwards."""
     codes = separated()
-    prior = GaussianMixturePrior(GaussianMixture(components=4), Real((2,)))
+    prior = GaussianMixturePrior(Real((2,)), components=4)
     figures = prior.fit(codes, generator=generator_for("cpu", 0))
     assert float(prior.log_prob(codes).detach().mean()) == pytest.approx(figures["log_likelihood"], abs=1e-4)
 
@@ -132,7 +131,7 @@ def test_draws_have_the_mixture_s_moments() -> None:
 def test_the_prior_learns_by_gradient() -> None:
     """Every parameter of a full mixture gets a gradient, and following it lowers the negative log-likelihood."""
     torch.manual_seed(0)
-    prior, codes = GaussianMixturePrior(GaussianMixture(components=3), Real((2,))), separated()
+    prior, codes = GaussianMixturePrior(Real((2,)), components=3), separated()
     optimizer = torch.optim.Adam(prior.parameters(), lr=0.05)
     first = prior.objective(codes).total
     first.backward()

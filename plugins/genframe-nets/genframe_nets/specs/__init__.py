@@ -1,29 +1,10 @@
-"""Specs of the networks, one file each. No torch."""
+"""Specs of the networks. No torch."""
 
 from __future__ import annotations
 
-from .conv import Conv, ConvDecoder
-from .dit import DiT
-from .embedding import Embedding
-from .isotropic import IsotropicDecoder
-from .mlp import MLP, MLPDecoder
-from .resnet import ResNet, ResNetDecoder
-from .sngan import SNGAN, SNGANDecoder
-from .tied import MLPTied
-from .unet import UNet
+from . import convolutions, same_grid, vectors
+from .convolutions import *
+from .same_grid import *
+from .vectors import *
 
-__all__ = [
-    "MLP",
-    "SNGAN",
-    "Conv",
-    "ConvDecoder",
-    "DiT",
-    "Embedding",
-    "IsotropicDecoder",
-    "MLPDecoder",
-    "MLPTied",
-    "ResNet",
-    "ResNetDecoder",
-    "SNGANDecoder",
-    "UNet",
-]
+__all__ = [*vectors.__all__, *convolutions.__all__, *same_grid.__all__]

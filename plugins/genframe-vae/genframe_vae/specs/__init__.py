@@ -1,24 +1,11 @@
-"""Specs of the components, one file a kind. No torch."""
+"""Specs of the components, one file per kind. No torch."""
 
 from __future__ import annotations
 
-from .decoders import Bernoulli, CategoricalLikelihood, Discretised, LikelihoodSpec, NormalLikelihood
-from .encoders import Corrupted, FullGaussian, Gaussian
-from .losses import Elbo, Iwae, Reconstruction
-from .priors import GaussianMixture, Vamp
+from . import decoders, encoders, losses, priors
+from .decoders import *
+from .encoders import *
+from .losses import *
+from .priors import *
 
-__all__ = [
-    "Bernoulli",
-    "CategoricalLikelihood",
-    "Corrupted",
-    "Discretised",
-    "Elbo",
-    "FullGaussian",
-    "Gaussian",
-    "GaussianMixture",
-    "Iwae",
-    "LikelihoodSpec",
-    "NormalLikelihood",
-    "Reconstruction",
-    "Vamp",
-]
+__all__ = [*encoders.__all__, *decoders.__all__, *priors.__all__, *losses.__all__]

@@ -23,6 +23,9 @@ from genframe import (
 from genframe.traits import Likelihood, ProbabilityMass, TraitSet
 from genframe_nets import MLPDecoder
 
+from ..choices import Scale, Variance
+from ..parameters import grid_of, stacked
+
 if TYPE_CHECKING:
     from genframe import Decoder, Encoder
 
@@ -57,23 +60,9 @@ class LikelihoodSpec(DecoderSpec):
         """
         raise NotImplementedError(f"{type(self).__name__}.parameter_space")
 
-
-def stacked(data: Space, parameters: int) -> Real:
-    """Return the space of so many parameters for each dimension of ``data``, stacked along its first axis."""
-    if not data.shape:
-        raise Mismatch(f"parameters are stacked along the first axis of data, found {data}", "give the data an axis: shape [1]")
-    return Real((parameters * data.shape[0], *data.shape[1:]))
-
-
-def grid_of(data: Space, who: str) -> Real:
-    """Return ``data`` if its values lie on a grid.
-
-    :raises Mismatch: otherwise.
-    """
-    if isinstance(data, Real) and data.discrete:
-        return data
-    mend = "leave dequantisation out" if isinstance(data, Real) and data.levels else "use vae/normal for continuous data"
-    raise Mismatch(f"{who} is of values on a grid, found {data}", mend)
+    def build_network(self, spaces: Spaces, encoder: Encoder | None) -> Decoder:
+        """Build the network, which maps latents to parameters, not to data."""
+        return self.network.build(spaces.between(spaces.latent, self.parameter_space(spaces.data)), encoder)
 
 
 class Bernoulli(LikelihoodSpec):
@@ -114,7 +103,8 @@ class Bernoulli(LikelihoodSpec):
         """Make the decoder."""
         from ..decoders import BernoulliDecoder
 
-        return BernoulliDecoder(self, spaces.latent, spaces.data, spaces.context, encoder)
+        data = require_real(spaces.data, "a Bernoulli likelihood")
+        return BernoulliDecoder(self.build_network(spaces, encoder), data)
 
 
 class NormalLikelihood(LikelihoodSpec):
@@ -126,7 +116,7 @@ class NormalLikelihood(LikelihoodSpec):
 
     type: Literal["vae/normal"] = "vae/normal"
 
-    variance: Literal["fixed", "learned", "per_pixel"] = Field(default="fixed", description="where the variance comes from")
+    variance: Variance = Field(default="fixed", description="where the variance comes from")
     sigma: PositiveFloat = Field(
         default=1.0, description="standard deviation, in units of the data; where learned, the first one"
     )
@@ -140,7 +130,8 @@ class NormalLikelihood(LikelihoodSpec):
         """Make the decoder."""
         from ..decoders import NormalDecoder
 
-        return NormalDecoder(self, spaces.latent, spaces.data, spaces.context, encoder)
+        data = require_real(spaces.data, "a normal likelihood")
+        return NormalDecoder(self.build_network(spaces, encoder), data, variance=self.variance, sigma=self.sigma)
 
 
 class Discretised(LikelihoodSpec):
@@ -148,9 +139,7 @@ class Discretised(LikelihoodSpec):
 
     type: Literal["vae/discretised_logistic"] = "vae/discretised_logistic"
 
-    scale: Literal["per_pixel", "shared"] = Field(
-        default="per_pixel", description="scales by the network, or one learned scale for all"
-    )
+    scale: Scale = Field(default="per_pixel", description="scales by the network, or one learned scale for all")
 
     @property
     def provides(self) -> TraitSet:
@@ -166,7 +155,8 @@ class Discretised(LikelihoodSpec):
         """Make the decoder."""
         from ..decoders import DiscretisedLogisticDecoder
 
-        return DiscretisedLogisticDecoder(self, spaces.latent, spaces.data, spaces.context, encoder)
+        data = grid_of(spaces.data, "a discretised logistic")
+        return DiscretisedLogisticDecoder(self.build_network(spaces, encoder), data, self.scale)
 
 
 class CategoricalLikelihood(LikelihoodSpec):
@@ -193,4 +183,4 @@ class CategoricalLikelihood(LikelihoodSpec):
         """Make the decoder."""
         from ..decoders import CategoricalDecoder
 
-        return CategoricalDecoder(self, spaces.latent, spaces.data, spaces.context, encoder)
+        return CategoricalDecoder(self.build_network(spaces, encoder), spaces.data)

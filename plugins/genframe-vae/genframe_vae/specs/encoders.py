@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from genframe import EncoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, projected, require_real, traits
-from genframe.traits import Conditional, Posterior, TraitSet
+from genframe.traits import Posterior, TraitSet
 from genframe_nets import MLP, Transposable
+
+from ..choices import CorruptionKind
 
 if TYPE_CHECKING:
     from genframe import Encoder
 
-__all__ = ["Corrupted", "FullGaussian", "Gaussian"]
+__all__ = ["Gaussian", "FullGaussian", "Corrupted"]  # noqa: RUF022  # the kit tries the first that fits
 
 
 class Gaussian(EncoderSpec):
@@ -41,7 +43,8 @@ class Gaussian(EncoderSpec):
         """Make the encoder."""
         from ..encoders import GaussianEncoder
 
-        return GaussianEncoder(self, spaces.data, spaces.context)
+        features = require_real(self.network.latent_space(spaces.data), "a linear head")
+        return GaussianEncoder(self.network.build(self.network.spaces(spaces.data, spaces.context)), features, self.dim)
 
 
 class FullGaussian(EncoderSpec):
@@ -75,7 +78,8 @@ class FullGaussian(EncoderSpec):
         """Make the encoder."""
         from ..encoders import FullGaussianEncoder
 
-        return FullGaussianEncoder(self, spaces.data, spaces.context)
+        features = require_real(self.network.latent_space(spaces.data), "a linear head")
+        return FullGaussianEncoder(self.network.build(self.network.spaces(spaces.data, spaces.context)), features, self.dim)
 
 
 class Corrupted(EncoderSpec):
@@ -88,7 +92,7 @@ class Corrupted(EncoderSpec):
     type: Literal["vae/corrupted"] = "vae/corrupted"
 
     network: EncoderSpec = Field(default=MLP(), description="the encoder that sees the corrupted data")
-    corruption: Literal["masking", "gaussian", "salt_and_pepper"] = Field(default="masking", description="the kind of noise")
+    corruption: CorruptionKind = Field(default="masking", description="the kind of noise")
     amount: NonNegativeFloat = Field(
         default=0.25,
         description="fraction of values that are corrupted; for gaussian the standard deviation, in units of the data",
@@ -102,8 +106,8 @@ class Corrupted(EncoderSpec):
 
     @property
     def provides(self) -> TraitSet:
-        """Pass on what the wrapped encoder has of Posterior, Transposable and Conditional."""
-        return self.network.provides & traits(Posterior, Transposable, Conditional)
+        """Pass on what the wrapped encoder has of Posterior and Transposable; read the condition if it does."""
+        return (self.network.provides & traits(Posterior, Transposable)) | conditional_if(self.network)
 
     def latent_space(self, data: Space) -> Space:
         """Return the wrapped encoder's latent space."""
@@ -122,4 +126,5 @@ class Corrupted(EncoderSpec):
         """Make the encoder."""
         from ..encoders import corrupted
 
-        return corrupted(self, spaces.data, spaces.context)
+        network = self.network.build(self.network.spaces(spaces.data, spaces.context))
+        return corrupted(network, require_real(spaces.data, "corruption"), self.corruption, self.amount)

@@ -9,6 +9,8 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from genframe import LossSpec, Mismatch, Needs, PriorSpec, Spaces, at, require_real
 from genframe.traits import Density, Likelihood, Posterior
 
+from ..choices import ReconstructionError
+
 if TYPE_CHECKING:
     from genframe import Encoder, Loss
 
@@ -20,7 +22,7 @@ class Elbo(LossSpec):
 
     Rate is KL(q(z|x) || p(z)), in closed form where the prior has GaussianExpectation and else by Monte Carlo; distortion is
     minus the log-likelihood. Both are in nats, summed over dimensions and averaged over the batch, and reported as they
-    are, whatever beta and free bits make of them. Beta is warmed up in training only; other modes use its final value.
+    are, whatever ``beta`` and ``free_bits`` make of them. Beta is warmed up in training only; other modes use its final value.
     """
 
     type: Literal["vae/elbo"] = "vae/elbo"
@@ -32,10 +34,10 @@ class Elbo(LossSpec):
         description="nats per latent dimension that are not charged: the batch's mean rate counts as at least this times the "
         "dimensions (Kingma et al. 2016, eq. 15, all dimensions in one group)",
     )
-    samples: PositiveInt = Field(default=1, description="latents drawn for each datum")
+    samples: PositiveInt = Field(default=1, description="latents drawn for each example")
     reference: PriorSpec | None = Field(
         default=None,
-        description="prior that the rate is measured from, where the model's own learns in a later stage what the codes became "
+        description="prior that the rate is measured from, where the model's own is trained on the codes in a later stage "
         "(Dai & Wipf 2019, sec. 5; Rombach et al. 2022, sec. 3.1)",
     )
 
@@ -61,7 +63,15 @@ class Elbo(LossSpec):
         """Make the loss."""
         from ..losses import ElboLoss
 
-        return ElboLoss(self, spaces)
+        reference = self.reference.build(spaces) if self.reference is not None else None
+        assert reference is None or isinstance(reference, Density)  # as the spec's `accepts` has seen
+        return ElboLoss(
+            self.beta,
+            anneal_steps=self.anneal_steps,
+            free_nats=self.free_bits * spaces.latent.dims,
+            samples=self.samples,
+            reference=reference,
+        )
 
 
 class Iwae(LossSpec):
@@ -70,13 +80,13 @@ class Iwae(LossSpec):
     type: Literal["vae/iwae"] = "vae/iwae"
     needs: ClassVar[Needs] = {"encoder": Posterior, "decoder": Likelihood, "prior": Density}
 
-    samples: PositiveInt = Field(default=50, description="latents drawn for each datum")
+    samples: PositiveInt = Field(default=50, description="latents drawn for each example")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
         """Make the loss."""
         from ..losses import IwaeLoss
 
-        return IwaeLoss(self)
+        return IwaeLoss(self.samples)
 
 
 class Reconstruction(LossSpec):
@@ -89,7 +99,7 @@ class Reconstruction(LossSpec):
     type: Literal["vae/reconstruction"] = "vae/reconstruction"
     needs: ClassVar[Needs] = {"encoder": ()}
 
-    error: Literal["squared", "absolute", "cross_entropy"] = Field(default="squared", description="the error of each value")
+    error: ReconstructionError = Field(default="squared", description="the error of each value")
     sparsity: NonNegativeFloat = Field(default=0.0, description="weight of the sparsity penalty")
     target_rate: float | None = Field(
         default=None,
@@ -113,4 +123,11 @@ class Reconstruction(LossSpec):
         """Make the loss."""
         from ..losses import ReconstructionLoss
 
-        return ReconstructionLoss(self, spaces.latent)
+        return ReconstructionLoss(
+            self.error,
+            sparsity=self.sparsity,
+            target_rate=self.target_rate,
+            contractive=self.contractive,
+            probes=self.probes,
+            latent=spaces.latent,
+        )

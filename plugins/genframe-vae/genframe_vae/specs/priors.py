@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from genframe import ContextSpace, Mismatch, Needs, PriorSpec, Real, Space, Spaces, require_real, traits
+from genframe import ContextSpace, Mismatch, Needs, PriorSpec, Real, Space, Spaces, Unsupported, require_real, traits
 from genframe.traits import Density, Fittable, Posterior, TraitSet
+
+from ..choices import Covariance
 
 if TYPE_CHECKING:
     from genframe import Encoder, Prior
@@ -37,9 +39,9 @@ class GaussianMixture(PriorSpec):
     provides: ClassVar[TraitSet] = traits(Density, Fittable)
 
     components: PositiveInt = Field(default=10, description="number of normals")
-    covariance: Literal["diagonal", "full"] = Field(default="full", description="the form of each covariance")
+    covariance: Covariance = Field(default="full", description="the form of each covariance")
     steps: PositiveInt = Field(default=200, description="steps of EM at most")
-    tolerance: NonNegativeFloat = Field(default=1e-4, description="gain in nats a code below which EM stops")
+    tolerance: NonNegativeFloat = Field(default=1e-4, description="gain in nats per code below which EM stops")
     floor: PositiveFloat = Field(default=1e-6, description="the least variance, or eigenvalue of a covariance, that EM gives")
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
@@ -50,7 +52,14 @@ class GaussianMixture(PriorSpec):
         """Make the prior."""
         from ..priors import GaussianMixturePrior
 
-        return GaussianMixturePrior(self, spaces.code)
+        return GaussianMixturePrior(
+            continuous_vector(spaces.code, "a mixture of normals"),
+            self.components,
+            covariance=self.covariance,
+            steps=self.steps,
+            tolerance=self.tolerance,
+            floor=self.floor,
+        )
 
 
 class Vamp(PriorSpec):
@@ -70,7 +79,12 @@ class Vamp(PriorSpec):
         require_real(code, "the VampPrior")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
-        """Make the prior."""
+        """Make the prior, tied to ``encoder``.
+
+        :raises Unsupported: if there is no encoder of real data with Posterior.
+        """
         from ..priors import VampPrior
 
-        return VampPrior(self, encoder)
+        if not (isinstance(encoder, Posterior) and isinstance(spaces.data, Real)):
+            raise Unsupported("vae/vamp needs an encoder of real data with Posterior, such as vae/gaussian")
+        return VampPrior(encoder, spaces.data, self.components)

@@ -1,22 +1,37 @@
-"""Specs of the multilayer perceptron."""
+"""Specs of the networks of vectors: the perceptron, forwards and backwards, and the embedding of classes. No torch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from genframe import ContextSpace, DecoderSpec, EncoderSpec, Real, Space, Spaces, require_real, traits
+from genframe import (
+    Categorical,
+    ContextSpace,
+    DecoderSpec,
+    EncoderSpec,
+    Mismatch,
+    Needs,
+    Real,
+    Space,
+    Spaces,
+    Unsupported,
+    require_real,
+    traits,
+)
 from genframe.traits import Conditional, Layered, TimeConditioned, TraitSet
 
 from ..activations import Activation
+from ..spaces import require_real_data
 from ..traits import Transposable
-from .output import ZERO, require_real_data
 
 if TYPE_CHECKING:
     from genframe import Decoder, Encoder
 
-__all__ = ["MLP", "MLPDecoder"]
+__all__ = ["MLP", "Embedding", "MLPDecoder", "MLPTied"]
+
+ZERO: Final = "start the last layer at zero, so that all outputs are zero at first (before the sigmoid of bounded data)"
 
 
 class MLP(EncoderSpec):
@@ -52,7 +67,15 @@ class MLP(EncoderSpec):
         """Make the encoder."""
         from ..mlp import PerceptronEncoder
 
-        return PerceptronEncoder(self, require_real(spaces.data, self.type), spaces.context)
+        return PerceptronEncoder(
+            require_real(spaces.data, self.type),
+            spaces.context,
+            hidden=self.hidden,
+            activation=self.activation,
+            dim=self.dim,
+            norm=self.norm,
+            dropout=self.dropout,
+        )
 
 
 class MLPDecoder(DecoderSpec):
@@ -92,4 +115,70 @@ class MLPDecoder(DecoderSpec):
         from ..mlp import PerceptronDecoder, TimedPerceptronDecoder
 
         made = TimedPerceptronDecoder if self.time else PerceptronDecoder
-        return made(self, require_real(spaces.latent, self.type), require_real_data(spaces.data, self.type), spaces.context)
+        return made(
+            require_real(spaces.latent, self.type),
+            require_real_data(spaces.data, self.type),
+            spaces.context,
+            hidden=self.hidden,
+            activation=self.activation,
+            norm=self.norm,
+            dropout=self.dropout,
+            zero=self.zero,
+        )
+
+
+class MLPTied(DecoderSpec):
+    """The encoder's perceptron run backwards with transposed weights and biases of its own. Vincent et al. 2010, section 2.2.
+
+    The encoder's activation stands between the layers; its normalisation and dropout are not mirrored. Biases start at zero.
+    A context is added to the first layer by a linear map of its own. Bounded data come out of a sigmoid.
+    """
+
+    type: Literal["nets/tied"] = "nets/tied"
+    provides: ClassVar[TraitSet] = traits(Conditional)
+    needs: ClassVar[Needs] = {"encoder": Transposable}
+
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
+        """Accept real latents and real data; ``build`` refuses them where they are not the encoder's own."""
+        require_real(latent, self.type)
+        require_real_data(data, self.type)
+
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
+        """Make the decoder, tied to ``encoder``.
+
+        :raises Unsupported: if there is no such encoder, or it does not map the data to the latents.
+        """
+        from ..tied import TransposedDecoder
+
+        if not isinstance(encoder, Transposable):
+            raise Unsupported(f"{self.type} needs an encoder with Transposable, such as nets/mlp")
+        latent, data = require_real(spaces.latent, self.type), require_real_data(spaces.data, self.type)
+        return TransposedDecoder(encoder, latent, data, spaces.context)
+
+
+class Embedding(EncoderSpec):
+    """A learned vector for each class, as a condition's encoder. Bengio et al. 2003, section 2.
+
+    Vectors start as N(0, I).
+    """
+
+    type: Literal["nets/embedding"] = "nets/embedding"
+
+    dim: PositiveInt = Field(default=64, description="size of each class's vector")
+
+    def latent_space(self, data: Space) -> Space:
+        """Return one more axis, of ``dim``; a single class gives a vector."""
+        return Real((*self._classes(data).shape, self.dim))
+
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        """Make the encoder; it reads no context."""
+        from ..embedding import EmbeddingTable
+
+        return EmbeddingTable(self._classes(spaces.data), self.dim)
+
+    def _classes(self, data: Space) -> Categorical:
+        if not isinstance(data, Categorical):
+            raise Mismatch(
+                f"{self.type} needs classes, found {data}", "for real values use nets/mlp, or core/identity as they are"
+            )
+        return data
