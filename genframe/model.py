@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,7 @@ import torch
 from markupsafe import Markup
 from torch import Generator, Tensor, nn
 
+from .byhand import described
 from .composition import Composition, ModelSpec, check
 from .data import data_digest
 from .errors import Unsupported
@@ -23,7 +24,7 @@ from .likelihood import LogProb
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, generator_for
 from .spaces import Space
 from .specs import ComponentSpec, Precision, Role
-from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior
+from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior, Trait
 from .values import Context
 from .wrapping import Modules, Moved, collecting, lending
 
@@ -85,10 +86,37 @@ class Model(nn.Module):
         self.decoder = spec.decoder.build(spaces_of("decoder"), self.encoder)
         self.prior = spec.prior.build(spaces_of("prior"), self.encoder)
         self.loss = spec.loss.build(composition.spaces)
+        self.loss.players = composition.players
         self.sampler: Sampler = spec.sampler.build(composition.spaces)
         self.moved: list[Moved] = []
         self.nested = [module for module in self.modules() if isinstance(module, Model) and module is not self]
         self.loss.begin(self)
+
+    @staticmethod
+    def of(
+        data: Space,
+        *,
+        decoder: Decoder,
+        loss: Loss,
+        encoder: Encoder | None = None,
+        prior: Prior | None = None,
+        sampler: Sampler | None = None,
+        latent: Space | None = None,
+        code: Space | None = None,
+        provides: Mapping[str, Collection[Trait]] | None = None,
+    ) -> Model:
+        """Return a model of parts that were made by hand; without a prior it is N(0, I).
+
+        A part has the traits whose methods it has. ``provides`` names those without methods, by role, such as
+        ``{"encoder": [Identity]}``.
+        Spaces of latent and code are found by a trial with two rows; spaces of classes have to be said.
+
+        :raises SpecError: if the parts do not fit.
+        """
+        parts = {"encoder": encoder, "decoder": decoder, "prior": prior, "loss": loss, "sampler": sampler}
+        given = {place: part for place, part in parts.items() if part is not None}
+        composition = described(data, given, latent=latent, code=code, provides=provides)
+        return build(composition, modules=given)
 
     def __repr__(self) -> str:
         spec, composition = self.composition.spec, self.composition

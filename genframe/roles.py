@@ -151,7 +151,27 @@ class Prior(nn.Module, ABC):
 
 
 class Loss(nn.Module, ABC):
-    """What training minimises, one term a player."""
+    """What training minimises, one term per player.
+
+    ``players``: the players in the order of their steps; a model gives its loss those that the loss's spec names.
+    """
+
+    players: tuple[str, ...] = ("model",)
+
+    def __call__(self, model: Model, batch: Batch, player: str | None = None) -> LossOutput:
+        """Return the player's loss on the batch; the player may be left out where there is only one.
+
+        :raises Unsupported: if the loss has no such player, or several and none is named.
+        """
+        if player is None and len(set(self.players)) == 1:
+            player = self.players[0]
+        if player not in self.players:
+            known = ", ".join(dict.fromkeys(self.players))
+            found = f"found {player!r}" if player is not None else "name one"
+            raise Unsupported(
+                f"{type(self).__name__} has the players {known}, {found}; walk them all: for player in model.players"
+            )
+        return super().__call__(model, batch, player)  # type: ignore[no-any-return]
 
     @abstractmethod
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..hookspecs import hookimpl
 from ..specs import ComponentSpec, components
 from . import module, specs
-from .specs import *  # noqa: F403 - each component is listed once, in specs
+from .specs import *
 
 __all__ = [*specs.__all__]
 

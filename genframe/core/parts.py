@@ -205,7 +205,7 @@ class NestedModel(Prior):
 
     def objective(self, code: Tensor, context: Context | None = None, player: str = "model") -> LossOutput:
         """Return the nested model's own loss on the codes."""
-        return cast(LossOutput, self.model.loss(self.model, Batch(code, context), player))
+        return self.model.loss(self.model, Batch(code, context), player)
 
 
 class ExactNll(Loss):
@@ -218,29 +218,32 @@ class ExactNll(Loss):
 
 
 class SumOfLosses(Loss):
-    """Weighted losses, added for each player."""
+    """Weighted losses, added for each player; a loss takes part in the steps of its own ``players``."""
 
-    def __init__(self, terms: Sequence[tuple[Loss, tuple[str, ...]]], weights: Sequence[float]) -> None:
+    def __init__(self, terms: Sequence[Loss], weights: Sequence[float]) -> None:
         super().__init__()
-        self.terms = nn.ModuleList(loss for loss, _ in terms)
-        self.players = [players for _, players in terms]
+        self.terms = nn.ModuleList(terms)
         self.weights = tuple(weights)
 
     def _of(self, player: str) -> Iterator[tuple[Loss, float]]:
-        for loss, players, weight in zip(self.terms, self.players, self.weights, strict=True):
-            if player in players:
-                yield cast(Loss, loss), weight
+        for loss, weight in zip(self._losses, self.weights, strict=True):
+            if player in loss.players:
+                yield loss, weight
+
+    @property
+    def _losses(self) -> list[Loss]:
+        return [loss for loss in self.terms if isinstance(loss, Loss)]
 
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
-        """Return the weighted sum of the terms in which ``player`` takes part; later terms win equal metric names."""
+        """Return the weighted sum of the terms in which ``player`` takes part; of equal metric names the later term's stays."""
         outputs = [(loss(model, batch, player), weight) for loss, weight in self._of(player)]
         total = sum((weight * output.total for output, weight in outputs), start=torch.zeros((), device=batch.x.device))
         return LossOutput(total, {name: value for output, _ in outputs for name, value in output.metrics.items()})
 
     def begin(self, model: Model) -> None:
         """Let every term begin."""
-        for loss in self.terms:
-            cast(Loss, loss).begin(model)
+        for loss in self._losses:
+            loss.begin(model)
 
     def player_parameters(self, model: Model, player: str) -> Iterable[nn.Parameter]:
         """Return what ``player`` owns in any term, each parameter once."""

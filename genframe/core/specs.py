@@ -297,8 +297,10 @@ class Sum(LossSpec):
         """Make all terms."""
         from .parts import SumOfLosses
 
-        weights = self.weights or (1.0,) * len(self.terms)
-        return SumOfLosses([(term.build(spaces), term.players) for term in self.terms], weights)
+        losses = [term.build(spaces) for term in self.terms]
+        for loss, term in zip(losses, self.terms, strict=True):
+            loss.players = term.players
+        return SumOfLosses(losses, self.weights or (1.0,) * len(losses))
 
 
 class Ancestral(SamplerSpec):

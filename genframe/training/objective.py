@@ -63,7 +63,7 @@ class Objective(nn.Module):
         if self.pretrains:
             return cast(Pretrainable, model.encoder).objective(x, model.context(condition))
         if not self.prior_alone:
-            return model.loss(model, batch, player)  # type: ignore[no-any-return]
+            return model.loss(model, batch, player)
         with torch.no_grad(), full_precision(x):  # a codebook's indices in bfloat16 are others than a metric will see
             code = model.codes(x, condition)
         return model.prior.objective(code, model.context(condition), player)

@@ -214,7 +214,7 @@ def rows_of(data: Data, device: torch.device, to_batch: ToBatch = as_batch) -> R
             raise DataError("an IterableDataset yields single examples; give it in a DataLoader, which makes batches of them")
         case TorchDataset():
             return MapRows(data, to_batch, device)
-        case Tensor() | (Tensor(), _) | Mapping():
+        case Tensor() | Mapping() | tuple():  # a list is a list of batches
             batch = to_batch(data)
             return Split("train", batch.x, batch.condition, extras=batch.extras).to(device)
         case Iterable():
