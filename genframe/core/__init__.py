@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..hookspecs import hookimpl
 from ..specs import ComponentSpec, components
 from . import module, specs
-from .specs import *  # noqa: F403 - each component is listed once, in specs
+from .specs import *  # each component is listed once, in specs
 
 if TYPE_CHECKING:
     from .parts import StandardNormal as StandardNormal
