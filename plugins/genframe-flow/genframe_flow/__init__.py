@@ -1,66 +1,124 @@
-"""genframe plugin: normalising flows with exact likelihood."""
+"""genframe plugin: normalising flows with exact likelihood.
+
+Importing this package does not import torch: the parts that need it are loaded when they are first used.
+"""
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, Recipe, hookimpl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .specs import (
-    Dequantise,
-    FlowSequence,
-    Glow,
-    Iaf,
-    Inversion,
-    LearnedGaussian,
-    Logistic,
-    Logit,
-    Maf,
-    Nice,
-    Quantise,
-    RealNvp,
-    Scaling,
-    Spline,
-    Whitening,
-)
+from genframe import ComponentSpec, Recipe, components, hookimpl
+
+from . import specs
+from .specs import *  # noqa: F403
+
+if TYPE_CHECKING:
+    from .autoregressive import Autoregressive, Inverted
+    from .bijection import Bijection
+    from .chain import Chain
+    from .coupling import CheckerboardCoupling, Coupling
+    from .dequantisation import CertainLevel, DequantiseEncoder, QuantiseDecoder
+    from .elementwise import Additive, Affine, Elementwise
+    from .encoder import FlowEncoder, SequenceEncoder
+    from .flow import Flow, glow, iaf, maf, nice, nsf, realnvp
+    from .inversion import InversionMetric
+    from .mixing import ActNorm, Diagonal, Linear, NormalisedLinear
+    from .multiscale import MultiScale
+    from .networks import convolutions, perceptrons
+    from .noise import Bins, LogitNormalNoise, UniformNoise
+    from .preprocessing import LogitMap, Rescaling, Standardisation, Whitener
+    from .priors import GaussianPrior, LogisticPrior
+    from .shapes import Flatten, Permutation, Squeeze
+    from .spline import RationalQuadratic
+    from .stacks import glow_stack, realnvp_stack, vector_stack
 
 __all__ = [
-    "Dequantise",
-    "FlowSequence",
-    "Glow",
-    "Iaf",
-    "Inversion",
-    "LearnedGaussian",
-    "Logistic",
-    "Logit",
-    "Maf",
-    "Nice",
-    "Quantise",
-    "RealNvp",
-    "Scaling",
-    "Spline",
-    "Whitening",
+    *specs.__all__,
+    "ActNorm",
+    "Additive",
+    "Affine",
+    "Autoregressive",
+    "Bijection",
+    "Bins",
+    "CertainLevel",
+    "Chain",
+    "CheckerboardCoupling",
+    "Coupling",
+    "DequantiseEncoder",
+    "Diagonal",
+    "Elementwise",
+    "Flatten",
+    "Flow",
+    "FlowEncoder",
+    "GaussianPrior",
+    "InversionMetric",
+    "Inverted",
+    "Linear",
+    "LogisticPrior",
+    "LogitMap",
+    "LogitNormalNoise",
+    "MultiScale",
+    "NormalisedLinear",
+    "Permutation",
+    "QuantiseDecoder",
+    "RationalQuadratic",
+    "Rescaling",
+    "SequenceEncoder",
+    "Squeeze",
+    "Standardisation",
+    "UniformNoise",
+    "Whitener",
+    "convolutions",
+    "glow",
+    "glow_stack",
+    "iaf",
+    "maf",
+    "nice",
+    "nsf",
+    "perceptrons",
+    "realnvp",
+    "realnvp_stack",
+    "vector_stack",
 ]
+
+_LOADED_WHEN_USED = {
+    "autoregressive": ("Autoregressive", "Inverted"),
+    "bijection": ("Bijection",),
+    "chain": ("Chain",),
+    "coupling": ("CheckerboardCoupling", "Coupling"),
+    "dequantisation": ("CertainLevel", "DequantiseEncoder", "QuantiseDecoder"),
+    "elementwise": ("Additive", "Affine", "Elementwise"),
+    "encoder": ("FlowEncoder", "SequenceEncoder"),
+    "flow": ("Flow", "glow", "iaf", "maf", "nice", "nsf", "realnvp"),
+    "inversion": ("InversionMetric",),
+    "mixing": ("ActNorm", "Diagonal", "Linear", "NormalisedLinear"),
+    "multiscale": ("MultiScale",),
+    "networks": ("convolutions", "perceptrons"),
+    "noise": ("Bins", "LogitNormalNoise", "UniformNoise"),
+    "preprocessing": ("LogitMap", "Rescaling", "Standardisation", "Whitener"),
+    "priors": ("GaussianPrior", "LogisticPrior"),
+    "shapes": ("Flatten", "Permutation", "Squeeze"),
+    "spline": ("RationalQuadratic",),
+    "stacks": ("glow_stack", "realnvp_stack", "vector_stack"),
+}
+_MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'genframe_flow' has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
-    """Return the encoders, the decoder and the priors."""
-    return [
-        Nice,
-        RealNvp,
-        Spline,
-        Maf,
-        Iaf,
-        Dequantise,
-        FlowSequence,
-        Glow,
-        LearnedGaussian,
-        Logistic,
-        Logit,
-        Quantise,
-        Scaling,
-        Whitening,
-        Inversion,
-    ]
+    """Return the encoders, the decoder, the priors and the metric."""
+    return components(specs)
 
 
 @hookimpl

@@ -1,220 +1,52 @@
-"""Variational dequantisation: noise within the bins of levels, and the level of a bin.
-
-In units of a bin, level k of a datum is the bin from k to k + 1; y = low + (k + u) width with u from 0 to 1.
-"""
+"""Variational dequantisation: from levels to values within their bins, and back."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
-from genframe import Context, ContextSpace, Decoder, Encoder, Real, Spaces, ask, normal_like
+from genframe import Context, Decoder, Encoder, Real, ask
 from genframe.traits import PosteriorDistribution
 
-from .priors import LOG_2PI, log_logistic
+from .noise import LOG_NOTHING, Bins, LogitNormalNoise, UniformNoise
 
-if TYPE_CHECKING:
-    from .specs.dequantisation import Dequantise
+__all__ = ["CertainLevel", "DequantiseEncoder", "QuantiseDecoder"]
 
-__all__ = ["Bins", "CertainLevel", "DequantiseEncoder", "LogitNormalNoise", "QuantiseDecoder", "UniformNoise"]
-
-LOG_NOTHING: Final = -1e30
-"""Stands for the logarithm of zero: its exponential is zero, sums of it and its gradient are finite."""
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
 FIRST_SIGMA: Final = 1.75
 """Of all logit-normals with mean 0 this is the nearest to uniform; its entropy is -0.0095 nats."""
 LOG_SIGMA_BOUNDS: Final = (-7.0, 1.5)
 """Noise wider than that piles up at the ends of the bin."""
-BELOW_ONE: Final = 1 - 2**-16
-"""Shrinks uniform noise, as the data plugin does, so that y stays in its bin in float32 with up to 256 levels."""
-LEAST_PLACE: Final = 2.0**-16
-
-
-@dataclass(frozen=True)
-class Bins:
-    """The bins of the levels of a ``space``."""
-
-    space: Real
-
-    @property
-    def low(self) -> float:
-        """The lower bound of the first bin."""
-        return self.space.low or 0.0
-
-    @property
-    def levels(self) -> int:
-        """How many there are."""
-        return self.space.levels or 2
-
-    @property
-    def slack(self) -> float:
-        """How far, in units of a bin, rounding in float32 can put a value outside its bin."""
-        return self.levels * 2.0**-21
-
-    def index(self, x: Tensor) -> Tensor:
-        """Return the number of each level, as floats."""
-        return torch.round((x - self.low) * ((self.levels - 1) / (self.levels * self.space.bin_width)))
-
-    def level(self, index: Tensor) -> Tensor:
-        """Return the level of each number."""
-        return self.low + index * (self.levels * self.space.bin_width / (self.levels - 1))
-
-    def value(self, place: Tensor) -> Tensor:
-        """Return the value at a place in units of a bin."""
-        return self.low + place / (1 / self.space.bin_width)
-
-    def place(self, value: Tensor) -> Tensor:
-        """Return the place of a value in units of a bin."""
-        return (value - self.low) / self.space.bin_width
-
-
-class Noise(ABC):
-    """A batch of distributions of values within the bins of ``index`` (B, ...).
-
-    The log-density of the last draw is kept, not found again from the rounded values: near the ends of a bin float32 does
-    not tell places apart between which the density changes a lot.
-    """
-
-    def __init__(self, bins: Bins, index: Tensor) -> None:
-        self.bins, self.index = bins, index
-        self._drawn: tuple[Tensor, Tensor] | None = None
-
-    @property
-    def mean(self) -> Tensor:
-        """Mean of each value: (B, ...)."""
-        return self.bins.value(self.index + self._moment(1))
-
-    @property
-    def variance(self) -> Tensor:
-        """Variance of each value: (B, ...)."""
-        return (self._moment(2) - self._moment(1).square()) * self.bins.space.bin_width**2
-
-    def entropy(self) -> Tensor:
-        """Return the differential entropy in nats: (B,)."""
-        return (self._entropy() + math.log(self.bins.space.bin_width)).flatten(1).sum(1)
-
-    def rsample(self, generator: Generator | None = None) -> Tensor:
-        """Return one draw each: (B, ...)."""
-        place, log_density = self._draw(generator)
-        value = self.bins.value(self.index + place)
-        self._drawn = value, (log_density - math.log(self.bins.space.bin_width)).flatten(1).sum(1)
-        return value
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return the log-density in nats, which stands for that of zero outside the bin: (B, ...) -> (B,)."""
-        if self._drawn is not None and self._drawn[0] is value:
-            return self._drawn[1]
-        place = self.bins.place(value) - self.index
-        inside = (place - 0.5).abs() <= 0.5 + self.bins.slack
-        log_density = self._log_density(place.clamp(LEAST_PLACE, 1 - LEAST_PLACE)) - math.log(self.bins.space.bin_width)
-        return torch.where(inside, log_density, LOG_NOTHING).flatten(1).sum(1)
-
-    @abstractmethod
-    def expand(self, samples: int) -> PosteriorDistribution:
-        """Repeat each distribution ``samples`` times, neighbours together."""
-
-    @abstractmethod
-    def _draw(self, generator: Generator | None) -> tuple[Tensor, Tensor]:
-        """Return u from 0 to 1 and its log-density: (B, ...), (B, ...)."""
-
-    @abstractmethod
-    def _log_density(self, place: Tensor) -> Tensor:
-        """Return the log-density of u: (B, ...) -> (B, ...)."""
-
-    @abstractmethod
-    def _moment(self, order: int) -> Tensor:
-        """Return E[u^order]: (B, ...)."""
-
-    @abstractmethod
-    def _entropy(self) -> Tensor:
-        """Return the entropy of u: (B, ...)."""
-
-
-class UniformNoise(Noise):
-    """u uniform. Theis et al. 2015, sec. 3.1."""
-
-    def expand(self, samples: int) -> UniformNoise:
-        """Repeat each distribution ``samples`` times, neighbours together."""
-        return UniformNoise(self.bins, self.index.repeat_interleave(samples, 0))
-
-    def _draw(self, generator: Generator | None) -> tuple[Tensor, Tensor]:
-        index = self.index
-        uniform = torch.rand(index.shape, generator=generator, device=index.device, dtype=index.dtype)
-        return uniform * BELOW_ONE, self._entropy()
-
-    def _log_density(self, place: Tensor) -> Tensor:
-        return torch.zeros_like(place)
-
-    def _moment(self, order: int) -> Tensor:
-        return torch.full_like(self.index, 1 / (order + 1))
-
-    def _entropy(self) -> Tensor:
-        return torch.zeros_like(self.index)
-
-
-class LogitNormalNoise(Noise):
-    """u = sigmoid(t), t normal with ``location`` and ``log_sigma`` (B, ...). Ho et al. 2019, sec. 3.1.
-
-    What has no closed form is by 64-point Gauss-Hermite quadrature.
-    """
-
-    def __init__(self, bins: Bins, index: Tensor, location: Tensor, log_sigma: Tensor) -> None:
-        super().__init__(bins, index)
-        self.location, self.log_sigma = location, log_sigma
-
-    def expand(self, samples: int) -> LogitNormalNoise:
-        """Repeat each distribution ``samples`` times, neighbours together."""
-        tensors = (self.index, self.location, self.log_sigma)
-        return LogitNormalNoise(self.bins, *(tensor.repeat_interleave(samples, 0) for tensor in tensors))
-
-    def _draw(self, generator: Generator | None) -> tuple[Tensor, Tensor]:
-        location = self.location
-        noise = normal_like(location, generator)
-        logit = torch.addcmul(location, noise, self.log_sigma.exp())
-        return torch.sigmoid(logit), -0.5 * (noise.square() + LOG_2PI) - self.log_sigma - log_logistic(logit)
-
-    def _log_density(self, place: Tensor) -> Tensor:
-        logit = torch.logit(place)
-        noise = (logit - self.location) * self.log_sigma.neg().exp()
-        return -0.5 * (noise.square() + LOG_2PI) - self.log_sigma - log_logistic(logit)
-
-    def _moment(self, order: int) -> Tensor:
-        return self._expectation(lambda logit: torch.sigmoid(logit).pow(order))
-
-    def _entropy(self) -> Tensor:
-        return 0.5 * (1 + LOG_2PI) + self.log_sigma + self._expectation(log_logistic)
-
-    def _expectation(self, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return E[function(t)]; a running sum, so that memory does not grow with the nodes."""
-        sigma, total = self.log_sigma.exp(), torch.zeros_like(self.location)
-        for node, weight in zip(NODES.tolist(), (WEIGHTS / WEIGHTS.sum()).tolist(), strict=True):
-            total = total + weight * function(self.location + node * sigma)
-        return total
 
 
 class DequantiseEncoder(Encoder):
-    """Noise within the bins of levels, from a network or uniform; the latent of a datum is its mean."""
+    """q(y|x): noise within the bins of levels, uniform or from a network. The latent of x is the mean of y. Ho et al. 2019.
 
-    def __init__(self, spec: Dequantise, data: Real, context: ContextSpace | None) -> None:
+    :param data: a space with levels.
+    :param network: gives a location and a raw log sigma for each value, stacked along the first axis; none: uniform noise.
+
+    >>> _ = torch.manual_seed(0)
+    >>> encoder = DequantiseEncoder(Real((2,), 0, 1, levels=4), nn.Linear(2, 4))
+    >>> posterior = encoder.posterior(torch.tensor([[0.0, 1.0]]))
+    >>> y = posterior.rsample()
+    >>> bool((y[0, 0] < 0.25) & (y[0, 1] > 0.75)), posterior.log_prob(y).shape
+    (True, torch.Size([1]))
+    """
+
+    def __init__(self, data: Real, network: nn.Module | None = None) -> None:
         super().__init__()
         self.bins = Bins(data)
-        self.network = None
-        if spec.network is not None:
-            self.network = spec.network.build(Spaces(spec.parameter_space(data), data, data, context))
+        self.network = network
 
     def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the posterior's mean: (B, data) -> (B, data)."""
         return self.posterior(x, context).mean
 
     def posterior(self, x: Tensor, context: Context | None = None) -> PosteriorDistribution:
-        """Return q(y|x); log sigma is around that of noise almost uniform, and clamped to [-7, 1.5]."""
+        """Return q(y|x); the raw log sigma is added to that of almost uniform noise, and the sum is clamped to [-7, 1.5]."""
         index = self.bins.index(x)
         if self.network is None:
             return UniformNoise(self.bins, index)
@@ -225,7 +57,12 @@ class DequantiseEncoder(Encoder):
 
 @dataclass(frozen=True)
 class CertainLevel:
-    """The level in whose bin each of the values ``y`` (B, ...) lies has probability 1."""
+    """The level in whose bin each of the values ``y`` (B, ...) lies has probability 1.
+
+    >>> certain = CertainLevel(Bins(Real((1,), 0, 1, levels=4)), torch.tensor([[0.3]]))
+    >>> round(certain.mean.item(), 4), certain.log_prob(torch.tensor([[1 / 3]])).item()
+    (0.3333, 0.0)
+    """
 
     bins: Bins
     y: Tensor
@@ -236,9 +73,9 @@ class CertainLevel:
         return self.bins.level(torch.floor(self.bins.place(self.y)).clamp(0, self.bins.levels - 1))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return 0 where all of y are in the bins of ``value``, else what stands for the logarithm of zero: (B, ...) -> (B,).
+        """Return 0 where all of y are in the bins of ``value``, as draws of flow/dequantise are; else ``LOG_NOTHING`` or less.
 
-        Values that flow/dequantise has drawn always are.
+        (B, ...) -> (B,), in nats.
         """
         off = self.bins.place(self.y) - self.bins.index(value) - 0.5
         return torch.where(off.abs() <= 0.5 + self.bins.slack, 0.0, LOG_NOTHING).flatten(1).sum(1)
@@ -249,7 +86,14 @@ class CertainLevel:
 
 
 class QuantiseDecoder(Decoder):
-    """Levels of values within bins."""
+    """p(x|y): the level in whose bin each value lies, with certainty. Ho et al. 2019, eq. 3.
+
+    :param data: a space with levels.
+
+    >>> decoder = QuantiseDecoder(Real((3,), 0, 1, levels=3))
+    >>> decoder(torch.tensor([[0.1, 0.5, 0.9]])).tolist()
+    [[0.0, 0.5, 1.0]]
+    """
 
     def __init__(self, data: Real) -> None:
         super().__init__()

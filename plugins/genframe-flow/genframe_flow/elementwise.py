@@ -1,4 +1,4 @@
-"""Monotone functions of single values, whose parameters a network gives: what couplings and autoregressive flows apply."""
+"""Monotone functions of single values, whose parameters a network gives: what couplings and autoregressive layers apply."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from .specs.elementwise import LogScale
+from .choices import LogScale
 
 __all__ = ["Additive", "Affine", "Elementwise"]
 
@@ -17,9 +17,9 @@ FIRST_LOGIT: Final = 2.0
 
 
 class Elementwise(ABC):
-    """A monotone function of each value with ``count`` parameters, which lie behind the batch: (B, count, ...).
+    """A monotone function of each value with ``count`` parameters, stacked along the second axis: (B, count, ...).
 
-    It holds no tensors, so that layers may share it, and is no module, so that an error names the layer and not what it shares.
+    It holds no tensors, so that layers may share it. It is no module, so that an error names the layer.
     """
 
     count: int
@@ -44,7 +44,12 @@ class Elementwise(ABC):
 
 
 class Additive(Elementwise):
-    """y = x + t. Dinh et al. 2014, eq. 9."""
+    """y = x + t. Dinh et al. 2014, eq. 9.
+
+    >>> y, log_derivative = Additive()(torch.tensor([[1.0, 2.0]]), torch.tensor([[[0.5, -0.5]]]))
+    >>> y.tolist(), log_derivative.tolist()
+    ([[1.5, 1.5]], [[0.0, 0.0]])
+    """
 
     count = 1
 
@@ -58,15 +63,24 @@ class Additive(Elementwise):
 
 
 class Affine(Elementwise):
-    """y = exp(s) x + t. Dinh et al. 2017, eq. 7.
+    """y = exp(s) x + t. Dinh et al. 2017, eq. 7. The network gives t and a raw value u, in this order.
 
-    The network's raw value u gives s as itself (``exp``), as bound · tanh(u / bound) (``tanh``), or by exp(s) = sigmoid(u + 2)
-    + 0.001 (``sigmoid``, as Kingma & Dhariwal's code). At u = 0 the first two are the identity.
+    :param scale: how u gives s. ``exp``: s = u. ``tanh``: s = bound · tanh(u / bound). ``sigmoid``: exp(s) = sigmoid(u + 2)
+        + 0.001, as in Kingma & Dhariwal's code. At u = 0 the first two are the identity.
+    :param bound: the largest |s|, where the scale is ``tanh``.
+
+    >>> affine, x = Affine(), torch.tensor([[1.0, -2.0]])
+    >>> parameters = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])  # (B, 2, values): shifts, then raw scales
+    >>> y, log_derivative = affine(x, parameters)
+    >>> y.tolist(), log_derivative.tolist()
+    ([[2.0, -2.0]], [[0.0, 0.0]])
+    >>> affine.inverse(y, parameters).tolist()
+    [[1.0, -2.0]]
     """
 
     count = 2
 
-    def __init__(self, scale: LogScale, bound: float) -> None:
+    def __init__(self, scale: LogScale = "tanh", bound: float = 3.0) -> None:
         self.scale, self.bound = scale, bound
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:

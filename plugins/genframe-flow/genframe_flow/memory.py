@@ -1,4 +1,4 @@
-"""Gradients of many layers from their result alone: activations are found again by the layers' inverses."""
+"""Gradients of many layers from their result alone: the layers' inverses recompute the activations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["applied", "recomputed", "undone"]
 def applied(layers: Sequence[Bijection], x: Tensor, context: Context | None) -> tuple[Tensor, Tensor]:
     """Return what the layers make of ``x`` one after another and the sum of their log-determinants (B,).
 
-    Couplings in a row hand on their parts, which are put together after the last.
+    Couplings in a row pass their two parts on; these are joined after the last one.
     """
     log_det = torch.zeros(len(x), device=x.device, dtype=x.dtype)
     state: Tensor | Parts = x
@@ -46,16 +46,16 @@ def _fit_for(layer: Bijection, state: Tensor | Parts) -> Any:
 
 
 def _whole(state: Tensor | Parts) -> Tensor:
-    """Return the parts put together."""
+    """Return the parts joined."""
     return state if isinstance(state, Tensor) else torch.cat(state, 1)
 
 
 def recomputed(layers: Sequence[Bijection], x: Tensor, context: Context | None) -> tuple[Tensor, Tensor]:
-    """Return the same as :func:`applied`, keeping for the backward pass the result only. Gomez et al. 2017, alg. 1.
+    """Return the same as :func:`applied`, keeping only the result for the backward pass. Gomez et al. 2017, alg. 1.
 
     The backward pass runs each layer once more. Running statistics are not updated a second time.
 
-    :raises Unsupported: if a layer draws random numbers, or in the backward pass if that is to be differentiated itself.
+    :raises Unsupported: if a layer draws random numbers, or in the backward pass if a second derivative is asked for.
     """
     owned = [[parameter for parameter in layer.parameters() if parameter.requires_grad] for layer in layers]
     parameters = dict.fromkeys(chain.from_iterable(owned))

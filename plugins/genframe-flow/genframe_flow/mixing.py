@@ -10,22 +10,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Context, Real
+from genframe import Context
 from genframe.execution import full_precision
 
 from .bijection import Bijection
+from .spaces import Shape, unbounded
 
-__all__ = ["ActNorm", "Linear", "NormalisedLinear", "Scaling", "deviations"]
+__all__ = ["ActNorm", "Diagonal", "Linear", "NormalisedLinear", "deviations"]
 
 LEAST_DEVIATION: Final = 1e-6
 
 
-class Scaling(Bijection):
-    """y = exp(s) x for each value; at first the values of y deviate by 1 over the data. Dinh et al. 2014, sec. 3.3."""
+class Diagonal(Bijection):
+    """y = exp(s) x for each value. Dinh et al. 2014, sec. 3.3. ``initialise`` gives y a standard deviation of 1.
 
-    def __init__(self, data: Real) -> None:
+    :param data: the shape of one example.
+
+    >>> _ = torch.manual_seed(0)
+    >>> layer = Diagonal(2)
+    >>> y = layer.initialise(torch.tensor([5.0, 0.1]) * torch.randn(100, 2))
+    >>> bool(torch.allclose(y.std(0, correction=0), torch.ones(2), atol=1e-4))
+    True
+    """
+
+    def __init__(self, data: Shape) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(data.shape))
+        self.log_scale = nn.Parameter(torch.zeros(unbounded(data).shape))
 
     def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of s."""
@@ -36,22 +46,30 @@ class Scaling(Bijection):
         return y * self.log_scale.neg().exp()
 
     def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
-        """Take the data's deviations; what does not vary is left as it is."""
+        """Take the standard deviations of the data (N, ...); a value that does not vary keeps its scale."""
         with torch.no_grad():
             self.log_scale.copy_(-deviations(x).log())
         return super().initialise(x, context)
 
 
 def deviations(x: Tensor) -> Tensor:
-    """Return the standard deviation of each value over the data, 1 for what does not vary: (N, ...) -> (...)."""
+    """Return the standard deviation of each value over the rows, 1 for a value that does not vary: (N, ...) -> (...)."""
     deviation = x.std(0, correction=0)
     return torch.where(deviation > LEAST_DEVIATION, deviation, 1)
 
 
 class ActNorm(Bijection):
-    """y = exp(s) x + t for each entry of the first axis; at first y has mean 0 and deviation 1 over data and positions.
+    """y = exp(s) x + t for each entry of the first axis. Kingma & Dhariwal 2018, sec. 3.1.
 
-    Kingma & Dhariwal 2018, sec. 3.1. What does not vary in the data is shifted only.
+    ``initialise`` gives y mean 0 and standard deviation 1 over rows and positions. What does not vary is shifted only.
+
+    :param size: the size of the first axis.
+
+    >>> _ = torch.manual_seed(0)
+    >>> layer = ActNorm(3)
+    >>> y = layer.initialise(5 + 2 * torch.randn(64, 3, 4, 4))
+    >>> bool(torch.allclose(y.mean((0, 2, 3)), torch.zeros(3), atol=1e-5))
+    True
     """
 
     def __init__(self, size: int) -> None:
@@ -70,7 +88,7 @@ class ActNorm(Bijection):
         return (y - shift) * log_scale.neg().exp()
 
     def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
-        """Normalise the data by their mean and deviation."""
+        """Take the mean and the standard deviation of the data (N, C, ...)."""
         rows = x.transpose(0, 1).flatten(1)
         log_scale = -deviations(rows.T).log()
         with torch.no_grad():
@@ -107,17 +125,25 @@ class Kept:
     inverse: Mixture
 
     def is_of(self, weights: tuple[Tensor, ...]) -> bool:
-        """Return whether the weights are the same still, by their values: fused optimizers change no version counter."""
+        """Return whether the weights still have the same values; a fused optimizer changes no version counter."""
         pairs = zip(self.weights, weights, strict=True)
         return all(a.dtype == b.dtype and a.device == b.device and torch.equal(a, b) for a, b in pairs)
 
 
 class Linear(Bijection):
-    """y = P L (U + diag(exp(s) · sign)) x over the first axis: a 1×1 convolution where the data have more axes.
+    """y = P L (U + diag(exp(s) · sign)) x over the first axis: a 1×1 convolution where there are more axes.
 
-    P and the signs are fixed, L and U are triangular with ones and zeros on the diagonal; ``factors`` holds L below its
-    diagonal, s on it and U above. At first the matrix is a random rotation. Kingma & Dhariwal 2018, eq. 10; for vectors
-    Oliva et al. 2018. Without gradients the matrix and its inverse are kept as long as the weights stand still.
+    Kingma & Dhariwal 2018, eq. 10; for vectors Oliva et al. 2018. P and the signs are fixed; L and U are triangular with ones
+    and zeros on the diagonal. ``factors`` holds L below its diagonal, s on it and U above. At first the matrix is a random
+    rotation. Without gradients the matrix and its inverse are kept until the weights change.
+
+    :param size: the size of the first axis.
+
+    >>> _ = torch.manual_seed(0)
+    >>> layer, x = Linear(3), torch.randn(2, 3, 4, 4)
+    >>> y, log_det = layer(x)
+    >>> y.shape, bool(torch.allclose(layer.inverse(y), x, atol=1e-5))
+    (torch.Size([2, 3, 4, 4]), True)
     """
 
     permutation: Tensor
@@ -169,7 +195,7 @@ class Linear(Bijection):
         return Mixture(inverse.to(self.factors.dtype), torch.zeros_like(self.sign))
 
     def _both(self) -> Kept:
-        """Return the mixture and its inverse, from before if the weights have not changed."""
+        """Return the mixture and its inverse; those from before if the weights have not changed."""
         weights = self._weights()
         if self._kept is None or not self._kept.is_of(weights):
             copies = tuple(weight.detach().clone() for weight in weights)
@@ -178,7 +204,16 @@ class Linear(Bijection):
 
 
 class NormalisedLinear(Linear):
-    """y = W (exp(s) x + t): :class:`ActNorm` and then :class:`Linear`, in one product. Kingma & Dhariwal 2018, fig. 2a."""
+    """y = W (exp(s) x + t): :class:`ActNorm` and then :class:`Linear`, in one product. Kingma & Dhariwal 2018, fig. 2a.
+
+    :param size: the size of the first axis.
+
+    >>> _ = torch.manual_seed(0)
+    >>> layer, x = NormalisedLinear(3), torch.randn(8, 3)
+    >>> y, log_det = layer(x)
+    >>> y.shape, bool(torch.allclose(layer.inverse(y), x, atol=1e-5))
+    (torch.Size([8, 3]), True)
+    """
 
     def __init__(self, size: int) -> None:
         super().__init__(size)

@@ -1,44 +1,48 @@
-"""Preprocessing as bijections: the logit of bounded data, and scales."""
+"""Preprocessing as bijections: the logit of bounded data, scales, and whitening."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Final
 
 import torch
 from torch import Tensor
 
-from genframe import Context, Encoder, Real, Space
+from genframe import Context
+from genframe.execution import full_precision
 
 from .bijection import Bijection
-from .encoder import FlowEncoder
 from .mixing import deviations
-from .specs.preprocessing import bounded
-from .whitening import Whitener
+from .spaces import Shape, unbounded
 
-if TYPE_CHECKING:
-    from .specs.preprocessing import Logit, Scaling, Whitening
+__all__ = ["LogitMap", "Rescaling", "Standardisation", "Whitener", "covariance"]
 
-__all__ = ["LogitMap", "Rescaling", "Standardisation", "logit", "scaling", "whitening"]
+COVARIANCE_ROWS: Final = 1024
 
 
 class LogitMap(Bijection):
-    """y = log s - log(1 - s), s = alpha + (1 - 2 alpha) (x - low) / (high - low).
+    """y = log s - log(1 - s), s = alpha + (1 - 2 alpha) (x - low) / (high - low). Dinh et al. 2017, sec. 4.1.
 
-    1 - s is made of the distance to the upper bound, so that it is as precise there as s is at the lower one.
+    :param low: the lower bound of the data.
+    :param high: the upper bound.
+    :param alpha: how far s stays from 0 and 1, between 0 and 0.5.
+
+    >>> y, log_det = LogitMap(0, 1)(torch.tensor([[0.0, 0.5, 1.0]]))
+    >>> [round(value, 3) for value in y[0].tolist()]
+    [-2.944, 0.0, 2.944]
     """
 
-    def __init__(self, data: Real, low: float, high: float, alpha: float) -> None:
+    def __init__(self, low: float, high: float, alpha: float = 0.05) -> None:
         super().__init__()
         self.low, self.high, self.alpha = low, high, alpha
         self.slope = (1 - 2 * alpha) / (high - low)
-        self.log_volume = data.dims * math.log(self.slope)
 
     def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of log dy/dx = log slope - log s - log(1 - s)."""
         log_below = torch.log(self.alpha + self.slope * (x - self.low))
-        log_above = torch.log(self.alpha + self.slope * (self.high - x))
-        return log_below - log_above, self.log_volume - (log_below + log_above).flatten(1).sum(1)
+        log_above = torch.log(self.alpha + self.slope * (self.high - x))  # not of 1 - s, which is less precise at the bound
+        log_volume = math.prod(x.shape[1:]) * math.log(self.slope)
+        return log_below - log_above, log_volume - (log_below + log_above).flatten(1).sum(1)
 
     def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return x, within the bounds."""
@@ -46,20 +50,29 @@ class LogitMap(Bijection):
 
 
 class Rescaling(Bijection):
-    """y = scale x + shift, with scale and shift for each value or for all."""
+    """y = scale x + shift.
+
+    :param scale: positive; one for each value, or one for all.
+    :param shift: of the same shape.
+    :param learnt: put both into the state, since they come from data.
+
+    >>> y, log_det = Rescaling(torch.tensor(2.0), torch.tensor(-1.0))(torch.tensor([[0.0, 1.0]]))
+    >>> y.tolist(), round(log_det.item(), 4)
+    ([[-1.0, 1.0]], 1.3863)
+    """
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, data: Real, scale: Tensor, shift: Tensor, *, learnt: bool = False) -> None:
+    def __init__(self, scale: Tensor, shift: Tensor, *, learnt: bool = False) -> None:
         super().__init__()
-        self.repeats = data.dims // scale.numel()
         self.register_buffer("scale", scale, persistent=learnt)
         self.register_buffer("shift", shift, persistent=learnt)
 
     def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return y and the sum of the logarithms of the scale."""
-        return torch.addcmul(self.shift, x, self.scale), self.scale.log().sum() * self.repeats
+        repeats = math.prod(x.shape[1:]) // self.scale.numel()
+        return torch.addcmul(self.shift, x, self.scale), self.scale.log().sum() * repeats
 
     def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
         """Return (y - shift) / scale."""
@@ -67,32 +80,92 @@ class Rescaling(Bijection):
 
 
 class Standardisation(Rescaling):
-    """A rescaling that gives each dimension of training data mean 0 and deviation 1."""
+    """A rescaling by mean and standard deviation of training data, which ``initialise`` takes; the identity before.
 
-    def __init__(self, data: Real) -> None:
-        super().__init__(data, torch.ones(data.shape), torch.zeros(data.shape), learnt=True)
+    :param data: the shape of one example.
+
+    >>> _ = torch.manual_seed(0)
+    >>> y = Standardisation(2).initialise(torch.tensor([3.0, -1.0]) + torch.tensor([5.0, 0.1]) * torch.randn(100, 2))
+    >>> bool(torch.allclose(y.std(0, correction=0), torch.ones(2), atol=1e-4))
+    True
+    """
+
+    def __init__(self, data: Shape) -> None:
+        shape = unbounded(data).shape
+        super().__init__(torch.ones(shape), torch.zeros(shape), learnt=True)
 
     def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
-        """Take mean and deviation from data (N, ...); a dimension that does not change keeps its scale."""
+        """Take mean and standard deviation of the data (N, ...); a value that does not vary keeps its scale."""
         scale = deviations(x).reciprocal()
         self.scale.copy_(scale)
         self.shift.copy_(-x.mean(0) * scale)
         return super().initialise(x, context)
 
 
-def logit(spec: Logit, data: Space) -> Encoder:
-    """Return the logit of data between their bounds."""
-    return FlowEncoder(LogitMap(*bounded(data, spec.type, ""), spec.alpha))
+def covariance(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and covariance in float64, from a batch of rows at a time: (N, D) -> (D,), (D, D)."""
+    chunks = rows.split(COVARIANCE_ROWS)
+    mean = torch.stack([chunk.double().sum(0) for chunk in chunks]).sum(0) / len(rows)
+    scatter = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64, device=rows.device)
+    for chunk in chunks:
+        centred = chunk.double() - mean
+        scatter.addmm_(centred.T, centred)
+    return mean, scatter / len(rows)
 
 
-def scaling(spec: Scaling, data: Real) -> Encoder:
-    """Return the scaling that the spec gives, or one to be fitted."""
-    if spec.fitted:
-        return FlowEncoder(Standardisation(data))
-    scale, shift = map(torch.tensor, spec.constants(data))
-    return FlowEncoder(Rescaling(data, scale, shift))
+class Whitener(Bijection):
+    """y = diag(exp(s)) Vᵀ (x - mean), with s = -log(variance + eps) / 2 of the principal components V. Krizhevsky 2009, app. A.
 
+    ``initialise`` fits it to data; before it is the identity. The state is in float64: in float32 the components would be
+    orthogonal to 1e-7 only, whatever the precision of the data. The two rotations are applied one after the other and not
+    multiplied: each keeps lengths, so that the inverse in float32 loses only the digits that the greatest deviation costs.
 
-def whitening(spec: Whitening, data: Real) -> Encoder:
-    """Return the whitening, to be fitted."""
-    return FlowEncoder(Whitener(data, turned_back=spec.rotation == "zca", eps=spec.eps))
+    :param data: the shape of one example.
+    :param turned_back: return V y, in the axes of the data (zca), instead of the components (pca).
+    :param eps: added to the variance of each component; bounds the scale.
+
+    >>> _ = torch.manual_seed(0)
+    >>> y = Whitener(2).initialise(torch.randn(500, 2) @ torch.tensor([[2.0, 1.0], [0.0, 0.5]]))
+    >>> bool(torch.allclose(y.T @ y / 500, torch.eye(2), atol=1e-3))
+    True
+    """
+
+    mean: Tensor
+    vectors: Tensor
+    log_scale: Tensor
+
+    def __init__(self, data: Shape, *, turned_back: bool = True, eps: float = 1e-6) -> None:
+        super().__init__()
+        space = unbounded(data)
+        self.shape, self.turned_back, self.eps = space.shape, turned_back, eps
+        self.register_buffer("mean", torch.zeros(space.dims, dtype=torch.float64))
+        self.register_buffer("vectors", torch.eye(space.dims, dtype=torch.float64))
+        self.register_buffer("log_scale", torch.zeros(space.dims, dtype=torch.float64))
+
+    def forward(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
+        """Return y and the sum of s: (B, ...) -> (B, ...) turned back, else (B, D)."""
+        mean, vectors, log_scale = self._state(x)
+        with full_precision(x):
+            y = (x.flatten(1) - mean) @ vectors * log_scale.exp()
+            return (y @ vectors.T).unflatten(1, self.shape) if self.turned_back else y, log_scale.sum()
+
+    def inverse(self, y: Tensor, context: Context | None = None) -> Tensor:
+        """Return x: (B, ...)."""
+        mean, vectors, log_scale = self._state(y)
+        with full_precision(y):
+            white = y.flatten(1) @ vectors if self.turned_back else y
+            x: Tensor = torch.addmm(mean, white * log_scale.neg().exp(), vectors.T).unflatten(1, self.shape)
+        return x
+
+    def _state(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return mean, components and s in the precision of ``x``."""
+        return self.mean.to(x.dtype), self.vectors.to(x.dtype), self.log_scale.to(x.dtype)
+
+    def initialise(self, x: Tensor, context: Context | None = None) -> Tensor:
+        """Fit to the data (N, ...)."""
+        mean, matrix = covariance(x.flatten(1))
+        variances, vectors = torch.linalg.eigh(matrix)
+        self.mean.copy_(mean)
+        self.vectors.copy_(vectors)
+        self.log_scale.copy_(-0.5 * torch.log(variances.clamp(min=0) + self.eps))
+        return super().initialise(x, context)

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Context, Encoder, Prior, Space
+from genframe import Context, Prior
 
-from .encoder import FlowEncoder
-from .multiscale import MultiScale
+from .spaces import Shape, unbounded
 
-if TYPE_CHECKING:
-    from .specs.priors import LearnedGaussian
-
-__all__ = ["LOG_2PI", "GaussianPrior", "Levelled", "LogisticPrior", "level_sizes", "log_logistic"]
+__all__ = ["LOG_2PI", "GaussianPrior", "LogisticPrior", "log_logistic"]
 
 LOG_2PI: Final = math.log(2 * math.pi)
-
-
-@runtime_checkable
-class Levelled(Protocol):
-    """Says as an attribute the sizes of the levels into which its codes fall, from fine to coarse, as its spec does."""
-
-    level_sizes: tuple[int, ...]
-
-
-def level_sizes(encoder: Encoder | None, code: Space) -> tuple[int, ...]:
-    """Return the sizes of the levels of the codes that ``encoder`` makes; a single one where it has none."""
-    if isinstance(encoder, Levelled):
-        return encoder.level_sizes
-    flow = encoder.flow if isinstance(encoder, FlowEncoder) else None
-    return tuple(flow.sizes) if isinstance(flow, MultiScale) else (code.dims,)
 
 
 def log_logistic(z: Tensor) -> Tensor:
@@ -43,19 +25,27 @@ def log_logistic(z: Tensor) -> Tensor:
 
 
 class LogisticPrior(Prior):
-    """Independent standard logistic values."""
+    """Independent standard logistic values, log p = z - 2 log(1 + exp(z)). Dinh et al. 2014, eq. 15.
+
+    :param code: the shape of one code.
+
+    >>> _ = torch.manual_seed(0)
+    >>> prior = LogisticPrior(2)
+    >>> prior.sample(3).shape, [round(value, 4) for value in prior.log_prob(torch.zeros(1, 2)).tolist()]
+    (torch.Size([3, 2]), [-2.7726])
+    """
 
     origin: Tensor
 
-    def __init__(self, code: Space) -> None:
+    def __init__(self, code: Shape) -> None:
         super().__init__()
-        self.shape = code.shape
+        self.shape = unbounded(code).shape
         self.register_buffer("origin", torch.zeros(()), persistent=False)
 
     def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return ``n`` draws by the inverse distribution function.
 
-        Uniform noise lies on a grid that has 0, of which the logit is infinite: there it counts as a quarter of a step.
+        Uniform noise lies on a grid that includes 0, where the logit is infinite: there it counts as a quarter of a step.
         """
         origin = self.origin
         uniform = torch.rand(n, *self.shape, generator=generator, device=origin.device, dtype=origin.dtype)
@@ -68,7 +58,7 @@ class LogisticPrior(Prior):
         return temperature * self.sample(n, context, generator)
 
     def to_base(self, code: Tensor, context: Context | None = None) -> Tensor:
-        """Return normal values of the same quantiles, by the smaller tail of each and in double precision."""
+        """Return normal values of the same quantiles, computed from the smaller tail of each in float64."""
         tail = torch.special.ndtri(torch.sigmoid(-code.double().abs()))
         return torch.where(code < 0, tail, -tail).to(code.dtype)
 
@@ -84,17 +74,27 @@ class LogisticPrior(Prior):
 
 
 class GaussianPrior(Prior):
-    """N(mean, exp(s)²) with a mean and an s for each dimension, or for each level where ``level`` says which one it is of."""
+    """N(mean, exp(s)²) with a learned mean and s for each dimension or level. Dinh et al. 2017, sec. 3.6.
+
+    :param code: the shape of one code.
+    :param level_sizes: the sizes of the levels into which a code falls, from fine to coarse, each with a mean and an s;
+        unless given, each dimension has its own.
+
+    >>> _ = torch.manual_seed(0)
+    >>> prior = GaussianPrior(6, level_sizes=(4, 2))
+    >>> prior.sample(3).shape, prior.log_prob(torch.zeros(3, 6)).shape, prior.mean.shape
+    (torch.Size([3, 6]), torch.Size([3]), torch.Size([2]))
+    """
 
     level: Tensor | None
 
-    def __init__(self, spec: LearnedGaussian, code: Space, encoder: Encoder | None) -> None:
+    def __init__(self, code: Shape, level_sizes: Sequence[int] | None = None) -> None:
         super().__init__()
-        self.shape = code.shape
-        level, shape = None, code.shape
-        if spec.per == "level":
-            sizes = torch.tensor(level_sizes(encoder, code))
-            level, shape = torch.arange(len(sizes)).repeat_interleave(sizes).reshape(code.shape), (len(sizes),)
+        self.shape = shape = unbounded(code).shape
+        level = None
+        if level_sizes is not None:
+            level = torch.arange(len(level_sizes)).repeat_interleave(torch.tensor(level_sizes)).reshape(shape)
+            shape = (len(level_sizes),)
         self.register_buffer("level", level, persistent=False)
         self.mean = nn.Parameter(torch.zeros(shape))
         self.log_scale = nn.Parameter(torch.zeros(shape))

@@ -32,13 +32,25 @@ class Bin:
 
 
 class RationalQuadratic(Elementwise):
-    """A quotient of quadratics in each of ``bins`` bins between -bound and bound, and the identity outside.
+    """A quotient of quadratics in each bin between -bound and bound, and the identity outside. Durkan et al. 2019, sec. 3.1.
 
-    Parameters are logits of the bins' widths, of their heights, and derivatives at the inner knots before a softplus; all
-    zero, they give the identity. Durkan et al. 2019, sec. 3.1.
+    The 3 · bins - 1 parameters of a value are logits of the widths of the bins, logits of their heights, and derivatives at
+    the inner knots before a softplus. All zero, they give the identity.
+
+    :param bins: the number of bins, at least 2.
+    :param bound: half the side of the box in which the spline lies.
+
+    >>> _ = torch.manual_seed(0)
+    >>> spline = RationalQuadratic(bins=4)
+    >>> x, parameters = torch.randn(5, 2), torch.randn(5, spline.count, 2)
+    >>> y, log_derivative = spline(x, parameters)
+    >>> y.shape, log_derivative.shape
+    (torch.Size([5, 2]), torch.Size([5, 2]))
+    >>> bool(torch.allclose(spline.inverse(y, parameters), x, atol=1e-5))
+    True
     """
 
-    def __init__(self, bins: int, bound: float) -> None:
+    def __init__(self, bins: int = 8, bound: float = 3.0) -> None:
         super().__init__()
         self.bins, self.bound, self.count = bins, bound, 3 * bins - 1
 

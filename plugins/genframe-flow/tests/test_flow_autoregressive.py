@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
-from genframe import Real
+from genframe import Context, Real
 from genframe.testing import part
 from genframe_flow import Iaf, Maf
 from genframe_flow.autoregressive import Autoregressive, Inverted
@@ -20,7 +20,7 @@ from genframe_flow.spline import RationalQuadratic
 ELEMENTWISE = (Affine("tanh", 3.0), Affine("sigmoid", 3.0), RationalQuadratic(4, 3.0))
 
 
-def layer(elementwise: Elementwise, dims: int = 5, *, flipped: bool = False, context: Real | None = None) -> Autoregressive:
+def layer(elementwise: Elementwise, dims: int = 5, *, flipped: bool = False, context: int = 0) -> Autoregressive:
     """Return a layer with random weights in float64."""
     torch.manual_seed(0)
     return Autoregressive(dims, elementwise, (16, 16), "tanh", context, flipped=flipped, zero=False).double()
@@ -43,11 +43,13 @@ def test_jacobian_is_triangular(elementwise: Elementwise, flipped: bool) -> None
 @pytest.mark.parametrize("flipped", [False, True])
 def test_inverse(elementwise: Elementwise, flipped: bool) -> None:
     """The inverse leads back after a pass for each value, with a context too."""
-    module = layer(elementwise, flipped=flipped, context=Real((3,)))
-    x, context = torch.randn(20, 5, dtype=torch.float64), torch.randn(20, 3, dtype=torch.float64)
+    module = layer(elementwise, flipped=flipped, context=3)
+    x, context = torch.randn(20, 5, dtype=torch.float64), Context(torch.randn(20, 3, dtype=torch.float64))
     y = module(x, context)[0]
     torch.testing.assert_close(module.inverse(y, context), x, atol=1e-10, rtol=0)
-    assert not torch.allclose(module(x, context.flip(0))[0][:, -1 if flipped else 0], y[:, -1 if flipped else 0])
+    assert not torch.allclose(
+        module(x, context.map(lambda tensor: tensor.flip(0)))[0][:, -1 if flipped else 0], y[:, -1 if flipped else 0]
+    )
 
 
 def test_inverse_runs_the_network_once_a_value() -> None:

@@ -10,37 +10,37 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
-from genframe import Dataset, Decoder, DecoderSpec, ModelSpec, NonFiniteError, Real, Split, TrainSpec, compose
+from genframe import Dataset, ModelSpec, Networks, NonFiniteError, Real, Split, TrainSpec, compose
 from genframe.testing import part
 from genframe.training.observer import Silent
 from genframe.training.trainer import Trainer
-from genframe_flow import RealNvp
-from genframe_flow.chain import Chain
-from genframe_flow.coupling import Coupling
-from genframe_flow.elementwise import Additive, Affine, Elementwise
-from genframe_nets import IsotropicDecoder, MLPDecoder
+from genframe_flow import Additive, Affine, Chain, Coupling, Elementwise, RealNvp, convolutions, perceptrons
+from genframe_nets import MLPDecoder
 
 VECTOR, GRID = Real((5,)), Real((3, 4, 4))
-NETWORKS: dict[Real, DecoderSpec] = {VECTOR: MLPDecoder(hidden=(8,)), GRID: IsotropicDecoder(channels=8)}
+NETWORKS: dict[Real, Networks] = {
+    VECTOR: perceptrons(hidden=(8,), activation="silu", zero=False),
+    GRID: convolutions(channels=8, zero=False),
+}
 ELEMENTWISE = [Additive(), Affine("exp", 1.0), Affine("tanh", 1.5), Affine("sigmoid", 1.0)]
 
 
 def coupling(elementwise: Elementwise, *, flipped: bool, data: Real = VECTOR) -> Coupling:
     """Return a coupling in float64."""
     torch.manual_seed(0)
-    return Coupling(data, elementwise, NETWORKS[data], None, flipped=flipped).double()
+    return Coupling(data, elementwise, NETWORKS[data], flipped=flipped).double()
 
 
 class ForPeer(nn.Module):
     """A coupling's network in another library's layout of parameters; the context that nflows gives is not read."""
 
-    def __init__(self, network: Decoder, *, interleaved: bool) -> None:
+    def __init__(self, network: nn.Module, *, interleaved: bool) -> None:
         super().__init__()
         self.network, self.interleaved = network, interleaved
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return shifts before scales, or in turns with them."""
-        parameters: Tensor = self.network.decode(x)
+        parameters: Tensor = self.network(x)
         if not self.interleaved:
             return parameters
         return parameters.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)
@@ -62,9 +62,9 @@ def test_parity_with_normflows(data: Real, flipped: bool) -> None:
     """scale: exp is normflows' affine coupling, whose shifts and scales take turns; ``channel_inv`` is flipped."""
     peers = pytest.importorskip("normflows")
     data = Real((4, *data.shape[1:]))  # of an odd size, channel_inv asks the larger half as channel does
-    network = NETWORKS[VECTOR if len(data.shape) == 1 else GRID]
+    networks = NETWORKS[VECTOR if len(data.shape) == 1 else GRID]
     torch.manual_seed(0)
-    ours = Coupling(data, Affine("exp", 1.0), network, None, flipped=flipped).double()
+    ours = Coupling(data, Affine("exp", 1.0), networks, flipped=flipped).double()
     mode = "channel_inv" if flipped else "channel"
     peer = peers.flows.AffineCouplingBlock(ForPeer(ours.network, interleaved=True), split_mode=mode)
     same(ours, peer, torch.randn(7, *data.shape, dtype=torch.float64))
@@ -202,5 +202,5 @@ def test_a_step_that_blows_names_the_layer(memory: str) -> None:
 def test_layers_share_no_module() -> None:
     """The function of single values is no module: else an error in any layer would name the first that holds it."""
     shared = Affine("tanh", 1.0)
-    chain = Chain([Coupling(VECTOR, shared, NETWORKS[VECTOR], None, flipped=flipped) for flipped in (False, True)])
+    chain = Chain([Coupling(VECTOR, shared, NETWORKS[VECTOR], flipped=flipped) for flipped in (False, True)])
     assert not [name for name, _ in chain.named_modules() if "elementwise" in name]

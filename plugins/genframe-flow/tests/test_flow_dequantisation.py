@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from genframe import Batch, Model, ModelSpec, Real, Space, SpecError, check, compose, generator_for
-from genframe_flow.dequantisation import Bins, CertainLevel, LogitNormalNoise, Noise, UniformNoise
+from genframe_flow import Bins, CertainLevel, LogitNormalNoise, UniformNoise
+from genframe_flow.noise import Noise
 from genframe_nets import MLPDecoder
 
 SPACE = Real((2,), 0, 1, levels=3)

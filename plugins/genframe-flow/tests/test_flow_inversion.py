@@ -11,7 +11,21 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from genframe import DataError, Encoder, EncoderSpec, Model, ModelSpec, Real, Space, Spaces, Split, check, compose, evaluating
+from genframe import (
+    Context,
+    DataError,
+    Encoder,
+    EncoderSpec,
+    Model,
+    ModelSpec,
+    Real,
+    Space,
+    Spaces,
+    Split,
+    check,
+    compose,
+    evaluating,
+)
 from genframe.testing import part
 from genframe.traits import Bijective, TraitSet, traits
 from genframe_flow import Inversion, RealNvp
@@ -28,15 +42,15 @@ class Doubling(Encoder):
         super().__init__()
         self.off, self.rounds = off, rounds
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return 2 x."""
         return 2 * x
 
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return 2 x and D log 2."""
         return 2 * x, x.new_full((len(x),), 3 * math.log(2))
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return the inverse with its error."""
         x = latent / 2 + torch.tensor([self.off, 0, 0])
         return x.bfloat16().float() if self.rounds else x

@@ -12,19 +12,28 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.autograd import gradcheck
 
-from genframe import ModelSpec, Real, Unsupported, compose
+from genframe import Batch, Context, DecoderSpec, ModelSpec, Networks, Real, Unsupported, compose
 from genframe.testing import part
 from genframe.training.objective import Objective
-from genframe_flow import Glow, Nice, RealNvp
-from genframe_flow.bijection import Bijection
-from genframe_flow.chain import Chain
-from genframe_flow.checkerboard import CheckerboardCoupling
-from genframe_flow.coupling import Coupling
-from genframe_flow.elementwise import Additive, Affine
-from genframe_flow.mixing import ActNorm, Linear, NormalisedLinear, Scaling
-from genframe_flow.shapes import Flatten, Permutation
-from genframe_flow.spline import RationalQuadratic
-from genframe_flow.squeeze import Squeeze
+from genframe_flow import (
+    ActNorm,
+    Additive,
+    Affine,
+    Bijection,
+    Chain,
+    CheckerboardCoupling,
+    Coupling,
+    Diagonal,
+    Flatten,
+    Glow,
+    Linear,
+    Nice,
+    NormalisedLinear,
+    Permutation,
+    RationalQuadratic,
+    RealNvp,
+    Squeeze,
+)
 from genframe_nets import IsotropicDecoder, MLPDecoder
 
 VECTOR, GRID, CONTEXT = Real((6,)), Real((2, 4, 4)), Real((3,))
@@ -32,12 +41,17 @@ SMOOTH = MLPDecoder(hidden=(16,), activation="silu", zero=True)
 PICTURE = IsotropicDecoder(channels=8, activation="silu", zero=True)
 
 
+def networks(spec: DecoderSpec, context: Real | None = CONTEXT) -> Networks:
+    """Return what builds the network of each layer."""
+    return lambda source, target: part(spec, data=target, latent=source, context=context)
+
+
 def vector_layers(**fields: Any) -> list[Bijection]:
     """Return a layer of each kind for vectors."""
-    network = SMOOTH.model_copy(update=fields)
+    made = networks(SMOOTH.model_copy(update=fields))
 
     def coupling(elementwise: Any, *, flipped: bool) -> Bijection:
-        return Coupling(VECTOR, elementwise, network, CONTEXT, flipped=flipped)
+        return Coupling(VECTOR, elementwise, made, flipped=flipped)
 
     return [
         Flatten(VECTOR),
@@ -49,17 +63,17 @@ def vector_layers(**fields: Any) -> list[Bijection]:
         coupling(Affine("sigmoid", 2.0), flipped=False),
         NormalisedLinear(6),
         coupling(RationalQuadratic(4, 3.0), flipped=True),
-        Scaling(VECTOR),
+        Diagonal(VECTOR),
     ]
 
 
 def grid_layers() -> list[Bijection]:
     """Return a layer of each kind for images, with a chain among them."""
-    coupling = Coupling(Real((8, 2, 2)), Affine("tanh", 2.0), PICTURE, CONTEXT, flipped=False)
+    coupling = Coupling(Real((8, 2, 2)), Affine("tanh", 2.0), networks(PICTURE))
     return [
         ActNorm(2),
-        CheckerboardCoupling(GRID, Affine("tanh", 2.0), PICTURE, CONTEXT, flipped=False),
-        CheckerboardCoupling(GRID, Additive(), PICTURE, CONTEXT, flipped=True),
+        CheckerboardCoupling(GRID, Affine("tanh", 2.0), networks(PICTURE)),
+        CheckerboardCoupling(GRID, Additive(), networks(PICTURE), flipped=True),
         Squeeze(2),
         Chain([NormalisedLinear(8), coupling], "constant"),
         Linear(8),
@@ -78,7 +92,7 @@ def pair(layers: Callable[[], list[Bijection]]) -> tuple[Chain, Chain]:
 
 def objective(flow: Bijection, x: Tensor, context: Tensor | None = None) -> Tensor:
     """Return a scalar that depends on the latent and on the log-determinant."""
-    y, log_det = flow(x, context)
+    y, log_det = flow(x, None if context is None else Context(context))
     return (y.flatten(1).pow(2).sum(1) * torch.linspace(0.5, 1.5, len(x), dtype=x.dtype) - log_det).mean()
 
 
@@ -123,7 +137,7 @@ def test_a_shared_layer_adds_up_its_gradients() -> None:
     """A layer that is twice in the chain has the gradient of both places."""
 
     def twice() -> list[Bijection]:
-        shared = Coupling(VECTOR, Affine("tanh", 2.0), SMOOTH, None, flipped=False)
+        shared = Coupling(VECTOR, Affine("tanh", 2.0), networks(SMOOTH, None))
         return [shared, Linear(6), shared]
 
     x = torch.randn(8, 6, dtype=torch.float64)
@@ -136,7 +150,7 @@ def test_autograd_checks_it() -> None:
     """torch's own gradcheck, by finite differences, accepts the function and both of its results."""
     chain = pair(vector_layers)[1].double()
     x, context = (torch.randn(2, n, dtype=torch.float64, requires_grad=True) for n in (6, 3))
-    assert gradcheck(chain, (x, context))
+    assert gradcheck(lambda x, context: chain(x, Context(context)), (x, context))
 
 
 def kept_bytes(depth: int, memory: str) -> int:
@@ -180,7 +194,7 @@ def test_dropout_is_refused() -> None:
             spec(memory="constant", network=MLPDecoder(dropout=0.1))
     chain = pair(lambda: vector_layers(dropout=0.5))[1]
     with pytest.raises(Unsupported, match="draws random numbers"):
-        chain(torch.randn(4, 6), torch.randn(4, 3))
+        chain(torch.randn(4, 6), Context(torch.randn(4, 3)))
     objective(chain.eval(), torch.randn(4, 6), torch.randn(4, 3)).backward()
 
 
@@ -203,7 +217,7 @@ def test_autocast_is_replayed() -> None:
     x, context = torch.randn(64, 6), torch.randn(64, 3)
 
     def layers() -> list[Bijection]:
-        return [Coupling(VECTOR, Affine("tanh", 2.0), SMOOTH, CONTEXT, flipped=bool(i % 2)) for i in range(3)]
+        return [Coupling(VECTOR, Affine("tanh", 2.0), networks(SMOOTH), flipped=bool(i % 2)) for i in range(3)]
 
     found: list[Tensor] = []
     for chain in pair(layers):
@@ -225,7 +239,7 @@ def test_compiled_objective() -> None:
     spec = ModelSpec.model_validate({"encoder": flow, "decoder": "core/inverse", "loss": "core/nll"})
     model = compose(spec, VECTOR)
     step, x = Objective(model, ["encoder"]), torch.randn(8, 6)
-    found = [_gradient(call(x, None, "model").total, model) for call in (step, torch.compile(step, backend="eager"))]
+    found = [_gradient(call(Batch(x), "model").total, model) for call in (step, torch.compile(step, backend="eager"))]
     torch.testing.assert_close(found[0], found[1])
     assert float(found[0].norm()) > 0
 

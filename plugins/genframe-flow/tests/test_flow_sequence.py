@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import pytest
 import torch
 from torch import Tensor
 
-from genframe import Categorical, Encoder, EncoderSpec, ModelSpec, Real, Space, Spaces, SpecError, check, compose, traits
+from genframe import (
+    Categorical,
+    Context,
+    Encoder,
+    EncoderSpec,
+    ModelSpec,
+    Real,
+    Space,
+    Spaces,
+    SpecError,
+    check,
+    compose,
+    traits,
+)
 from genframe.core import IdentityEncoder, OneHot
 from genframe.testing import part
 from genframe.traits import Bijective, Conditional, DataDependent, TraitSet
-from genframe_flow import FlowSequence, LearnedGaussian, RealNvp, Scaling, Whitening
-from genframe_flow.sequence import SequenceEncoder
+from genframe_flow import FlowSequence, GaussianPrior, LearnedGaussian, RealNvp, Scaling, SequenceEncoder, Whitening
 from genframe_nets import MLPDecoder
 
 SMALL = MLPDecoder(hidden=(8,))
@@ -29,16 +41,16 @@ class TripledEncoder(Encoder):
         super().__init__()
         self.rows = 0
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return 3 x."""
         self.rows += len(x)
         return 3 * x
 
-    def forward_and_log_det(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, x: Tensor, context: Context | None = None) -> tuple[Tensor, Tensor]:
         """Return 3 x and D log 3."""
         return self.encode(x), torch.full((len(x),), x[0].numel() * math.log(3))
 
-    def inverse(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Return y / 3."""
         return latent / 3
 
@@ -65,12 +77,14 @@ class Tripled(EncoderSpec):
 def built(spec: FlowSequence, data: Space = PLANE) -> SequenceEncoder:
     """Build a sequence."""
     torch.manual_seed(0)
-    return cast(SequenceEncoder, part(spec, data=data))
+    encoder = part(spec, data=data)
+    assert isinstance(encoder, SequenceEncoder)
+    return encoder
 
 
 def layers(encoder: SequenceEncoder) -> list[Any]:
     """Return the bijections of the flows."""
-    return list(cast(Any, encoder.flow).layers)
+    return list(encoder.flow.layers)
 
 
 def in_model(*flows: Any, data: Space = PLANE, **fields: Any) -> Any:
@@ -95,7 +109,7 @@ def test_constant_memory_reaches_into_the_flows() -> None:
     flows = (COUPLINGS, Scaling(scale=2.0), COUPLINGS, Tripled())
     ordinary, constant = built(FlowSequence(flows=flows)), built(FlowSequence(flows=flows, memory="constant"))
     constant.load_state_dict(ordinary.state_dict())
-    assert len(cast(Any, constant.flow).bijections) == 2 * len(layers(ordinary)[0].bijections) + 2
+    assert len(constant.flow.bijections) == 2 * len(layers(ordinary)[0].bijections) + 2
     x = torch.randn(16, 2)
     gradients = []
     for encoder in (ordinary, constant):
@@ -140,7 +154,8 @@ def test_levels_are_the_last_flows() -> None:
     spec = FlowSequence(flows=(Scaling(scale=2.0), Tripled()))
     assert spec.levels(Real((5,))) == (1, 4) == built(spec, Real((5,))).level_sizes
     prior = part(LearnedGaussian(per="level"), code=Real((5,)), encoder=built(spec, Real((5,))))
-    assert cast(Any, prior).mean.shape == (2,)
+    assert isinstance(prior, GaussianPrior)
+    assert prior.mean.shape == (2,)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from torch import Tensor
 from genframe import Mismatch, Real
 from genframe.testing import part
 from genframe_flow import Spline
-from genframe_flow.specs.coupling import Order
+from genframe_flow.choices import Order
 from genframe_flow.spline import LEAST_DERIVATIVE, UNIT_DERIVATIVE, RationalQuadratic
 from genframe_nets import MLPDecoder
 

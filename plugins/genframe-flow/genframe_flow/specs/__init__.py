@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from .autoregressive import Iaf, Maf
-from .coupling import Nice, RealNvp
-from .dequantisation import Dequantise, Quantise
-from .glow import Glow
-from .metrics import Inversion
-from .preprocessing import Logit, Scaling, Whitening
-from .priors import LearnedGaussian, Logistic
-from .sequence import FlowSequence
-from .spline import Spline
+from . import autoregressive, coupling, dequantisation, metrics, multiscale, preprocessing, priors
+from .autoregressive import *  # noqa: F403
+from .coupling import *  # noqa: F403
+from .dequantisation import *  # noqa: F403
+from .metrics import *  # noqa: F403
+from .multiscale import *  # noqa: F403
+from .preprocessing import *  # noqa: F403
+from .priors import *  # noqa: F403
 
 __all__ = [
-    "Dequantise",
-    "FlowSequence",
-    "Glow",
-    "Iaf",
-    "Inversion",
-    "LearnedGaussian",
-    "Logistic",
-    "Logit",
-    "Maf",
-    "Nice",
-    "Quantise",
-    "RealNvp",
-    "Scaling",
-    "Spline",
-    "Whitening",
+    *coupling.__all__,
+    *multiscale.__all__,
+    *autoregressive.__all__,
+    *preprocessing.__all__,
+    *dequantisation.__all__,
+    *priors.__all__,
+    *metrics.__all__,
 ]

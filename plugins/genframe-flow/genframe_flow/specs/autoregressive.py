@@ -1,4 +1,4 @@
-"""Specs of affine autoregressive flows, in both directions."""
+"""Specs of affine autoregressive flows, in both directions; data of any shape are flattened."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from genframe import Real, Space, Spaces, traits
+from genframe import Real, Space, Spaces, traits, vector_dims
 from genframe.traits import Bijective, Conditional, TraitSet
 from genframe_nets.activations import Activation
 
+from ..choices import LogScale, MaskedOrder
 from .base import FlowSpec, continuous
-from .elementwise import LogScale
 
 if TYPE_CHECKING:
     from genframe import Encoder
 
-__all__ = ["Iaf", "Maf", "MaskedFlow"]
+    from ..encoder import FlowEncoder
+
+__all__ = ["Iaf", "Maf"]
 
 
 class MaskedFlow(FlowSpec):
@@ -25,7 +27,7 @@ class MaskedFlow(FlowSpec):
     provides: ClassVar[TraitSet] = traits(Bijective, Conditional)
 
     layers: PositiveInt = Field(default=5, description="how many autoregressive layers")
-    order: Literal["reversed", "shuffled", "linear"] = Field(
+    order: MaskedOrder = Field(
         default="reversed",
         description="the values' order: forwards and backwards in turns, or after a fixed random order or a learned matrix",
     )
@@ -40,6 +42,20 @@ class MaskedFlow(FlowSpec):
         """Return unbounded vectors."""
         return Real((continuous(data, self.type).dims,))
 
+    def stack(self, spaces: Spaces, *, inverted: bool) -> FlowEncoder:
+        """Build the layers, from data to latents or ``inverted``."""
+        from ..autoregressive import Autoregressive, Inverted
+        from ..elementwise import Affine
+        from ..stacks import vector_stack
+
+        data, context, affine = continuous(spaces.data, self.type), vector_dims(spaces.context), Affine(self.scale, self.bound)
+
+        def layer(flipped: bool) -> Autoregressive | Inverted:
+            made = Autoregressive(data.dims, affine, self.hidden, self.activation, context, flipped=flipped)
+            return Inverted(made) if inverted else made
+
+        return vector_stack(data, layer, self.layers, self.order, self.memory)
+
 
 class Maf(MaskedFlow):
     """Masked autoregressive flow: z_i = exp(s_i) x_i + t_i, given the x before. Papamakarios et al. 2017, eq. 3 and 4.
@@ -51,10 +67,8 @@ class Maf(MaskedFlow):
     type: Literal["flow/maf"] = "flow/maf"
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..flows import maf
-
-        return maf(self, continuous(spaces.data, self.type), spaces.context)
+        """Build the encoder."""
+        return self.stack(spaces, inverted=False)
 
 
 class Iaf(MaskedFlow):
@@ -67,7 +81,5 @@ class Iaf(MaskedFlow):
     type: Literal["flow/iaf"] = "flow/iaf"
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..flows import iaf
-
-        return iaf(self, continuous(spaces.data, self.type), spaces.context)
+        """Build the encoder."""
+        return self.stack(spaces, inverted=True)

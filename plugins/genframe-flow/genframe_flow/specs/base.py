@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
-from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, at, require_real, traits
+from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, Spaces, at, require_real, traits
 from genframe.traits import Bijective, TraitSet
 
-__all__ = ["FlowSpec", "Memory", "continuous", "fits_coupling", "parameter_space"]
+from ..choices import Memory
+from ..spaces import parameter_space
 
-Memory: TypeAlias = Literal["ordinary", "constant"]
+if TYPE_CHECKING:
+    from genframe import Networks
+
+__all__ = ["FlowSpec", "continuous", "fits_coupling", "networks"]
 
 
 def continuous(data: Space, who: str, *, rank: int | None = None) -> Real:
@@ -28,15 +32,15 @@ def continuous(data: Space, who: str, *, rank: int | None = None) -> Real:
 class FlowSpec(EncoderSpec):
     """An encoder that is one to one, made of layers."""
 
-    @property
-    def provides(self) -> TraitSet:
-        """Provide Bijective."""
-        return traits(Bijective)
-
     memory: Memory = Field(
         default="ordinary",
         description="constant: the backward pass finds activations by the inverse, so that memory does not grow with depth",
     )
+
+    @property
+    def provides(self) -> TraitSet:
+        """Provide Bijective."""
+        return traits(Bijective)
 
     @model_validator(mode="after")
     def _draws_nothing(self) -> Self:
@@ -48,15 +52,10 @@ class FlowSpec(EncoderSpec):
         return self
 
 
-def parameter_space(target: Real, count: int) -> Real:
-    """Return the space of ``count`` parameters for each value of ``target``, stacked along its first axis."""
-    return Real((count * target.shape[0], *target.shape[1:]))
-
-
 def fits_coupling(data: Real, count: int, network: DecoderSpec, who: str) -> None:
-    """Return if ``network`` can give ``count`` parameters for each value of one part of ``data`` from the other part.
+    """Check that ``network`` can give ``count`` parameters for each value of one part of ``data`` from the other part.
 
-    :raises Mismatch: otherwise, or where there is one entry only to be split.
+    :raises Mismatch: if it cannot, or if there is only one entry to divide.
     """
     size, *axes = data.shape
     if size < 2:
@@ -64,3 +63,8 @@ def fits_coupling(data: Real, count: int, network: DecoderSpec, who: str) -> Non
     for passing in {size // 2, size - size // 2}:
         with at("network"):
             network.accepts(Real((passing, *axes)), parameter_space(Real((size - passing, *axes)), count))
+
+
+def networks(network: DecoderSpec, spaces: Spaces) -> Networks:
+    """Return what builds the network of each layer, which reads the context of ``spaces``."""
+    return lambda source, target: network.build(spaces.between(source, target))

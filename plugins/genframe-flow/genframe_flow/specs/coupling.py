@@ -1,29 +1,25 @@
-"""Specs of flows made of couplings."""
+"""Specs of flows made of couplings of vectors; data of other shapes are flattened."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from genframe import DecoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, traits
+from genframe import DecoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, traits, vector_dims
 from genframe.traits import Bijective, DataDependent, TraitSet
-from genframe_nets import IsotropicDecoder, MLPDecoder
+from genframe_nets import MLPDecoder
 
-from .base import FlowSpec, continuous, fits_coupling, parameter_space
-from .elementwise import LogScale
-from .multiscale import code_sizes, entries, squeezed
+from ..choices import Order
+from .base import FlowSpec, continuous, fits_coupling, networks
 
 if TYPE_CHECKING:
     from genframe import Encoder
 
-__all__ = ["CouplingFlow", "Nice", "Order", "RealNvp", "VectorCouplings"]
+    from ..elementwise import Elementwise
+    from ..encoder import FlowEncoder
 
-Order: TypeAlias = Literal["halves", "even_odd", "shuffled", "linear"]
-FOR_VECTORS: Final = MLPDecoder(hidden=(256, 256), activation="relu", zero=True)
-FOR_IMAGES: Final = IsotropicDecoder(residual=True, channels=64, blocks=2, zero=True)
-OF_VECTORS: Final = ("couplings", "order")
-OF_IMAGES: Final = ("checkerboards", "channelwise")
+__all__ = ["Nice", "Spline"]
 
 
 class VectorCouplings(FlowSpec):
@@ -36,30 +32,45 @@ class VectorCouplings(FlowSpec):
         "random order or a learned matrix",
     )
 
+    def stack(self, spaces: Spaces, elementwise: Elementwise, network: DecoderSpec, *, scaled: bool = False) -> FlowEncoder:
+        """Build the couplings; ``scaled`` ends with a scale for each value."""
+        from ..coupling import Coupling
+        from ..stacks import vector_stack
+
+        data, made = continuous(spaces.data, self.type), networks(network, spaces)
+        return vector_stack(
+            data,
+            lambda flipped: Coupling(data.dims, elementwise, made, flipped=flipped),
+            self.couplings,
+            self.order,
+            self.memory,
+            scaled=scaled,
+        )
+
 
 class CouplingFlow(VectorCouplings):
-    """Couplings of vectors; data of other shapes are flattened."""
+    """Couplings of vectors whose parameters one network gives."""
 
     network: DecoderSpec
 
     @property
     def provides(self) -> TraitSet:
-        """Provide the class's traits; read the condition if the network does."""
+        """Provide Bijective; read the condition if the network does."""
         return traits(Bijective) | conditional_if(self.network)
 
     def latent_space(self, data: Space) -> Space:
         """Return unbounded vectors."""
-        return _halved_vectors(continuous(data, self.type), self.count(), self.network, self.type)
+        return halved_vectors(continuous(data, self.type), self.count(), self.network, self.type)
 
     def count(self) -> int:
         """Return how many parameters the network gives for each value that changes."""
         raise NotImplementedError(f"{type(self).__name__}.count")
 
 
-def _halved_vectors(data: Real, count: int, network: DecoderSpec, who: str) -> Real:
+def halved_vectors(data: Real, count: int, network: DecoderSpec, who: str) -> Real:
     """Return the space of flattened ``data`` if ``network`` can give ``count`` parameters for each value of one half.
 
-    :raises Mismatch: otherwise, or where there is one value only.
+    :raises Mismatch: if it cannot, or if there is only one value.
     """
     if data.dims < 2:
         raise Mismatch(f"{who} splits values in two halves, found {data}", "use flow/maf, which needs no two parts")
@@ -90,82 +101,79 @@ class Nice(CouplingFlow):
         return 1
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..flows import nice
+        """Build the encoder."""
+        from ..elementwise import Additive
 
-        return nice(self, continuous(spaces.data, self.type), spaces.context)
+        return self.stack(spaces, Additive(), self.network, scaled=True)
 
 
-class RealNvp(VectorCouplings):
-    """Affine couplings in turns: of vectors, or with ``scales`` of images. Dinh et al. 2017, sec. 3.
+class Spline(CouplingFlow):
+    """Monotone rational-quadratic splines, in couplings or autoregressive. Durkan et al. 2019, sec. 3.
 
-    With scales, each has couplings of the fields of a checkerboard; then, but for the last, blocks of 2×2 positions become
-    channels, there are couplings of halves of these, and half of them leaves (sec. 3.6). A learned normalisation of each
-    channel (actnorm, Kingma & Dhariwal 2018, sec. 3.1) before each coupling takes the place of the paper's batch normalisation,
-    so that a datum's likelihood does not depend on its batch.
+    Outside of the bounds values stay as they are, so data should have about unit deviation. Couplings are as fast one way as
+    the other. An autoregressive layer needs as many passes of its network as there are values to draw a sample, and its
+    network is nets/mlp, whose weights are masked (Germain et al. 2015).
     """
 
-    type: Literal["flow/realnvp"] = "flow/realnvp"
+    type: Literal["flow/spline"] = "flow/spline"
 
-    scales: PositiveInt | None = Field(
-        default=None, description="number of scales of the form for images; none flattens data to vectors"
+    layer: Literal["coupling", "autoregressive"] = Field(
+        default="coupling", description="whether one half says how the other changes, or the values before say it of each value"
     )
-    checkerboards: PositiveInt = Field(
-        default=3, description="checkerboard couplings of each scale; the last has one more; only with scales"
+    bins: int = Field(default=8, ge=2, lt=1000, description="bins of each spline")
+    bound: PositiveFloat = Field(default=3.0, description="the splines lie between -bound and bound; the paper's is 3")
+    order: Order = Field(
+        default="linear",
+        description="what each coupling divides, as in flow/realnvp; an autoregressive layer goes through the values as they "
+        "are (halves) or even ones first (even_odd), forwards and backwards in turns, or after a fixed random order or a "
+        "learned matrix, which is the paper's",
     )
-    channelwise: PositiveInt = Field(
-        default=3, description="channel-wise couplings of each scale but the last; only with scales"
+    network: DecoderSpec = Field(
+        default=MLPDecoder(hidden=(256, 256), activation="relu", zero=True),
+        description="the network that gives widths, heights and derivatives",
     )
-    scale: LogScale = Field(default="tanh", description="how the network's value u gives the scale: exp(u) if exp, ...")
-    bound: PositiveFloat = Field(default=3.0, description="largest logarithm of a scale, where scale is tanh")
-    network: DecoderSpec | None = Field(
-        default=None,
-        description="the network that gives u and the shift; none takes nets/mlp (256, 256) for vectors and residual "
-        "nets/isotropic for images, both starting at zero",
-    )
-
-    @model_validator(mode="after")
-    def _of_one_form(self) -> RealNvp:
-        strangers, mend = (OF_IMAGES, "give 'scales' too") if self.scales is None else (OF_VECTORS, "leave 'scales' out")
-        for name in strangers:
-            if getattr(self, name) != type(self).model_fields[name].default:
-                form = "images" if self.scales is None else "vectors"
-                raise ValueError(f"{name!r} is of the form for {form}; leave it out, or {mend}")
-        return self
-
-    @property
-    def conditioner(self) -> DecoderSpec:
-        """The network of each coupling."""
-        return self.network or (FOR_VECTORS if self.scales is None else FOR_IMAGES)
-
-    @property
-    def provides(self) -> TraitSet:
-        """Provide DataDependent where there is actnorm; read the condition if the network does."""
-        dependent = traits() if self.scales is None else traits(DataDependent)
-        return traits(Bijective) | dependent | conditional_if(self.conditioner)
 
     def latent_space(self, data: Space) -> Space:
         """Return unbounded vectors."""
-        space = continuous(data, self.type)
-        if self.scales is None:
-            return _halved_vectors(space, 2, self.conditioner, self.type)
-        *inner, last = entries(space, self.scales, self.scales - 1, self.type)
-        for entry in (*inner, last):
-            with at("network"):
-                self.conditioner.accepts(Real(entry.shape), parameter_space(entry, 2))
-        for entry in inner:
-            fits_coupling(squeezed(entry), 2, self.conditioner, self.type)
-        return Real((space.dims,))
+        if self.layer == "coupling":
+            return super().latent_space(data)
+        dims = continuous(data, self.type).dims
+        with at("network"):
+            self.masked_network()
+        return Real((dims,))
 
-    def levels(self, data: Space) -> tuple[int, ...]:
-        """Return how many values leave each scale."""
-        if self.scales is None:
-            return super().levels(data)
-        *inner, last = entries(continuous(data, self.type), self.scales, self.scales - 1, self.type)
-        return code_sizes([*map(squeezed, inner), last])
+    def masked_network(self) -> MLPDecoder:
+        """Return the network if its weights can be masked.
+
+        :raises Mismatch: otherwise.
+        """
+        network = self.network
+        if not isinstance(network, MLPDecoder):
+            raise Mismatch(f"an autoregressive spline masks nets/mlp, found {network.type}", "use nets/mlp, or layer: coupling")
+        if network.norm != "none" or network.dropout or not network.hidden:
+            raise Mismatch(
+                "a masked network has hidden layers, no normalisation and no dropout", "leave norm and dropout out, set hidden"
+            )
+        return network
+
+    def count(self) -> int:
+        """Return widths and heights of the bins, and derivatives between them."""
+        return 3 * self.bins - 1
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..realnvp import realnvp
+        """Build the encoder."""
+        from ..autoregressive import Autoregressive
+        from ..spline import RationalQuadratic
+        from ..stacks import vector_stack
 
-        return realnvp(self, continuous(spaces.data, self.type), spaces.context)
+        elementwise = RationalQuadratic(self.bins, self.bound)
+        if self.layer == "coupling":
+            return self.stack(spaces, elementwise, self.network)
+        data, network, context = continuous(spaces.data, self.type), self.masked_network(), vector_dims(spaces.context)
+
+        def layer(flipped: bool) -> Autoregressive:
+            return Autoregressive(
+                data.dims, elementwise, network.hidden, network.activation, context, flipped=flipped, zero=network.zero
+            )
+
+        return vector_stack(data, layer, self.couplings, self.order, self.memory)

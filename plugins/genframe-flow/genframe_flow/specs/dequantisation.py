@@ -23,7 +23,7 @@ from genframe import (
 from genframe.traits import Likelihood, Posterior, ProbabilityMass, TraitSet
 from genframe_nets import MLPDecoder
 
-from .base import parameter_space
+from ..spaces import parameter_space
 
 if TYPE_CHECKING:
     from genframe import Decoder, Encoder
@@ -78,10 +78,13 @@ class Dequantise(EncoderSpec):
         return parameter_space(data, 2)
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
+        """Build the encoder."""
         from ..dequantisation import DequantiseEncoder
 
-        return DequantiseEncoder(self, levels_of(spaces.data, self.type), spaces.context)
+        data = levels_of(spaces.data, self.type)
+        if self.network is None:
+            return DequantiseEncoder(data)
+        return DequantiseEncoder(data, self.network.build(spaces.between(data, self.parameter_space(data))))
 
 
 class Quantise(DecoderSpec):
@@ -99,7 +102,7 @@ class Quantise(DecoderSpec):
             )
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
-        """Make the decoder."""
+        """Build the decoder."""
         from ..dequantisation import QuantiseDecoder
 
         return QuantiseDecoder(levels_of(spaces.data, self.type))

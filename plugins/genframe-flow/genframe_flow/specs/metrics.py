@@ -1,4 +1,4 @@
-"""Spec of the metric of flows. No torch."""
+"""Spec of the metric of flows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Inversion(MetricSpec):
         return f"the inversion error is of an encoder with Bijective, and {found}"
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
-        """Make the metric."""
+        """Build the metric."""
         from ..inversion import InversionMetric
 
-        return InversionMetric(self)
+        return InversionMetric(self.bound, self.limit)

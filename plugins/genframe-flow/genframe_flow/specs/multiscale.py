@@ -1,76 +1,166 @@
-"""The spaces of flows of several scales. No torch."""
+"""Specs of flows of images at several scales, which take vectors too."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from genframe import ContextSpace, DecoderSpec, Mismatch, Real, Space, Spaces, at, require_real
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from genframe import DecoderSpec, Real, Space, Spaces, at, conditional_if, traits
+from genframe.traits import Bijective, DataDependent, TraitSet
+from genframe_nets import IsotropicDecoder, MLPDecoder
+
+from ..choices import LogScale
+from ..spaces import code_sizes, entries, glow_ends, parameter_space, realnvp_ends, squeezed
+from .base import FlowSpec, continuous, fits_coupling, networks
+from .coupling import VectorCouplings, halved_vectors
 
 if TYPE_CHECKING:
-    from genframe import Decoder, Encoder
+    from genframe import Encoder
 
-__all__ = ["Convolution", "code_sizes", "entries", "halved", "squeezed"]
+__all__ = ["Glow", "RealNvp"]
 
-
-def squeezed(space: Real) -> Real:
-    """Return the space in which blocks of two positions along each axis have become channels."""
-    channels, *grid = space.shape
-    return Real((channels * 2 ** len(grid), *(size // 2 for size in grid)))
-
-
-def halved(space: Real) -> Real:
-    """Return the space of what stays of the channels when half of them leaves."""
-    channels, *grid = space.shape
-    return Real((channels // 2, *grid))
+FOR_VECTORS: Final = MLPDecoder(hidden=(256, 256), activation="relu", zero=True)
+FOR_IMAGES: Final = IsotropicDecoder(residual=True, channels=64, blocks=2, zero=True)
+FOR_GLOW: Final = IsotropicDecoder(channels=128, zero=True)
+OF_VECTORS: Final = ("couplings", "order")
+OF_IMAGES: Final = ("checkerboards", "channelwise")
 
 
-def entries(data: Real, scales: int, squeezes: int, who: str) -> list[Real]:
-    """Return the space that enters each of ``scales``, where ``squeezes`` of them halve the grid.
+class RealNvp(VectorCouplings):
+    """Affine couplings in turns: of vectors, or with ``scales`` of images. Dinh et al. 2017, sec. 3.
 
-    :raises Mismatch: where ``data`` have no grid, or one that cannot be halved so often.
+    With scales, each has couplings of the fields of a checkerboard; then, but for the last, blocks of 2×2 positions become
+    channels, there are couplings of halves of these, and half of them leaves (sec. 3.6). A learned normalisation of each
+    channel (actnorm, Kingma & Dhariwal 2018, sec. 3.1) before each coupling takes the place of the paper's batch normalisation,
+    so that a datum's likelihood does not depend on its batch.
     """
-    with at("scales"):
-        if not 2 <= len(data.shape) <= 4:
-            raise Mismatch(
-                f"{who} with scales needs channels and 1 to 3 spatial axes, found {data}",
-                "leave 'scales' out of flow/realnvp, which then takes data of any shape",
-            )
-        if any(size % 2**squeezes for size in data.shape[1:]):
-            raise Mismatch(
-                f"{who} with {scales} scale{'s' * (scales > 1)} halves each axis {squeezes}×, which {data} does not allow",
-                _mend(data, scales, squeezes),
-            )
-    found = [Real(data.shape)]
-    for _ in range(scales - 1):
-        found.append(halved(squeezed(found[-1])))
-    return found
+
+    type: Literal["flow/realnvp"] = "flow/realnvp"
+
+    scales: PositiveInt | None = Field(
+        default=None, description="number of scales of the form for images; none flattens data to vectors"
+    )
+    checkerboards: PositiveInt = Field(
+        default=3, description="checkerboard couplings of each scale; the last has one more; only with scales"
+    )
+    channelwise: PositiveInt = Field(
+        default=3, description="channel-wise couplings of each scale but the last; only with scales"
+    )
+    scale: LogScale = Field(default="tanh", description="how the network's value u gives the scale: exp(u) if exp, ...")
+    bound: PositiveFloat = Field(default=3.0, description="largest logarithm of a scale, where scale is tanh")
+    network: DecoderSpec | None = Field(
+        default=None,
+        description="the network that gives u and the shift; none takes nets/mlp (256, 256) for vectors and residual "
+        "nets/isotropic for images, both starting at zero",
+    )
+
+    @model_validator(mode="after")
+    def _of_one_form(self) -> RealNvp:
+        strangers, mend = (OF_IMAGES, "give 'scales' too") if self.scales is None else (OF_VECTORS, "leave 'scales' out")
+        for name in strangers:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                form = "images" if self.scales is None else "vectors"
+                raise ValueError(f"{name!r} is of the form for {form}; leave it out, or {mend}")
+        return self
+
+    @property
+    def conditioner(self) -> DecoderSpec:
+        """The network of each coupling."""
+        return self.network or (FOR_VECTORS if self.scales is None else FOR_IMAGES)
+
+    @property
+    def provides(self) -> TraitSet:
+        """Provide DataDependent where there is actnorm; read the condition if the network does."""
+        dependent = traits() if self.scales is None else traits(DataDependent)
+        return traits(Bijective) | dependent | conditional_if(self.conditioner)
+
+    def latent_space(self, data: Space) -> Space:
+        """Return unbounded vectors."""
+        space = continuous(data, self.type)
+        if self.scales is None:
+            return halved_vectors(space, 2, self.conditioner, self.type)
+        *inner, last = entries(space, self.scales, self.scales - 1, self.type)
+        for entry in (*inner, last):
+            with at("network"):
+                self.conditioner.accepts(Real(entry.shape), parameter_space(entry, 2))
+        for entry in inner:
+            fits_coupling(squeezed(entry), 2, self.conditioner, self.type)
+        return Real((space.dims,))
+
+    def levels(self, data: Space) -> tuple[int, ...]:
+        """Return how many values leave each scale."""
+        if self.scales is None:
+            return super().levels(data)
+        return code_sizes(realnvp_ends(continuous(data, self.type), self.scales, self.type))
+
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        """Build the encoder."""
+        from ..elementwise import Affine
+        from ..stacks import realnvp_stack
+
+        affine = Affine(self.scale, self.bound)
+        if self.scales is None:
+            return self.stack(spaces, affine, self.conditioner)
+        data, made = continuous(spaces.data, self.type), networks(self.conditioner, spaces)
+        return realnvp_stack(data, affine, made, self.scales, self.checkerboards, self.channelwise, self.memory)
 
 
-def _mend(data: Real, scales: int, squeezes: int) -> str:
-    """Say what would do: other data, or fewer scales where any number would fit."""
-    possible = max(times for times in range(squeezes) if all(size % 2**times == 0 for size in data.shape[1:]))
-    most = scales - squeezes + possible
-    fewer = f", or set 'scales' to at most {most}" if most > 0 else ""
-    return f"pad or resize the data to multiples of {2**squeezes}{fewer}"
+class Glow(FlowSpec):
+    """Steps of actnorm, an invertible 1×1 convolution and an affine coupling, at several scales. Kingma & Dhariwal 2018.
 
+    Each scale begins with blocks of 2×2 positions becoming channels; at the end of each but the last, half of the channels
+    leaves. For data of 1, 2 or 3 spatial axes; vectors have one scale without blocks, and a matrix for the convolution.
+    Actnorm takes its first state from data.
+    """
 
-def code_sizes(ends: list[Real]) -> tuple[int, ...]:
-    """Return how many values leave each scale, from the spaces at the ends of the scales."""
-    return (*(space.dims - halved(space).dims for space in ends[:-1]), ends[-1].dims)
+    type: Literal["flow/glow"] = "flow/glow"
 
+    scales: PositiveInt = Field(default=1, description="how many scales (L); each halves the axes. Vectors have one")
+    steps: PositiveInt = Field(default=8, description="steps of each scale (K)")
+    scale: LogScale = Field(
+        default="tanh",
+        description="how the network's value u gives the scale: exp(bound · tanh(u / bound)); exp(u) if exp; sigmoid(u + 2) if "
+        "sigmoid, as the paper's code, whose inverse has no bound",
+    )
+    bound: PositiveFloat = Field(
+        default=2.0, description="largest logarithm of a scale, where scale is tanh, and of those of a learned split"
+    )
+    learned_split: bool = Field(
+        default=True,
+        description="normalise the half that leaves by a mean and a scale which a convolution of the half that stays gives",
+    )
+    network: DecoderSpec | None = Field(
+        default=None,
+        description="the network that gives u and the shift; none takes nets/isotropic for images and nets/mlp (256, 256) for "
+        "vectors, both starting at zero",
+    )
 
-class Convolution(DecoderSpec):
-    """One convolution of kernel 3 that starts at zero: what Kingma & Dhariwal 2018 ask about the half that leaves a scale."""
+    def conditioner(self, data: Real) -> DecoderSpec:
+        """Return the network of each coupling."""
+        return self.network or (FOR_VECTORS if len(data.shape) == 1 else FOR_GLOW)
 
-    type: Literal["flow/convolution"] = "flow/convolution"
+    @property
+    def provides(self) -> TraitSet:
+        """Provide Bijective and DataDependent; read the condition if the network does."""
+        return traits(Bijective, DataDependent) | conditional_if(self.network or FOR_GLOW)
 
-    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
-        """Accept any channels on the same grid."""
-        if require_real(latent, self.type).shape[1:] != require_real(data, self.type).shape[1:]:
-            raise Mismatch(f"{self.type} keeps the grid, found {latent} and {data}")
+    def latent_space(self, data: Space) -> Space:
+        """Return unbounded vectors."""
+        space = continuous(data, self.type)
+        for end in glow_ends(space, self.scales, self.type):
+            fits_coupling(end, 2, self.conditioner(space), self.type)
+        return Real((space.dims,))
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
-        """Make the decoder."""
-        from ..multiscale import LeastConvolution
+    def levels(self, data: Space) -> tuple[int, ...]:
+        """Return how many values leave each scale."""
+        return code_sizes(glow_ends(continuous(data, self.type), self.scales, self.type))
 
-        return LeastConvolution(require_real(spaces.latent, self.type), require_real(spaces.data, self.type))
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        """Build the encoder."""
+        from ..elementwise import Affine
+        from ..stacks import glow_stack
+
+        data, affine = continuous(spaces.data, self.type), Affine(self.scale, self.bound)
+        made = networks(self.conditioner(data), spaces)
+        return glow_stack(data, affine, made, self.scales, self.steps, self.memory, split=self.learned_split)

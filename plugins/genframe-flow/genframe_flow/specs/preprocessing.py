@@ -1,20 +1,21 @@
-"""Specs of preprocessing as bijections, whose log-determinants enter every likelihood by themselves."""
+"""Specs of preprocessing as bijections, whose log-determinants enter every likelihood, and of flows one after another."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from genframe import EncoderSpec, Mismatch, Real, Space, Spaces, at, traits
+from genframe import EncoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, traits
 from genframe.traits import Bijective, DataDependent, TraitSet
 
-from .base import continuous
+from .base import FlowSpec, continuous
 
 if TYPE_CHECKING:
     from genframe import Encoder
 
-__all__ = ["Logit", "Scaling", "Whitening"]
+__all__ = ["FlowSequence", "Logit", "Scaling", "Whitening"]
 
 
 def bounded(data: Space, who: str, mend: str) -> tuple[Real, float, float]:
@@ -51,10 +52,12 @@ class Logit(EncoderSpec):
         return Real(space.shape)
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..preprocessing import logit
+        """Build the encoder."""
+        from ..encoder import FlowEncoder
+        from ..preprocessing import LogitMap
 
-        return logit(self, spaces.data)
+        _, low, high = bounded(spaces.data, self.type, "")
+        return FlowEncoder(LogitMap(low, high, self.alpha))
 
 
 class Scaling(EncoderSpec):
@@ -106,10 +109,17 @@ class Scaling(EncoderSpec):
         return scale, self.to[0] - scale * low
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..preprocessing import scaling
+        """Build the encoder."""
+        import torch
 
-        return scaling(self, continuous(spaces.data, self.type))
+        from ..encoder import FlowEncoder
+        from ..preprocessing import Rescaling, Standardisation
+
+        data = continuous(spaces.data, self.type)
+        if self.fitted:
+            return FlowEncoder(Standardisation(data))
+        scale, shift = map(torch.tensor, self.constants(data))
+        return FlowEncoder(Rescaling(scale, shift))
 
 
 class Whitening(EncoderSpec):
@@ -144,7 +154,59 @@ class Whitening(EncoderSpec):
         return Real(space.shape if self.rotation == "zca" else (space.dims,))
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..preprocessing import whitening
+        """Build the encoder."""
+        from ..encoder import FlowEncoder
+        from ..preprocessing import Whitener
 
-        return whitening(self, continuous(spaces.data, self.type))
+        data = continuous(spaces.data, self.type)
+        return FlowEncoder(Whitener(data, turned_back=self.rotation == "zca", eps=self.eps))
+
+
+class FlowSequence(FlowSpec):
+    """Encoders that are one to one, one after another: preprocessing and flows of any plugin. Rezende & Mohamed 2015, eq. 6.
+
+    Log-determinants add up. With constant memory the layers of all flows are treated as those of one; a flow of several scales
+    among them is one layer, which keeps memory as it says itself.
+    """
+
+    type: Literal["flow/sequence"] = "flow/sequence"
+
+    flows: tuple[EncoderSpec, ...] = Field(min_length=1, description="the encoders, from data to latent; each with Bijective")
+
+    @property
+    def provides(self) -> TraitSet:
+        """Provide Bijective; read the condition, and start from data, if any of the encoders does."""
+        dependent = any(DataDependent in flow.provides for flow in self.flows)
+        return traits(Bijective) | conditional_if(*self.flows) | (traits(DataDependent) if dependent else traits())
+
+    def latent_space(self, data: Space) -> Space:
+        """Return the latent space of the last encoder."""
+        return self.stations(data)[-1]
+
+    def levels(self, data: Space) -> tuple[int, ...]:
+        """Return the levels of the last encoder."""
+        return self.flows[-1].levels(self.stations(data)[-2])
+
+    def stations(self, data: Space) -> tuple[Space, ...]:
+        """Return the data's space and the latent space of each encoder."""
+        return (data, *self._latents(data))
+
+    def _latents(self, space: Space) -> Iterator[Space]:
+        for number, flow in enumerate(self.flows):
+            with at("flows", str(number)):
+                if Bijective not in flow.provides:
+                    raise Mismatch(
+                        f"{flow.type!r} maps {space} to features from which there is no way back",
+                        "use encoders with Bijective: flows, their preprocessing, core/identity",
+                    )
+                space = flow.latent_space(space)
+            yield space
+
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        """Build the encoders one after another."""
+        from ..encoder import SequenceEncoder
+
+        stations = self.stations(spaces.data)
+        encoders = [flow.build(flow.spaces(data, spaces.context)) for flow, data in zip(self.flows, stations, strict=False)]
+        first_states = [DataDependent in flow.provides for flow in self.flows]
+        return SequenceEncoder(encoders, first_states, self.levels(spaces.data), self.memory)

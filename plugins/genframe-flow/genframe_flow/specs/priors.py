@@ -28,10 +28,10 @@ class Logistic(PriorSpec):
         continuous(code, self.type)
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
-        """Make the prior."""
+        """Build the prior."""
         from ..priors import LogisticPrior
 
-        return LogisticPrior(spaces.code)
+        return LogisticPrior(continuous(spaces.code, self.type))
 
 
 class LearnedGaussian(PriorSpec):
@@ -51,7 +51,9 @@ class LearnedGaussian(PriorSpec):
         continuous(code, self.type)
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
-        """Make the prior."""
+        """Build the prior."""
+        from ..encoder import level_sizes
         from ..priors import GaussianPrior
 
-        return GaussianPrior(self, spaces.code, encoder)
+        code = continuous(spaces.code, self.type)
+        return GaussianPrior(code, level_sizes(encoder, code.dims) if self.per == "level" else None)
