@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Decoder, DecoderSpec, Encoder, Model, Real, Space, Spaces, traits
+from genframe import ContextSpace, Decoder, DecoderNetwork, DecoderSpec, Encoder, Model, Real, Space, Spaces, traits
 from genframe.experiment.spec import TrainSpec
 from genframe.traits import TimeConditioned, TraitSet
 
@@ -31,28 +31,24 @@ class Scale(DecoderSpec):
     type: Literal["bench/scale"] = "bench/scale"
     provides: ClassVar[TraitSet] = traits(TimeConditioned)
 
-    def accepts(self, latent: Space, data: Space, context: Space | None = None) -> None:
+    def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept anything."""
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
-        """Make the network."""
+        """Build the network."""
         return ScaleDecoder()
 
 
-class ScaleDecoder(Decoder):
-    """Its input times a weight."""
+class ScaleDecoder(DecoderNetwork):
+    """Its input times a weight, whatever the time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, latent: Tensor, context: Any = None, *, time: Tensor | None = None) -> Tensor:
         """Return the product."""
         return self.weight * latent
-
-    def at_time(self, x: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the product."""
-        return self.weight * x
 
 
 UNET = {"type": "nets/unet", "channels": list(CHANNELS), "blocks": 2}
@@ -103,7 +99,7 @@ class ByHand:
 
     def predict(self, noisy: Tensor, step: Tensor) -> Tensor:
         """Return the noise in noisy data."""
-        predicted: Tensor = self.network.at_time(noisy, step + 1.0, None)
+        predicted: Tensor = self.network(noisy, time=step + 1.0)
         return predicted
 
     @torch.no_grad()
