@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Context, ContextSpace, Decoder, DecoderSpec, Encoder, Model, Real, Space, Spaces, traits
-from genframe.training.settings import TrainSpec
+from genframe import ContextSpace, Decoder, DecoderNetwork, DecoderSpec, Encoder, Model, Real, Space, Spaces, TrainSpec, traits
 from genframe.traits import TimeConditioned, TraitSet
 
 from . import setup
@@ -35,24 +34,20 @@ class Scale(DecoderSpec):
         """Accept anything."""
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
-        """Make the network."""
+        """Build the network."""
         return ScaleDecoder()
 
 
-class ScaleDecoder(Decoder):
-    """Its input times a weight."""
+class ScaleDecoder(DecoderNetwork):
+    """Its input times a weight, whatever the time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
 
-    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
+    def forward(self, latent: Tensor, context: Any = None, *, time: Tensor | None = None) -> Tensor:
         """Return the product."""
         return self.weight * latent
-
-    def at_time(self, x: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
-        """Return the product."""
-        return self.weight * x
 
 
 UNET = {"type": "nets/unet", "channels": list(CHANNELS), "blocks": 2}
@@ -103,7 +98,7 @@ class ByHand:
 
     def predict(self, noisy: Tensor, step: Tensor) -> Tensor:
         """Return the noise in noisy data."""
-        predicted: Tensor = self.network.at_time(noisy, step + 1.0, None)
+        predicted: Tensor = self.network(noisy, time=step + 1.0)
         return predicted
 
     @torch.no_grad()

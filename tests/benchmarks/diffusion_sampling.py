@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genframe import Context, Model, Real
+from genframe import Model, Real
 from genframe.model import evaluating
 from genframe.testing import part
 from genframe_diffusion import (
@@ -59,20 +59,15 @@ def samplers(steps: int) -> list[Walk]:
 def _ratio(model: Model, spec: Walk) -> dict[str, Any]:
     """Compare walks with the calls of the network alone that they make."""
     network: Any = model.decoder.network
-    at_time, calls = network.at_time, []
-
-    def counted(x: Tensor, times: Tensor, context: Context | None) -> Any:
-        calls.append(times)
-        return at_time(x, times, context)
-
-    network.at_time = counted
+    calls: list[Tensor] = []
+    counted = network.register_forward_pre_hook(lambda module, args, named: calls.append(named["time"]), with_kwargs=True)
     _walk(model, spec)
-    del network.at_time
+    counted.remove()
     count, x = len(calls), torch.randn(BATCH, *SPACE.shape)
 
     def bare() -> None:
-        for times in calls[:count]:
-            at_time(x, times, None)
+        for times in calls:
+            network(x, time=times)
 
     print(f"{spec.type}: {count} calls")
     return compare(
@@ -85,15 +80,15 @@ def _overhead(model: Model, spec: Walk) -> float:
     network: Any = model.decoder.network
     calls = [0]
 
-    def idle(x: Tensor, times: Tensor, context: Context | None) -> Tensor:
+    def idle(x: Tensor, time: Tensor) -> Tensor:
         calls[0] += 1
         return x
 
-    network.at_time = idle
+    network.forward = idle
     _walk(model, spec)
     count = calls[0]
     found = 1e6 * median(_seconds(lambda: _walk(model, spec)) for _ in range(PAIRS)) / count
-    del network.at_time
+    del network.forward
     print(f"{spec.type:<28} {found:>10.1f} µs a call besides the network")
     return found
 

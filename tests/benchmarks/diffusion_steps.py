@@ -17,8 +17,7 @@ import genframe
 from genframe import Model, Run
 from genframe.experiment.loading import read_experiment
 from genframe.testing import part
-from genframe_diffusion import DDPM, GridWalk, Heun
-from genframe_diffusion.specs.samplers import Grid
+from genframe_diffusion import DDPM, Grid, GridWalk, Heun
 from genframe_metrics.estimates import jackknife
 from genframe_metrics.features import extractor
 from genframe_metrics.frechet import frechet_distance, moments

@@ -1,86 +1,93 @@
-"""genframe plugin: diffusion, score models and flow matching."""
+"""genframe plugin: diffusion, score models and flow matching.
+
+Importing this package does not import torch: processes, denoisers, losses and samplers are loaded when they are first used.
+"""
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, Recipe, hookimpl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .specs import (
-    DDIM,
-    DDPM,
-    EDM,
-    ODE,
-    VP,
-    ConsistencyFunction,
-    ConsistencySteps,
-    ConsistencyTraining,
-    Consistent,
-    DenoiserDecoder,
-    Denoising,
-    DPMpp2M,
-    DPMppSDE,
-    Euler,
-    EulerAncestral,
-    GridWalk,
-    Heun,
-    PredictorCorrector,
-    Process,
-    Rectified,
-    Reflow,
-    UniPC,
-    Walk,
-)
+from genframe import ComponentSpec, Recipe, components, hookimpl
+
+from . import specs
+from .choices import Grid, Prediction
+from .specs import *
+from .traits import Chain, Consistent, EndsInNoise, KeepsConditions, Preconditioned, PredictsNoise, Solver
+
+if TYPE_CHECKING:
+    from .bound import *
+    from .consistency import *
+    from .denoiser import *
+    from .flow import *
+    from .flow_steps import *
+    from .losses import *
+    from .pairing import *
+    from .points import *
+    from .predictor import *
+    from .preserving import *
+    from .processes import *
+    from .reflow import *
+    from .steps import *
+    from .teacher import *
+    from .times import *
+    from .walking import *
+    from .weighting import *
+
+_LOADED_WHEN_USED = {
+    "AdaptiveStep": "flow_steps",
+    "Churn": "flow_steps",
+    "ConsistencyDecoder": "consistency",
+    "ConsistencyLoss": "consistency",
+    "ConsistencySampler": "consistency",
+    "CosineVP": "preserving",
+    "DenoisingDecoder": "denoiser",
+    "DenoisingLoss": "losses",
+    "DiscreteVP": "preserving",
+    "EvenPath": "points",
+    "GridPath": "points",
+    "Guidance": "predictor",
+    "LinearVP": "preserving",
+    "LogSNRVP": "preserving",
+    "MultistepStep": "steps",
+    "NoisingProcess": "processes",
+    "Point": "points",
+    "Predictor": "predictor",
+    "PredictorCorrectorStep": "steps",
+    "ReflowLoss": "reflow",
+    "RungeKuttaStep": "flow_steps",
+    "StraightPaths": "processes",
+    "Teacher": "teacher",
+    "Times": "times",
+    "UniPCStep": "steps",
+    "VarianceExploding": "processes",
+    "WalkSampler": "walking",
+    "Weighting": "weighting",
+    "flow_log_prob": "flow",
+    "optimal_pairs": "pairing",
+    "sliced_error": "losses",
+    "variational_bound": "bound",
+}
 
 __all__ = [
-    "DDIM",
-    "DDPM",
-    "EDM",
-    "ODE",
-    "VP",
-    "ConsistencyFunction",
-    "ConsistencySteps",
-    "ConsistencyTraining",
+    *specs.__all__,
+    *_LOADED_WHEN_USED,
+    "Chain",
     "Consistent",
-    "DPMpp2M",
-    "DPMppSDE",
-    "DenoiserDecoder",
-    "Denoising",
-    "Euler",
-    "EulerAncestral",
-    "GridWalk",
-    "Heun",
-    "PredictorCorrector",
-    "Process",
-    "Rectified",
-    "Reflow",
-    "UniPC",
-    "Walk",
+    "EndsInNoise",
+    "Grid",
+    "KeepsConditions",
+    "Preconditioned",
+    "Prediction",
+    "PredictsNoise",
+    "Solver",
 ]
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the processes, the denoiser and the consistency function, the losses and the samplers."""
-    return [
-        VP,
-        EDM,
-        Rectified,
-        DenoiserDecoder,
-        ConsistencyFunction,
-        Denoising,
-        ConsistencyTraining,
-        Reflow,
-        DDPM,
-        DDIM,
-        Euler,
-        EulerAncestral,
-        Heun,
-        DPMpp2M,
-        DPMppSDE,
-        UniPC,
-        PredictorCorrector,
-        ODE,
-        ConsistencySteps,
-    ]
+    return components(specs)
 
 
 @hookimpl
@@ -97,3 +104,13 @@ def genframe_recipes() -> list[Recipe]:
         "latent-diffusion-fashion": "Fashion-MNIST by an autoencoder and a diffusion model of its codes; an hour",
     }
     return [Recipe(name, "genframe_diffusion", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOADED_WHEN_USED:
+        raise AttributeError(f"module 'genframe_diffusion' has no attribute {name!r}")
+    return getattr(import_module(f".{_LOADED_WHEN_USED[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LOADED_WHEN_USED})

@@ -34,10 +34,10 @@ def variational_bound(
     samples: int = 1,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Return the bound on log p(x) in nats, an estimate by ``samples`` times for each datum: (B, ...) -> (B,).
+    """Return the bound on log p(x) in nats, an estimate by ``samples`` times for each example: (B, ...) -> (B,).
 
-    It is the sum of three terms: what the least noisy data tell of the data, minus what denoising costs in between (in
-    continuous time, or over the steps of a chain), minus what the noisiest data tell beyond the prior. On discrete data
+    It has three terms: the log-likelihood of the data given the least noisy data, minus the cost of denoising in between (in
+    continuous time, or over the steps of a chain), minus the divergence of the noisiest data from the prior. On discrete data
     it bounds a probability, with the likelihood of each level by the least noisy data (Kingma et al. 2021, eq. 50).
     """
     process = decoder.process
@@ -62,7 +62,7 @@ def _reconstruction(process: NoisingProcess, clean: Tensor, first: Point, genera
     """Return E log p(x | y_first) in nats: (B,)."""
     data = process.data
     if not data.discrete or data.levels is None or data.low is None or data.high is None:
-        density = -0.5 * data.dims * (LOG_2PI_E + 2 * math.log(first.ratio)) + process.log_det()
+        density = -0.5 * clean.shape[1:].numel() * (LOG_2PI_E + 2 * math.log(first.ratio)) + process.log_det(clean)
         return density.expand(len(clean)).to(clean.dtype)
     levels = process.standardise(torch.linspace(data.low, data.high, data.levels, device=clean.device, dtype=clean.dtype))
     noisy = clean + first.ratio * normal_like(clean, generator)  # of y_first / alpha
@@ -110,7 +110,7 @@ def _prior_cost(
     """Return the divergence of the noisiest data from the prior in nats, between codes: (B,)."""
     scale = math.hypot(last.alpha * process.data_deviation, last.sigma)
     mean, deviation = (last.alpha / scale) * clean, last.sigma / scale
-    entropy = 0.5 * process.data.dims * (LOG_2PI_E + 2 * math.log(deviation))
+    entropy = 0.5 * clean.shape[1:].numel() * (LOG_2PI_E + 2 * math.log(deviation))
     if isinstance(prior, GaussianExpectation):
         expected = prior.expected_log_prob(mean, torch.full_like(mean, deviation**2), context)
     else:

@@ -1,22 +1,22 @@
-"""Consistency functions: their boundary condition, how they are learnt, and sampling by them."""
+"""Consistency functions: their boundary condition, how they are learned, and sampling by them. Song et al. 2023."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from genframe import Batch, Context, ContextSpace, Encoder, Loss, LossOutput, Model, Real, Sampler, State
+from genframe import Batch, Context, Loss, LossOutput, Model, Sampler, State
+from genframe.traits import NoiseProcess
 
 from .denoiser import Coefficients, PreconditionedDecoder, coefficients, spread
-from .points import points
-from .processes import NoisingProcess
-from .specs.few_steps import ConsistencyFunction, ConsistencySteps, ConsistencyTraining
+from .points import GridPath, end_scale, points
 from .steps import noised
 from .teacher import Teacher
 from .times import evenly_drawn
+from .traits import Consistent, Denoise, consistent, process_of
 
 __all__ = ["ConsistencyDecoder", "ConsistencyLoss", "ConsistencySampler"]
 
@@ -24,10 +24,19 @@ HUBER: Final = 0.00054  # Song & Dhariwal 2024, sec. 3.3, on the root of the mea
 
 
 class ConsistencyDecoder(PreconditionedDecoder):
-    """Leads from noisy data to clean data; the least noisy are clean but for their scale, exactly."""
+    """Maps noisy data to the start of the flow through them, in one step.
 
-    def __init__(self, spec: ConsistencyFunction, data: Real, context: ContextSpace | None, encoder: Encoder | None) -> None:
-        super().__init__(spec.network, data, context, encoder)
+    EDM's coefficients are shifted so that data at the least time stay as they are, but for their scale: Song et al. 2023, app.
+    C. The arguments are those of :class:`PreconditionedDecoder`.
+
+    >>> from genframe_diffusion import VarianceExploding
+    >>> class Zero(torch.nn.Module):
+    ...     def forward(self, x, time):
+    ...         return torch.zeros_like(x)
+    >>> decoder = ConsistencyDecoder(Zero(), VarianceExploding())
+    >>> decoder.denoise(torch.ones(1, 2), torch.zeros(1))
+    tensor([[1., 1.]])
+    """
 
     def coefficients(self, time: Tensor) -> Coefficients:
         """Return how the network's prediction becomes clean data: (B,) -> (B,) each."""
@@ -39,17 +48,34 @@ class ConsistencyDecoder(PreconditionedDecoder):
         """Return those of a denoiser with the same network: (B,) -> (B,) each."""
         return coefficients("edm", *self.process.alpha_sigma(time), self.process.data_deviation)
 
+    def denoise_as_teacher(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
+        """Return clean data predicted by the network as a denoiser's: (B, ...), (B,) -> (B, ...)."""
+        return self.denoise_by(self.denoiser_coefficients(time), noisy, time, context)
+
 
 class ConsistencyLoss(Loss):
-    """The distance between where a consistency function leads from two neighbouring points of a path."""
+    """The distance between where a consistency function leads from neighbouring times of one path.
+
+    Pseudo-Huber, to a target without gradient: Song & Dhariwal 2024. The path adds noise to an example, or follows the flow of
+    a teacher by one step of second order (Song et al. 2023, algorithm 2).
+
+    :param distil: learn from the weights at the start of training, which are those of a trained denoiser.
+    :param intervals: the first and the last number of intervals between times.
+    :param double_every: batches after which there are twice as many intervals.
+
+    >>> loss = ConsistencyLoss(intervals=(10, 1280), double_every=1000)
+    >>> loss.calls += 2500
+    >>> loss.intervals()
+    tensor(40.)
+    """
 
     calls: Tensor
 
-    def __init__(self, spec: ConsistencyTraining) -> None:
+    def __init__(self, *, distil: bool = False, intervals: tuple[int, int] = (10, 1280), double_every: int = 1000) -> None:
         super().__init__()
-        self.spec = spec
+        self.ends, self.double_every = intervals, double_every
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
-        self.teacher = Teacher() if spec.distil else None
+        self.teacher = Teacher() if distil else None
 
     def begin(self, model: Model) -> None:
         """Take the decoder's weights as the teacher's."""
@@ -58,19 +84,19 @@ class ConsistencyLoss(Loss):
 
     def intervals(self) -> Tensor:
         """Return into how many intervals times are divided now: ()."""
-        first, last = self.spec.intervals
-        doublings = torch.div(self.calls, self.spec.double_every, rounding_mode="floor")
+        first, last = self.ends
+        doublings = torch.div(self.calls, self.double_every, rounding_mode="floor")
         return (first * 2.0**doublings).clamp(max=last)
 
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
         """Return the weighted distance; ``distance`` is its root mean square at even weights."""
-        process, decoder = cast(NoisingProcess, model.encoder), cast(ConsistencyDecoder, model.decoder)
+        process, decoder = process_of(model), consistent(model)
         clean, context = process.standardise(batch.x), model.context(batch.condition)
         intervals = self.intervals()
         here, there = _neighbours(process, len(clean), intervals)
         noisy = spread(here.alpha, clean) * clean + spread(here.sigma, clean) * torch.randn_like(clean)
         if self.teacher is not None:
-            with self.teacher.in_place_of(decoder):
+            with self.teacher.in_place_of(model.decoder):
                 clean = _taught(decoder, noisy, here, there, context)
         with torch.no_grad():
             target = decoder.denoise(_carried(noisy, clean, here, there), there.time, context)
@@ -83,14 +109,14 @@ class ConsistencyLoss(Loss):
 
 
 class Place(NamedTuple):
-    """A time of each datum, with alpha and sigma: (B,) each."""
+    """A time of each example, with alpha and sigma: (B,) each."""
 
     time: Tensor
     alpha: Tensor
     sigma: Tensor
 
 
-def _neighbours(process: NoisingProcess, n: int, intervals: Tensor) -> tuple[Place, Place]:
+def _neighbours(process: NoiseProcess, n: int, intervals: Tensor) -> tuple[Place, Place]:
     """Return random places, spread evenly over times, and those that are one interval nearer to the data."""
     least = process.least_time
     width = (1 - least) / intervals
@@ -99,11 +125,10 @@ def _neighbours(process: NoisingProcess, n: int, intervals: Tensor) -> tuple[Pla
     return Place(later, *process.alpha_sigma(later)), Place(earlier, *process.alpha_sigma(earlier))
 
 
-def _taught(decoder: ConsistencyDecoder, noisy: Tensor, here: Place, there: Place, context: Context | None) -> Tensor:
+def _taught(decoder: Consistent, noisy: Tensor, here: Place, there: Place, context: Context | None) -> Tensor:
     """Return the mean of a denoiser's data at both ends of a step, so that the step is of second order: (B, ...)."""
-    first = decoder.denoise_by(decoder.denoiser_coefficients(here.time), noisy, here.time, context)
-    nearer = _carried(noisy, first, here, there)
-    second = decoder.denoise_by(decoder.denoiser_coefficients(there.time), nearer, there.time, context)
+    first = decoder.denoise_as_teacher(noisy, here.time, context)
+    second = decoder.denoise_as_teacher(_carried(noisy, first, here, there), there.time, context)
     return torch.lerp(first, second, 0.5)
 
 
@@ -114,20 +139,53 @@ def _carried(noisy: Tensor, clean: Tensor, here: Place, there: Place) -> Tensor:
 
 
 class ConsistencySampler(Sampler):
-    """Clean data from noise in one step, then from their own with noise added back. Song et al. 2023, algorithm 1."""
+    """Clean data from noise in one step, then again from noise that is added back to them. Song et al. 2023, algorithm 1.
 
-    def __init__(self, spec: ConsistencySteps) -> None:
-        self.spec = spec
+    :param steps: predictions, at even times.
+
+    Over any function, here the exact one of N(0, 1), whose flow keeps y / sqrt(alpha² + sigma²):
+
+    >>> from genframe_diffusion import VarianceExploding
+    >>> process = VarianceExploding()
+    >>> def denoise(noisy, time):
+    ...     alpha, sigma = process.alpha_sigma(time)
+    ...     return noisy / torch.hypot(alpha, sigma)[:, None]
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> noise = torch.randn(4000, 2, generator=generator)
+    >>> round(float(ConsistencySampler(steps=2).solve(denoise, noise, process, generator=generator).std()), 1)
+    1.0
+    """
+
+    def __init__(self, steps: int = 2) -> None:
+        self.path = GridPath(steps)
+
+    def solve(
+        self, denoise: Denoise, noise: Tensor, process: NoiseProcess, context: Any = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Return clean data of standard normal ``noise``, in standard units: (n, ...) -> (n, ...).
+
+        ``denoise`` takes noisy data (n, ...) and a time (n,), and where there is a context, it as a third argument.
+        """
+        *_, clean = self._walk(denoise, noise * end_scale(process), process, context, generator)
+        return clean
 
     def trajectory(
         self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield the data after each step, in their own units."""
-        process, decoder = cast(NoisingProcess, model.encoder), cast(ConsistencyDecoder, model.decoder)
-        *path, least = points(process, [*self.spec.times(process), process.least_time])
-        noisy = model.latents(model.prior.sample(n, context, generator))
-        for number, point in enumerate(path, 1):
-            clean = decoder.denoise(noisy, noisy.new_full((n,), point.time), context)
-            yield State(process.restore(clean), number, len(path))
-            if number < len(path):
-                noisy = noised(least.alpha * process.standardise(process.restore(clean)), least, path[number], generator)
+        process, latent = process_of(model), model.latents(model.prior.sample(n, context, generator))
+        walk = self._walk(consistent(model).denoise, latent, process, context, generator)
+        for number, clean in enumerate(walk, 1):
+            yield State(process.restore(clean), number, self.path.steps)
+
+    def _walk(
+        self, denoise: Denoise, noisy: Tensor, process: NoiseProcess, context: Any, generator: Generator | None
+    ) -> Iterator[Tensor]:
+        """Yield clean data after each step, in standard units: (n, ...) each."""
+        given = () if context is None else (context,)
+        *path, least = points(process, [*self.path.times(process), process.least_time])
+        for here, there in zip(path, [*path[1:], None], strict=True):
+            clean = denoise(noisy, noisy.new_full((len(noisy),), here.time), *given)
+            yield clean
+            if there is not None:
+                noisy = noised(least.alpha * process.standardise(process.restore(clean)), least, there, generator)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 
-from genframe import Context, ContextSpace, Decoder, DecoderSpec, Encoder, Real, Spaces, ask
+from genframe import Context, ContextSpace, Decoder, ask
 
-from .specs.denoiser import DenoiserDecoder, Prediction
-
-if TYPE_CHECKING:
-    from .processes import NoisingProcess
+from .choices import Prediction
+from .processes import NoisingProcess
 
 __all__ = ["Coefficients", "DenoisingDecoder", "PreconditionedDecoder", "coefficients", "spread"]
 
@@ -55,23 +53,26 @@ def coefficients(
 
 
 def spread(values: Tensor, like: Tensor) -> Tensor:
-    """Return a value for each datum in the shape that broadcasts over data: (B,), (B, ...) -> (B, 1, ...)."""
+    """Return a value for each example in the shape that broadcasts over data: (B,), (B, ...) -> (B, 1, ...)."""
     return values.reshape(-1, *(1,) * (like.dim() - 1)).to(like.dtype)
 
 
 class PreconditionedDecoder(Decoder):
-    """A time-conditioned network behind coefficients of its process, which it refers to without owning it.
+    """A network that reads a time, behind coefficients of its process. Root of the denoiser and of consistency functions.
 
-    ``null`` and ``null_sequence`` stand for a context that is left out, unless it says itself what stands for nothing. They are
-    learned where the loss leaves out contexts.
+    ``null`` and ``null_sequence`` stand for a context that is left out, where the context has no ``nothing`` of its own. They
+    are learned if the loss leaves out contexts.
+
+    :param network: any module that maps noisy data (B, ...) and a keyword ``time`` (B,), from 0 to 1000, to predictions
+        (B, ...); :func:`genframe.ask` says how it gets the context.
+    :param process: the process whose noise is removed; referred to, not owned.
+    :param context: the space of the context, where the network reads one.
     """
 
-    def __init__(self, network: DecoderSpec, data: Real, context: ContextSpace | None, encoder: Encoder | None) -> None:
+    def __init__(self, network: nn.Module, process: NoisingProcess, context: ContextSpace | None = None) -> None:
         super().__init__()
-        self.data = data
-        self._process = (encoder,)  # in a tuple, so that torch does not register it a second time
-        space = Real(data.shape)
-        self.network = network.build(Spaces(space, space, space, context))
+        self._process = (process,)  # in a tuple, so that torch does not register it a second time
+        self.network = network
         vector, sequence = (context.vector, context.sequence) if context is not None else (None, None)
         self.null = nn.Parameter(torch.zeros(vector.shape)) if vector is not None else None
         self.null_sequence = nn.Parameter(torch.zeros(sequence.shape)) if sequence is not None else None
@@ -79,7 +80,7 @@ class PreconditionedDecoder(Decoder):
     @property
     def process(self) -> NoisingProcess:
         """The process whose noise is removed."""
-        return cast("NoisingProcess", self._process[0])
+        return self._process[0]
 
     @abstractmethod
     def coefficients(self, time: Tensor) -> Coefficients:
@@ -88,8 +89,7 @@ class PreconditionedDecoder(Decoder):
     def predict(self, noisy: Tensor, time: Tensor, scale: Tensor, context: Context | None = None) -> Tensor:
         """Return the network's own prediction: (B, ...), (B,), (B,) -> (B, ...)."""
         context = self.null_context(len(noisy)) if context is None else context
-        predicted: Tensor = ask(self.network, noisy * spread(scale, noisy), context, time=NETWORK_TIMES * time)
-        return predicted
+        return ask(self.network, noisy * spread(scale, noisy), context, time=NETWORK_TIMES * time)
 
     def denoise(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Return clean data: (B, ...), (B,) -> (B, ...)."""
@@ -118,11 +118,37 @@ def _rows(null: Tensor | None, n: int) -> Tensor | None:
 
 
 class DenoisingDecoder(PreconditionedDecoder):
-    """Predicts clean data, and the density of data along the way from noise."""
+    """Predicts clean data from noisy data, and gives the density of data. Karras et al. 2022, eq. 7.
 
-    def __init__(self, spec: DenoiserDecoder, data: Real, context: ContextSpace | None, encoder: Encoder | None) -> None:
-        super().__init__(spec.network, data, context, encoder)
-        self.prediction, self.exact = spec.prediction, spec.likelihood == "flow"
+    D(y_t) = skip · y_t + out · F(scale · y_t, t) with a network F. What F predicts sets the coefficients: the noise (Ho et al.
+    2020, eq. 11), the data, v = alpha · noise - sigma · data (Salimans & Ho 2022, sec. 4), the velocity noise - data of a
+    straight path (Lipman et al. 2023), or EDM's mixture of data and noise (Karras et al. 2022, table 1).
+
+    :param network: any module with ``forward(x, time)``, see :class:`PreconditionedDecoder`.
+    :param process: the process whose noise is removed.
+    :param prediction: what the network predicts.
+    :param context: the space of the context, where the network reads one.
+    :param likelihood: how :meth:`data_log_prob` computes log p(x): by the variational bound, or along the probability flow.
+
+    >>> from genframe_diffusion import CosineVP
+    >>> class Zero(nn.Module):
+    ...     def forward(self, x, time):
+    ...         return torch.zeros_like(x)
+    >>> decoder = DenoisingDecoder(Zero(), CosineVP(), prediction="data")
+    >>> decoder.denoise(torch.randn(4, 3, 8, 8), torch.rand(4)).shape
+    torch.Size([4, 3, 8, 8])
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        process: NoisingProcess,
+        prediction: Prediction = "v",
+        context: ContextSpace | None = None,
+        likelihood: Literal["bound", "flow"] = "bound",
+    ) -> None:
+        super().__init__(network, process, context)
+        self.prediction, self.exact = prediction, likelihood == "flow"
 
     def coefficients(self, time: Tensor) -> Coefficients:
         """Return how the network's prediction becomes clean data: (B,) -> (B,) each."""
@@ -131,7 +157,7 @@ class DenoisingDecoder(PreconditionedDecoder):
     def data_log_prob(
         self, x: Tensor, prior: Any, context: Context | None = None, *, samples: int = 1, generator: Generator | None = None
     ) -> tuple[Tensor, str]:
-        """Return log p(x) in nats by the way that the spec says, with ``samples`` draws for each datum: (B, ...) -> (B,)."""
+        """Return log p(x) in nats and the name of the method, with ``samples`` draws per example: (B, ...) -> (B,)."""
         if self.exact:
             from .flow import flow_log_prob
 

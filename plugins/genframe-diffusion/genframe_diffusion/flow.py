@@ -1,6 +1,6 @@
 """The probability flow: the equation whose solutions lead from data to noise, and the density that it carries along.
 
-With y = x / c and a place s along the way, data are at the least noise-to-signal ratio and the prior at the greatest. Where
+With y = x / c and a place s along the way, data lie at the least noise-to-signal ratio and the prior at the greatest. Where
 something of the data is left at the last time, c = alpha and s = log(sigma / alpha), and dy/ds = y - D; else c = alpha +
 sigma and s = sigma / c, and dy/ds = (y - D) / s. D is the predicted clean data. Song et al. 2021b, eq. 13.
 """
@@ -8,19 +8,21 @@ sigma and s = sigma / c, and dy/ds = (y - D) / s. D is the predicted clean data.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Generator, Tensor
 
 from genframe import Context
+from genframe.traits import NoiseProcess
 
 from .integration import integrate
-from .points import Point, points
+from .points import Point, end_scale, points
+from .traits import Denoise
 
 if TYPE_CHECKING:
     from .denoiser import DenoisingDecoder
-    from .walking import Predictor
 
 __all__ = ["Way", "flow_log_prob"]
 
@@ -29,10 +31,21 @@ TOLERANCE: Final = 1e-5
 
 
 class Way:
-    """The flow of a denoiser for a batch of contexts, between the least and the last time of its process."""
+    """The flow of a denoiser between the least and the last time of its process.
 
-    def __init__(self, decoder: DenoisingDecoder | Predictor, context: Context | None) -> None:
-        self.decoder, self.process, self.context = decoder, decoder.process, context
+    :param denoise: predicts clean data from noisy data (n, ...) and a time (n,).
+    :param process: the process whose noise is removed.
+    :param shape: the shape of an example; states are flattened.
+
+    >>> from genframe_diffusion import LinearVP
+    >>> way = Way(lambda noisy, time: 0 * noisy, LinearVP(), (3, 2))
+    >>> y = torch.ones(5, 6)
+    >>> torch.equal(way.slope(torch.zeros(5, dtype=torch.float64), y), y)
+    True
+    """
+
+    def __init__(self, denoise: Denoise, process: NoiseProcess, shape: Sequence[int]) -> None:
+        self.denoise, self.process, self.shape = denoise, process, shape
         last, least = points(self.process, [1.0, self.process.least_time])
         self.straight = not last.alpha
         self.start, self.end = self.place(least), self.place(last)
@@ -56,8 +69,8 @@ class Way:
     def predicted(self, place: Tensor, y: Tensor) -> Tensor:
         """Return D at flattened y: (n,), (n, D) -> (n, D)."""
         time, scale = self.time_and_scale(place)
-        noisy = (scale.to(y.dtype)[:, None] * y).reshape(-1, *self.process.data.shape)
-        return self.decoder.denoise(noisy, time.to(y.dtype), self.context).flatten(1)
+        noisy = (scale.to(y.dtype)[:, None] * y).reshape(-1, *self.shape)
+        return self.denoise(noisy, time.to(y.dtype)).flatten(1)
 
     def rate(self, place: Tensor) -> Tensor | float:
         """Return what dy/ds is of y - D: (n,) -> (n, 1)."""
@@ -80,10 +93,11 @@ def flow_log_prob(
 ) -> Tensor:
     """Return log p(x) in nats under the probability flow: (B, ...) -> (B,).
 
-    The divergence is exact for up to 16 dimensions, or as many as there are ``probes``; else it is Hutchinson's estimate with
-    so many random signs, the same all the way, whose error is unbiased. Song et al. 2021b, eq. 39; Grathwohl et al. 2019.
+    The divergence is exact for up to 16 dimensions, or as many as there are ``probes``; else it is Hutchinson's unbiased
+    estimate with so many random signs, the same all the way. Song et al. 2021b, eq. 39; Grathwohl et al. 2019.
     """
-    way, process = Way(decoder, context), decoder.process
+    process = decoder.process
+    way = Way(lambda noisy, time: decoder.denoise(noisy, time, context), process, x.shape[1:])
     y = way.start_scale * process.standardise(x).flatten(1)
     dims = y.shape[1]
     signs = None
@@ -102,9 +116,9 @@ def flow_log_prob(
 
     state = integrate(slope, torch.cat((y, torch.zeros_like(y[:, :1])), 1), way.start, way.end, tolerance=tolerance)
     y, divergence = state[:, :-1].reshape(x.shape), state[:, -1]
-    end = way.end_scale / process.end_scale()
+    end = way.end_scale / end_scale(process)
     log_prob: Tensor = prior.log_prob(end * y, context).double() + dims * (math.log(end) + math.log(way.start_scale))
-    return log_prob + divergence.double() + process.log_det()
+    return log_prob + divergence.double() + process.log_det(x)
 
 
 def _exact_trace(predicted: Tensor, y: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Ordinary differential equations, integrated for each datum with steps of its own."""
+"""Ordinary differential equations, integrated for each example with steps of its own."""
 
 from __future__ import annotations
 

@@ -2,86 +2,108 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from genframe import Batch, Context, Loss, LossOutput, Model
-from genframe.traits import NoiseProcess
 
-from .denoiser import DenoisingDecoder, spread
+from .choices import Objective, Pairing
+from .denoiser import spread
 from .pairing import optimal_pairs
-from .specs.losses import Denoising
-from .times import drawn_times, log_snr_range
+from .times import Times
+from .traits import Preconditioned, preconditioned, process_of
+from .weighting import Weighting
 
 __all__ = ["DenoisingLoss", "sliced_error"]
 
+UNIFORM: Final = Times()
+SIMPLE: Final = Weighting()
+
 
 class DenoisingLoss(Loss):
-    """The weighted squared error of what the network predicts."""
+    """The squared error of predicted data at random times, weighted, averaged over dimensions and the batch.
 
-    def __init__(self, spec: Denoising) -> None:
+    :param weighting: how errors at different noise are weighed.
+    :param times: the distribution of the times.
+    :param objective: where the error comes from: ``denoising`` compares with clean data, ``sliced`` estimates it from noisy
+        data alone (:func:`sliced_error`).
+    :param condition_dropout: share of contexts left out in training, so that sampling can be guided (Ho & Salimans 2021).
+    :param pairing: noise drawn for each example, or assigned within the batch at the least squared distance.
+
+    The loss of plain tensors, here of a network that predicts no noise at all:
+
+    >>> from genframe_diffusion import CosineVP, DenoisingDecoder
+    >>> class Zero(torch.nn.Module):
+    ...     def forward(self, x, time):
+    ...         return torch.zeros_like(x)
+    >>> _ = torch.manual_seed(0)
+    >>> decoder = DenoisingDecoder(Zero(), CosineVP(), prediction="noise")
+    >>> round(float(DenoisingLoss().on(decoder, torch.randn(4000, 2)).total), 1)
+    1.0
+    """
+
+    def __init__(
+        self,
+        weighting: Weighting = SIMPLE,
+        times: Times = UNIFORM,
+        *,
+        objective: Objective = "denoising",
+        condition_dropout: float = 0.1,
+        pairing: Pairing = "independent",
+    ) -> None:
         super().__init__()
-        self.spec = spec
+        self.weighting, self.times, self.objective = weighting, times, objective
+        self.condition_dropout, self.pairing = condition_dropout, pairing
 
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
         """Return the weighted error; ``error`` is that of standardised data at even weights."""
-        process, decoder = cast(NoiseProcess, model.encoder), cast(DenoisingDecoder, model.decoder)
         clean, noise = self.pairs(model, batch)
-        time = drawn_times(self.spec, process, len(clean), clean.device)
-        alpha, sigma = process.alpha_sigma(time)
+        time = self.times.draw(process_of(model), len(clean), clean.device)
+        return self._cost(preconditioned(model), clean, noise, time, model.context(batch.condition))
+
+    def on(self, decoder: Preconditioned, x: Tensor, context: Context | None = None) -> LossOutput:
+        """Return the loss of a decoder on data and their contexts, without a model: (B, ...)."""
+        clean, noise = self._noise_for(decoder.process.standardise(x))
+        return self._cost(decoder, clean, noise, self.times.draw(decoder.process, len(x), x.device), context)
+
+    def pairs(self, model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return standardised data and the noise that is mixed with them: (B, ...), (B, ...)."""
+        return self._noise_for(process_of(model).standardise(batch.x))
+
+    def _noise_for(self, clean: Tensor) -> tuple[Tensor, Tensor]:
+        noise = torch.randn_like(clean)
+        return clean, optimal_pairs(clean, noise) if self.pairing == "optimal" else noise
+
+    def _cost(self, decoder: Preconditioned, clean: Tensor, noise: Tensor, time: Tensor, context: Context | None) -> LossOutput:
+        alpha, sigma = decoder.process.alpha_sigma(time)
         noisy = spread(alpha, clean) * clean + spread(sigma, clean) * noise
-        context = self._context(model, batch, decoder)
+        context = self._thinned(context, decoder)
         skip, out, scale = decoder.coefficients(time)
-        if self.spec.objective == "sliced":
+        if self.objective == "sliced":
             error = sliced_error(decoder, noisy, time, context) / out.square()
         else:
             target = (clean - spread(skip, clean) * noisy) / spread(out, clean)
             error = (decoder.predict(noisy, time, scale, context) - target).float().square().flatten(1).mean(1)
-        total = (self._weight(process, alpha, sigma, out) * error).mean()
+        total = (self.weighting(decoder.process, alpha, sigma, out) * error).mean()
         return LossOutput(total, {"error": (out.square() * error).mean().detach()})
 
-    def pairs(self, model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return standardised data, and the noise between which and them noisy data lie: (B, ...), (B, ...)."""
-        clean = cast(NoiseProcess, model.encoder).standardise(batch.x)
-        noise = torch.randn_like(clean)
-        return clean, optimal_pairs(clean, noise) if self.spec.pairing == "optimal" else noise
-
-    def _context(self, model: Model, batch: Batch, decoder: DenoisingDecoder) -> Context | None:
-        """Return the encoded condition, left out for a random share of the batch in training."""
-        context = model.context(batch.condition)
-        if context is None or not self.spec.condition_dropout or not self.training:
+    def _thinned(self, context: Context | None, decoder: Preconditioned) -> Context | None:
+        """Return the context, left out for a random share of the batch in training."""
+        if context is None or not self.condition_dropout or not self.training:
             return context
-        left_out = torch.rand(len(context), device=context.device) < self.spec.condition_dropout
+        left_out = torch.rand(len(context), device=context.device) < self.condition_dropout
         nothing = context.nothing if context.nothing is not None else decoder.null_context(len(context))
-        return context.where(~left_out, cast(Context, nothing))
-
-    def _weight(self, process: NoiseProcess, alpha: Tensor, sigma: Tensor, out: Tensor) -> Tensor:
-        """Return the weight on the error of the network's prediction, which is the error of clean data over ``out``²."""
-        spec = self.spec
-        if spec.weighting == "simple":
-            return torch.ones_like(out)
-        snr = (alpha / sigma).square()
-        match spec.weighting:
-            case "min_snr":
-                weight = snr.clamp(max=spec.gamma)
-            case "edm":
-                weight = snr + process.data_deviation**-2
-            case "sigmoid":
-                weight = snr * torch.sigmoid(spec.bias - torch.log(snr))
-            case "likelihood":
-                low, high = log_snr_range(process)
-                weight = 0.5 * (high - low) * snr
-        return weight * out.square()
+        return context if nothing is None else context.where(~left_out, nothing)
 
 
-def sliced_error(decoder: DenoisingDecoder, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
-    """Return what the squared error of predicted data, a dimension, is in expectation, from noisy data alone: (B,).
+def sliced_error(decoder: Preconditioned, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
+    """Return an unbiased estimate of the squared error of predicted data per dimension, from noisy data alone: (B,).
 
-    With the score s = (alpha D - y) / sigma² it is (sigma² / alpha)² (|s|² + 2 vᵀ (ds/dy) v) / dims, v random signs, and
-    sigma² / alpha² more, which makes it the error and not a constant less. Song et al. 2019, eq. 8; Stein 1981.
+    With the score s = (alpha D - y) / sigma² it is (sigma² / alpha)² (|s|² + 2 vᵀ (ds/dy) v) / dims, v random signs, plus
+    sigma² / alpha², without which it would be the error less a constant. Song et al. 2019, eq. 8; Stein 1981.
     """
     alpha, sigma = decoder.process.alpha_sigma(time)
     learning = torch.is_grad_enabled()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,21 +10,28 @@ from torch import Tensor
 from genframe import Batch, Model
 
 from .losses import DenoisingLoss
-from .processes import NoisingProcess
-from .specs.few_steps import Reflow
-from .specs.samplers import Walk
 from .teacher import Teacher
-from .walking import WalkSampler
+from .traits import Solver, process_of
+from .walking import standard_bounds
 
 __all__ = ["ReflowLoss"]
 
 
 class ReflowLoss(DenoisingLoss):
-    """The denoising loss of pairs of noise and what the teacher makes of it."""
+    """The denoising loss of pairs of noise and what the teacher makes of it. Liu et al. 2023, sec. 2.2.
 
-    def __init__(self, spec: Reflow) -> None:
-        super().__init__(spec)
-        self.sampler = WalkSampler(cast(Walk, spec.walk))
+    :param walk: how the teacher goes from noise to data; it draws no noise.
+    :param settings: the arguments of :class:`DenoisingLoss`.
+
+    >>> from genframe_diffusion import GridPath, MultistepStep, WalkSampler
+    >>> loss = ReflowLoss(WalkSampler(MultistepStep, GridPath(steps=20)), condition_dropout=0.0)
+    >>> loss.teacher.weights
+    tensor([])
+    """
+
+    def __init__(self, walk: Solver, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.walk = walk
         self.teacher = Teacher()
 
     def begin(self, model: Model) -> None:
@@ -33,11 +40,9 @@ class ReflowLoss(DenoisingLoss):
 
     def pairs(self, model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the teacher's data for the batch's conditions, and the noise that it led them from: (B, ...), (B, ...)."""
-        process, context = cast(NoisingProcess, model.encoder), model.context(batch.condition)
+        process, context = process_of(model), model.context(batch.condition)
         with self.teacher.in_place_of(model.decoder):
-            latent = model.latents(model.prior.sample(len(batch.x), context))
-            path = self.sampler.spec.path(process)
-            for clean in self.sampler.walk(model, latent, path, context):  # noqa: B007 - only the last is wanted
-                pass
-            alpha, sigma = process.alpha_sigma(torch.ones(1, device=latent.device))
-            return clean, (latent - alpha * clean) / sigma
+            code = model.prior.sample(len(batch.x), context)
+            clean = self.walk.solve(model.decoder, code, process, context, bounds=standard_bounds(model))
+            alpha, sigma = process.alpha_sigma(torch.ones(1, device=code.device))
+            return clean, (model.latents(code) - alpha * clean) / sigma

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -12,22 +11,17 @@ from torch import Generator, Tensor
 
 from genframe import normal_like
 
-from .flow import Way
-from .integration import integrate
 from .points import Point
+from .predictor import Predictor
 
-if TYPE_CHECKING:
-    from .specs.samplers import Churned
-    from .walking import Predictor
-
-__all__ = ["AdaptiveStep", "MultistepStep", "PredictorCorrectorStep", "RungeKuttaStep", "Step", "UniPCStep", "noised"]
-
-MOST_CHURN: Final = math.sqrt(2) - 1
-FIRST_SHARE: Final = 0.1  # of a leg, for the first of its adaptive steps
+__all__ = ["MultistepStep", "PredictorCorrectorStep", "Step", "UniPCStep", "carried", "noised"]
 
 
 class Step(ABC):
     """One step of a method; those that look back keep what they need of a single walk."""
+
+    random: bool = False
+    """Whether noise is drawn; else the steps follow the probability flow."""
 
     @abstractmethod
     def __call__(self, x: Tensor, here: Point, there: Point, predict: Predictor, generator: Generator | None) -> Tensor:
@@ -48,15 +42,24 @@ def noised(x: Tensor, here: Point, there: Point, generator: Generator | None) ->
 
 
 class MultistepStep(Step):
-    """Predicted data carried over, and of the noise that q(y_s | y_t, y) has a share ``eta`` drawn anew.
+    """The step of DDIM, DDPM and DPM-Solver++: the noise is kept but for a share ``eta``, which is drawn again.
 
-    Of ``order`` 1 it is Song et al. 2021a, eq. 12 and 16; ``large`` draws with the posterior's variance for data of unit
-    variance (Ho et al. 2020, sec. 3.2). Of order 2 data are extrapolated over log-SNR from two predictions: Lu et al. 2022b,
-    algorithm 2, and with ``eta`` 1 its SDE variant; the first step, and the last to clean data, are of order 1.
+    Of order 1: Song et al. 2021a, eq. 12 and 16. Of order 2 clean data are extrapolated over log-SNR from two predictions: Lu
+    et al. 2022b, algorithm 2, and with ``eta`` 1 its SDE variant; the first step, and the last to clean data, have order 1.
+
+    :param eta: share of the noise of q(y_s | y_t, y) that is drawn again.
+    :param order: 1 or 2, the number of predictions from which clean data are extrapolated.
+    :param large: draw with the posterior's variance for data of unit variance (Ho et al. 2020, sec. 3.2).
+
+    >>> from genframe_diffusion import LinearVP, WalkSampler
+    >>> dpm = WalkSampler(lambda: MultistepStep(order=2))
+    >>> dpm.solve(lambda noisy, time: 0 * noisy + 3, torch.randn(2, 1), LinearVP())
+    tensor([[3.],
+            [3.]])
     """
 
     def __init__(self, *, eta: float = 0.0, order: int = 1, large: bool = False) -> None:
-        self.eta, self.order, self.large = eta, order, large
+        self.eta, self.order, self.large, self.random = eta, order, large, eta > 0
         self.before: Tensor | None = None
         self.last_width = math.inf
 
@@ -67,7 +70,7 @@ class MultistepStep(Step):
             clean = self._extrapolated(clean, there.log_ratio - here.log_ratio)
         if not self.eta or not there.sigma:
             return carried(x, clean, here, there, there.sigma)
-        left = 1 - (here.alpha * there.sigma / (there.alpha * here.sigma)) ** 2  # of the noise's variance, drawn anew
+        left = 1 - (here.alpha * there.sigma / (there.alpha * here.sigma)) ** 2  # of the variance of the noise, drawn again
         drawn = self.eta * there.sigma * math.sqrt(left)
         kept = carried(x, clean, here, there, math.sqrt(there.sigma**2 - drawn**2))
         if self.large:
@@ -88,9 +91,17 @@ class UniPCStep(Step):
 
     Predictor (eq. 9) and corrector (eq. 3) differ in what stands for the data over a step: a combination of the predictions
     before it, and one with the prediction at its end as well. The step to clean data takes one prediction.
+
+    :param order: the order of the predictor, 1 to 3.
+
+    >>> from functools import partial
+    >>> from genframe_diffusion import LinearVP, WalkSampler
+    >>> unipc = WalkSampler(partial(UniPCStep, order=3))
+    >>> unipc.solve(lambda noisy, time: 0 * noisy + 3, torch.randn(2, 1), LinearVP()).mean()
+    tensor(3.)
     """
 
-    def __init__(self, order: int) -> None:
+    def __init__(self, order: int = 2) -> None:
         self.order = order
         self.known: list[tuple[float, Tensor]] = []  # places log(alpha / sigma) and predictions there, the newest first
         self.used: Tensor | None = None
@@ -139,61 +150,23 @@ def _weights(places: list[float], width: float) -> list[float]:
     return [float(weight) / place for weight, place in zip(solved, places, strict=True)]
 
 
-class RungeKuttaStep(Step):
-    """Euler's or Heun's step along the probability flow, after churn. Karras et al. 2022, algorithm 2.
-
-    For y = x / c and u = sigma / c the flow is dy/du = noise - k · data. Where something of the data is left at the last time,
-    c is alpha and k is 0, so that u is the noise-to-signal ratio; else c is alpha + sigma and k is 1, so that u ends at 1.
-    """
-
-    def __init__(self, spec: Churned, order: int) -> None:
-        self.spec, self.order = spec, order
-
-    def __call__(self, x: Tensor, here: Point, there: Point, predict: Predictor, generator: Generator | None) -> Tensor:
-        """Return the step."""
-        x, here = self._churned(x, here, predict, generator)
-        clean = predict(x, here)
-        reached = carried(x, clean, here, there, there.sigma)
-        if self.order == 1 or not there.sigma:
-            return reached
-        straight = predict.straight
-        slope = _slope(x, clean, here, straight) + _slope(reached, predict(reached, there), there, straight)
-        (scale, place), (next_scale, next_place) = _coordinates(here, straight), _coordinates(there, straight)
-        return (next_scale / scale * x).add_(slope, alpha=0.5 * next_scale * (next_place - place))
-
-    def _churned(self, x: Tensor, here: Point, predict: Predictor, generator: Generator | None) -> tuple[Tensor, Point]:
-        """Return data with noise added back, and where they are then; as they were where that is before the first time."""
-        low, high = self.spec.churn_interval
-        if not self.spec.churn or not low <= here.time <= high or not here.alpha:
-            return x, here
-        ratio = here.ratio * (1 + min(self.spec.churn / self.spec.steps, MOST_CHURN))
-        if ratio >= predict.first.ratio:
-            return x, here
-        back = predict.point_at(ratio)
-        added = self.spec.churn_noise * back.alpha * math.sqrt(back.ratio**2 - here.ratio**2)
-        return (back.alpha / here.alpha * x).add_(normal_like(x, generator), alpha=added), back
-
-
-def _coordinates(point: Point, straight: bool) -> tuple[float, float]:
-    """Return c and u."""
-    scale = point.alpha + point.sigma if straight else point.alpha
-    return scale, point.sigma / scale
-
-
-def _slope(x: Tensor, clean: Tensor, point: Point, straight: bool) -> Tensor:
-    """Return dy/du: (n, ...) -> (n, ...)."""
-    noise = torch.sub(x, clean, alpha=point.alpha).div_(point.sigma)
-    return noise.sub_(clean) if straight else noise
-
-
 class PredictorCorrectorStep(Step):
     """An ancestral step, then Langevin steps at the time it leads to. Song et al. 2021b, algorithms 2 to 5.
 
     The noise of a Langevin step, of size 2 (snr · sigma)², stands to its score as 1 to snr where the score has its mean norm
-    for Gaussian noise, sqrt(dims) / sigma (Song & Ermon 2019, sec. 4.2): a datum's walk depends on no other's.
+    for Gaussian noise, sqrt(dims) / sigma (Song & Ermon 2019, sec. 4.2): the walk of an example depends on no other's.
+
+    :param snr: signal to noise of a Langevin step, between 0 and 0.5.
+    :param corrections: Langevin steps after each ancestral one.
+
+    >>> from genframe_diffusion import LinearVP, WalkSampler
+    >>> WalkSampler(PredictorCorrectorStep).solve(lambda noisy, time: 0 * noisy + 3, torch.randn(2, 1), LinearVP()).mean()
+    tensor(3.)
     """
 
-    def __init__(self, snr: float, corrections: int) -> None:
+    random = True
+
+    def __init__(self, snr: float = 0.16, corrections: int = 1) -> None:
         self.snr, self.corrections = snr, corrections
         self.predictor = MultistepStep(eta=1.0)
 
@@ -205,20 +178,3 @@ class PredictorCorrectorStep(Step):
             x = ((1 - moved) * x).add_(predict(x, there), alpha=moved * there.alpha)
             x.add_(normal_like(x, generator), alpha=2 * self.snr * there.sigma)
         return x
-
-
-class AdaptiveStep(Step):
-    """As many steps along the probability flow as the tolerance asks for; the least noisy data then count as clean."""
-
-    def __init__(self, tolerance: float) -> None:
-        self.tolerance = tolerance
-
-    def __call__(self, x: Tensor, here: Point, there: Point, predict: Predictor, generator: Generator | None) -> Tensor:
-        """Return the step."""
-        if not there.sigma:
-            return x / here.alpha
-        way = Way(predict, None)
-        (scale, _), (next_scale, _) = _coordinates(here, way.straight), _coordinates(there, way.straight)
-        y = (x / scale).flatten(1)
-        y = integrate(way.slope, y, way.place(here), way.place(there), tolerance=self.tolerance, first=FIRST_SHARE)
-        return next_scale * y.reshape(x.shape)

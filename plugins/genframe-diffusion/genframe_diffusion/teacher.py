@@ -1,4 +1,4 @@
-"""A model as its own teacher: the weights with which training began."""
+"""A decoder as its own teacher: the weights from which training started."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from genframe import Decoder
-
 __all__ = ["Teacher"]
 
 
 class Teacher(nn.Module):
-    """The weights that a decoder had, in one vector: a buffer, so that they are saved and never trained."""
+    """The weights that a decoder had, in one vector: a buffer, so that they are saved and never trained.
+
+    >>> student, teacher = nn.Linear(2, 2), Teacher()
+    >>> teacher.take(student)
+    >>> before = student.weight.detach().clone()
+    >>> _ = nn.init.zeros_(student.weight)
+    >>> with teacher.in_place_of(student):
+    ...     torch.equal(student.weight, before)
+    True
+    >>> int(student.weight.count_nonzero())
+    0
+    """
 
     weights: Tensor
 
@@ -24,13 +33,13 @@ class Teacher(nn.Module):
         self.register_buffer("weights", torch.empty(0))
 
     @torch.no_grad()
-    def take(self, decoder: Decoder) -> None:
+    def take(self, decoder: nn.Module) -> None:
         """Keep the decoder's present weights."""
         self.weights = torch.cat([tensor.flatten() for tensor in _tensors(decoder)])
 
     @contextmanager
-    def in_place_of(self, decoder: Decoder) -> Iterator[None]:
-        """Give the decoder the teacher's weights, in evaluation mode and without gradients, as long as the context lasts."""
+    def in_place_of(self, decoder: nn.Module) -> Iterator[None]:
+        """Give the decoder the teacher's weights, in evaluation mode and without gradients, while the context lasts."""
         tensors, training = _tensors(decoder), decoder.training
         kept = [tensor.data for tensor in tensors]
         theirs = self.weights.split([tensor.numel() for tensor in tensors])
@@ -46,6 +55,6 @@ class Teacher(nn.Module):
             decoder.train(training)
 
 
-def _tensors(decoder: Decoder) -> list[Tensor]:
-    """Return what of a decoder is learnt or measured, in its order."""
+def _tensors(decoder: nn.Module) -> list[Tensor]:
+    """Return the floating-point parameters and buffers of a decoder, in its order."""
     return [tensor for tensor in chain(decoder.parameters(), decoder.buffers()) if tensor.is_floating_point()]

@@ -10,7 +10,8 @@ from torch import Tensor
 from genframe import Context, Model, ModelSpec, Real, compose
 from genframe_nets import MLPDecoder
 
-from .specs import DDIM, EDM, VP, DenoiserDecoder, Denoising, Prediction, Process, Rectified, Walk
+from .choices import Prediction
+from .specs import DDIM, EDM, VP, DenoiserDecoder, Denoising, Process, Rectified, Walk
 
 __all__ = ["CHAINS", "PLANE", "PROCESSES", "Mixture", "analytic", "three_modes"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -9,27 +10,51 @@ from torch import Tensor
 
 from genframe.traits import NoiseProcess
 
-from .specs.losses import Denoising
+from .choices import TimeDistribution
 
-__all__ = ["drawn_times", "evenly_drawn", "log_snr_range"]
+__all__ = ["Times", "evenly_drawn", "log_snr_range"]
 
 LEAST_LOG_SNR: Final = -20.0  # where the data's part in noisy data is lost in float32
 
 
-def drawn_times(spec: Denoising, process: NoiseProcess, n: int, device: torch.device) -> Tensor:
-    """Return a time for each of ``n`` data, by torch's global generator: (n,)."""
-    share = evenly_drawn(n, device) if spec.low_discrepancy else torch.rand(n, device=device)
-    match spec.times:
-        case "uniform":
-            return process.training_time(share)
-        case "log_snr":
-            low, high = log_snr_range(process)
-            return process.time_at(high + (low - high) * share)
-        case "log_normal":
-            log_ratio = spec.mean + spec.deviation * _normal(share)
-            return process.time_at(-2 * log_ratio).clamp(process.least_time, 1)
-        case "logit_normal":
-            return process.training_time(torch.sigmoid(spec.mean + spec.deviation * _normal(share)))
+@dataclass(frozen=True)
+class Times:
+    """A distribution of times of training.
+
+    ``distribution``: uniform; uniform in log-SNR; sigma / alpha log-normal (Karras et al. 2022, sec. 5); or time logit-normal
+    (Esser et al. 2024, eq. 19). ``mean`` and ``deviation`` are those of the normal distributions. ``low_discrepancy``: the
+    times of a batch are spread evenly over the distribution (Kingma et al. 2021, app. I.1).
+
+    >>> from genframe_diffusion import StraightPaths
+    >>> _ = torch.manual_seed(0)
+    >>> time = Times("logit_normal", mean=0.0, deviation=1.0).draw(StraightPaths(), 4, torch.device("cpu"))
+    >>> (4 * Times().draw(StraightPaths(), 4, torch.device("cpu"))).sort().values.floor()
+    tensor([0., 1., 2., 3.])
+    """
+
+    distribution: TimeDistribution = "uniform"
+    mean: float = -1.2
+    deviation: float = 1.2
+    low_discrepancy: bool = True
+
+    def draw(self, process: NoiseProcess, n: int, device: torch.device) -> Tensor:
+        """Return a time for each of ``n`` examples, by torch's global generator: (n,)."""
+        share = evenly_drawn(n, device) if self.low_discrepancy else torch.rand(n, device=device)
+        match self.distribution:
+            case "uniform":
+                return process.training_time(share)
+            case "log_snr":
+                low, high = log_snr_range(process)
+                return process.time_at(high + (low - high) * share)
+            case "log_normal":
+                return process.time_at(-2 * self._normal(share)).clamp(process.least_time, 1)
+            case "logit_normal":
+                return process.training_time(torch.sigmoid(self._normal(share)))
+
+    def _normal(self, share: Tensor) -> Tensor:
+        """Return the quantiles of the normal distribution, within 5 deviations: (n,) in (0, 1) -> (n,)."""
+        normal: Tensor = torch.special.ndtri(share)
+        return self.mean + self.deviation * normal.clamp(-5, 5)
 
 
 def evenly_drawn(n: int, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
@@ -40,12 +65,6 @@ def evenly_drawn(n: int, device: torch.device, generator: torch.Generator | None
     start = torch.rand((), device=device, generator=generator)
     share = (start + torch.arange(n, device=device) / n) % 1
     return share[torch.randperm(n, device=device, generator=generator)]
-
-
-def _normal(share: Tensor) -> Tensor:
-    """Return standard normal numbers by the inverse of their distribution, within 5 deviations."""
-    normal: Tensor = torch.special.ndtri(share)
-    return normal.clamp(-5, 5)
 
 
 def log_snr_range(process: NoiseProcess) -> tuple[float, float]:

@@ -1,87 +1,90 @@
-"""Walking from noise to data: guided predictions, and one method's steps from point to point."""
+"""Walking from noise to data: one method's steps from point to point."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import cast
+from typing import Any, Final
 
 import torch
 from torch import Generator, Tensor
 
 from genframe import Context, Model, Real, Sampler, State, Unsupported, normal_like
-from genframe.traits import Denoiser
+from genframe.traits import Denoiser, NoiseProcess
 
-from .denoiser import spread
-from .points import Point, points
-from .processes import NoisingProcess
-from .specs.samplers import Walk
-from .steps import noised
+from .points import GridPath, Path, Point, end_scale
+from .predictor import PLAIN, Guidance, Predictor
+from .steps import Step, noised
+from .traits import Denoise, process_of
 
-__all__ = ["Predictor", "WalkSampler"]
+__all__ = ["WalkSampler", "standard_bounds"]
 
-
-class Predictor:
-    """Predicts clean data with guidance and within the data's bounds, as a sampler's spec says, for a batch of contexts."""
-
-    def __init__(self, spec: Walk, model: Model, context: Context | None) -> None:
-        self.spec, self.context = spec, context
-        self.denoiser, self.process = cast(Denoiser, model.decoder), cast(NoisingProcess, model.encoder)
-        (self.first,) = points(self.process, [1.0])
-        self.straight = not self.first.alpha
-        self.bounds = self._bounds(model) if spec.clip else None
-
-    @staticmethod
-    def _bounds(model: Model) -> tuple[float, float] | None:
-        """Return the bounds of standardised data."""
-        data = model.composition.data
-        if not isinstance(data, Real) or data.low is None or data.high is None:
-            return None
-        ends = cast(NoisingProcess, model.encoder).standardise(torch.tensor([data.low, data.high], device=model.device))
-        low, high = ends.tolist()
-        return low, high
-
-    def point_at(self, ratio: float) -> Point:
-        """Return the process's point of a noise-to-signal ratio."""
-        time = self.process.time_at(torch.tensor([-2 * math.log(ratio)], dtype=torch.float64, device="cpu"))
-        (point,) = points(self.process, time.tolist())
-        return point
-
-    def __call__(self, noisy: Tensor, point: Point) -> Tensor:
-        """Return predicted clean data: (n, ...) -> (n, ...)."""
-        low, high = self.spec.guidance_interval
-        guidance = self.spec.guidance if low <= point.time <= high else 1.0
-        return self._predicted(noisy, noisy.new_full((len(noisy),), point.time), guidance)
-
-    def denoise(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
-        """Return predicted clean data, each at a time of its own: (n, ...), (n,) -> (n, ...)."""
-        if self.spec.guidance == 1:
-            return self._predicted(noisy, time, 1.0)
-        low, high = self.spec.guidance_interval
-        guidance = torch.where((low <= time) & (time <= high), self.spec.guidance, 1.0)
-        return self._predicted(noisy, time, spread(guidance, noisy))
-
-    def _predicted(self, noisy: Tensor, time: Tensor, guidance: float | Tensor) -> Tensor:
-        clean = self.denoiser.denoise(noisy, time, self.context)
-        if isinstance(guidance, Tensor) or guidance != 1:
-            clean = self._guided(clean, self.denoiser.denoise(noisy, time, None), guidance)
-        return clean if self.bounds is None else clean.clamp(*self.bounds)
-
-    def _guided(self, clean: Tensor, without: Tensor, guidance: float | Tensor) -> Tensor:
-        """Return the prediction moved away from that without a condition."""
-        guided = torch.lerp(without, clean, guidance)
-        if not self.spec.guidance_rescale:
-            return guided
-        own, moved = (each.flatten(1).std(1) for each in (clean, guided))
-        return torch.lerp(guided, guided * spread(own / moved, clean), self.spec.guidance_rescale)
+FIFTY_STEPS: Final = GridPath(steps=50)
 
 
 class WalkSampler(Sampler):
-    """A method's steps over points from noise to data. One state is held at a time."""
+    """A method's steps over a path of points from noise to data. One state is held at a time.
 
-    def __init__(self, spec: Walk) -> None:
-        self.spec = spec
+    :param step: makes the method's step, a new one for each walk, since some methods look back: ``MultistepStep``,
+        ``partial(UniPCStep, order=3)``.
+    :param path: gives the points of a process over which to walk.
+    :param guidance: how far the context is followed.
+    :param clip: keep predictions within the bounds of the data, where there are any.
+
+    A sampler over any function, here the exact denoiser of N(0, 0.5²):
+
+    >>> from genframe_diffusion import CosineVP, MultistepStep
+    >>> process = CosineVP()
+    >>> def denoise(noisy, time):
+    ...     alpha, sigma = (each[:, None] for each in process.alpha_sigma(time))
+    ...     return 0.25 * alpha / (0.25 * alpha**2 + sigma**2) * noisy
+    >>> noise = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
+    >>> x = WalkSampler(MultistepStep, GridPath(steps=100)).solve(denoise, noise, process)
+    >>> x.shape, round(float(x.std()), 1)
+    (torch.Size([4000, 2]), 0.5)
+    """
+
+    def __init__(
+        self, step: Callable[[], Step], path: Path = FIFTY_STEPS, *, guidance: Guidance = PLAIN, clip: bool = True
+    ) -> None:
+        self.step, self.path, self.guidance, self.clip = step, path, guidance, clip
+
+    def solve(
+        self,
+        denoise: Denoise | Denoiser,
+        noise: Tensor,
+        process: NoiseProcess,
+        context: Any = None,
+        generator: Generator | None = None,
+        bounds: tuple[float, float] | None = None,
+    ) -> Tensor:
+        """Return the clean data to which a walk leads from ``noise``, in standard units: (n, ...) -> (n, ...).
+
+        :param denoise: a function or module of noisy data (n, ...) and time (n,) that gives clean data, or a part with such a
+            method ``denoise``. Where there is a context it is the third argument, and ``None`` in its place with guidance.
+        :param noise: standard normal noise; the process says to what scale it is brought.
+        :param process: the process that makes data noisy; ``process.restore`` brings the result to units of the data.
+        :param context: what ``denoise`` reads, of each row.
+        :param generator: draws the noise on the way, where the method draws any.
+        :param bounds: least and greatest value of clean data, to which predictions are clamped unless ``clip`` is false.
+        """
+        predict = Predictor(denoise, process, context, self.guidance, bounds if self.clip else None)
+        return _last(self.walk(predict, noise * end_scale(process), self.path(process), generator))
+
+    def walk(
+        self, predict: Predictor, y: Tensor, path: Sequence[Point], generator: Generator | None = None
+    ) -> Iterator[Tensor]:
+        """Yield the noisy data after each step along ``path``, in standard units: (n, ...) each."""
+        step = self.step()
+        for here, there in pairwise(path):
+            y = step(y, here, there, predict, generator)
+            yield y
+
+    def predictor(self, model: Model, context: Context | None = None) -> Predictor:
+        """Return the predictions of a model, for a batch of contexts."""
+        bounds = standard_bounds(model) if self.clip else None
+        return Predictor(model.decoder, process_of(model), context, self.guidance, bounds)
 
     def trajectory(
         self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
@@ -94,40 +97,23 @@ class WalkSampler(Sampler):
         self, model: Model, latent: Tensor, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         """Yield the data after each step from given noise, such as :meth:`invert` finds, in their own units."""
-        process = cast(NoisingProcess, model.encoder)
-        path = self.spec.path(process)
-        for number, x in enumerate(self.walk(model, latent, path, context, generator), 1):
-            yield State(process.restore(x), number, len(path) - 1)
-
-    def walk(
-        self,
-        model: Model,
-        x: Tensor,
-        path: Sequence[Point],
-        context: Context | None = None,
-        generator: Generator | None = None,
-    ) -> Iterator[Tensor]:
-        """Yield the noisy data after each step along ``path``, in standard units: (n, ...) each."""
-        predict, step = Predictor(self.spec, model, context), self.spec.step()
-        for here, there in pairwise(path):
-            x = step(x, here, there, predict, generator)
-            yield x
+        process = process_of(model)
+        path = self.path(process)
+        for number, y in enumerate(self.walk(self.predictor(model, context), latent, path, generator), 1):
+            yield State(process.restore(y), number, len(path) - 1)
 
     def invert(self, model: Model, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the latents of data, by the same method's steps taken backwards: (n, data) -> (n, latent).
 
         They lead back to the data as far as the method is exact.
 
-        :raises Unsupported: if the walk draws noise, so that it cannot be gone back.
+        :raises Unsupported: if the walk draws noise, so that it cannot be taken backwards.
         """
-        if self.spec.random:
-            raise Unsupported(f"{self.spec.type} draws noise on its way, so it has no inverse; use diffusion/ode or another")
-        process = cast(NoisingProcess, model.encoder)
-        _, *path = reversed(self.spec.path(process))
-        y = path[0].alpha * process.standardise(x)
-        for y in self.walk(model, y, path, context):  # noqa: B020, B007 - only the last is wanted
-            pass
-        return y
+        if self.step().random:
+            raise Unsupported("this walk draws noise on its way, so it has no inverse; use diffusion/ode or another")
+        process = process_of(model)
+        _, *path = reversed(self.path(process))
+        return _last(self.walk(self.predictor(model, context), path[0].alpha * process.standardise(x), path))
 
     def inpaint(
         self,
@@ -142,17 +128,31 @@ class WalkSampler(Sampler):
         """Return data drawn around what is known of them: (n, data), (n, data) of bool -> (n, data).
 
         Before each step the known values are put back with the noise of their time, and each step is taken ``rounds`` times,
-        from noise that is added back to its result: Lugmayr et al. 2022, algorithm 1. It nears the conditional distribution as
-        rounds grow; after a single one, what is drawn hardly knows what is known. Methods that look back start anew each time.
+        from noise that is added back to its result: Lugmayr et al. 2022, algorithm 1. The result approaches the conditional
+        distribution as rounds grow; after a single round it hardly depends on what is known. Methods that look back start
+        again each time.
         """
-        process = cast(NoisingProcess, model.encoder)
-        path, clean = self.spec.path(process), process.standardise(x)
-        predict, step = Predictor(self.spec, model, context), self.spec.step()
+        process, predict, step = process_of(model), self.predictor(model, context), self.step()
+        path, clean = self.path(process), process.standardise(x)
         y = model.latents(model.prior.sample(len(x), context, generator))
         for here, there in pairwise(path):
             for left in reversed(range(rounds)):
-                step = self.spec.step() if rounds > 1 else step
+                step = self.step() if rounds > 1 else step
                 noisy = here.alpha * clean + here.sigma * normal_like(clean, generator)
                 reached = step(torch.where(known, noisy, y), here, there, predict, generator)
                 y = noised(reached, there, here, generator) if left else reached
         return torch.where(known, x, process.restore(y))
+
+
+def standard_bounds(model: Model) -> tuple[float, float] | None:
+    """Return the bounds of a model's data in standard units, where they have any."""
+    data = model.composition.data
+    if not isinstance(data, Real) or data.low is None or data.high is None:
+        return None
+    low, high = process_of(model).standardise(torch.tensor([data.low, data.high], device=model.device)).tolist()
+    return low, high
+
+
+def _last(states: Iterator[Tensor]) -> Tensor:
+    """Return what a walk yields last, holding one state at a time."""
+    return deque(states, maxlen=1).pop()

@@ -8,12 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Categorical, ModelSpec, SpecError, check, compose
+from genframe import Categorical, Context, ModelSpec, SpecError, check, compose
 from genframe.core import OneHot
 from genframe.testing import part
-from genframe_diffusion import DDIM, EDM, VP, DenoiserDecoder, Denoising, Rectified
-from genframe_diffusion.denoiser import DenoisingDecoder, coefficients
-from genframe_diffusion.specs import Prediction
+from genframe_diffusion import DDIM, EDM, VP, DenoiserDecoder, Denoising, DenoisingDecoder, Prediction, Rectified
+from genframe_diffusion.denoiser import coefficients
 from genframe_diffusion.testing import PLANE, PROCESSES
 from genframe_nets import MLPDecoder
 
@@ -64,7 +63,7 @@ def test_input_of_the_network_has_unit_scale(prediction: Prediction, process: VP
     torch.testing.assert_close(scale * (0.49 * alpha.square() + sigma.square()).sqrt(), torch.ones_like(time))
 
 
-def test_left_out_context_is_the_learnt_null() -> None:
+def test_left_out_context_is_the_learned_null() -> None:
     """Without a context a conditional denoiser reads its null context, which is a parameter of it."""
     decoder = DenoiserDecoder(network=NETWORK)
     spec = ModelSpec(encoder=VP(), decoder=decoder, loss=Denoising(), sampler=DDIM(), condition=OneHot())
@@ -73,7 +72,7 @@ def test_left_out_context_is_the_learnt_null() -> None:
     assert built.null is not None
     torch.nn.init.normal_(built.null)
     noisy, time = torch.randn(4, 2), torch.rand(4)
-    torch.testing.assert_close(built.denoise(noisy, time, None), built.denoise(noisy, time, built.null.expand(4, 3)))
+    torch.testing.assert_close(built.denoise(noisy, time, None), built.denoise(noisy, time, Context(built.null.expand(4, 3))))
 
 
 def problem_of(**parts: object) -> str:

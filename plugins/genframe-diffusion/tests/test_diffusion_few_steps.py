@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Batch, Mismatch, Model, ModelSpec, Real, Spaces, SpecError, check, compose, resume, train
+from genframe import Batch, Context, Mismatch, Model, ModelSpec, Real, Spaces, SpecError, check, compose, resume, train
 from genframe_diffusion import (
     DDIM,
     DDPM,
@@ -35,7 +35,6 @@ from genframe_diffusion.losses import sliced_error
 from genframe_diffusion.reflow import ReflowLoss
 from genframe_diffusion.teacher import Teacher
 from genframe_diffusion.testing import CHAINS, PLANE, PROCESSES, analytic, three_modes
-from genframe_diffusion.walking import WalkSampler
 from genframe_nets import MLPDecoder
 
 SMALL = MLPDecoder(time=True, hidden=(8,))
@@ -72,10 +71,10 @@ def flow_of_a_normal(model: Model) -> None:
     least = decoder.process.alpha_sigma(torch.tensor([decoder.process.least_time], dtype=torch.float64))
     end = torch.hypot(*least) / least[0]
 
-    def denoise(noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def denoise(noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         return end * noisy / torch.hypot(*decoder.process.alpha_sigma(time.double()))[:, None]
 
-    def denoise_by(by: Coefficients, noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def denoise_by(by: Coefficients, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         alpha, sigma = decoder.process.alpha_sigma(time.double())
         return (alpha / (alpha.square() + sigma.square()))[:, None] * noisy
 
@@ -133,7 +132,7 @@ def test_function_that_is_not_consistent_costs_more() -> None:
 
 
 def test_neighbours_of_data_lie_on_their_own_noise() -> None:
-    """Without a teacher both points have the same datum and the same noise, at two times of a width apart."""
+    """Without a teacher both points have the same example and the same noise, at two times of a width apart."""
     model = consistent(EDM(), ConsistencyTraining(intervals=(50, 50)))
     x = torch.randn(500, 2, dtype=torch.float64)
     model.double()
@@ -219,7 +218,7 @@ def test_pairs_are_the_teachers(walk: Heun | DDIM) -> None:
     torch.manual_seed(4)
     torch.randn(6, 2)
     latent = first.prior.sample(6)
-    *_, expected = WalkSampler(walk).walk(first, latent, walk.path(first.encoder))  # type: ignore[arg-type]
+    expected = walk.solve(first.decoder, latent, first.encoder)  # type: ignore[arg-type]
     torch.testing.assert_close(clean, expected)
     torch.testing.assert_close(noise, latent)
 
@@ -314,7 +313,7 @@ def test_denoiser_is_no_consistency_function() -> None:
 def test_consistency_function_is_no_denoiser() -> None:
     """No walk takes small steps with it, and no denoising loss trains it."""
     assert "model.sampler: needs a decoder with Denoiser" in problem_of(sampler=Heun())
-    assert "model.loss: needs a decoder with Denoiser" in problem_of(loss=Denoising())
+    assert "model.loss: needs a decoder with Preconditioned" in problem_of(loss=Denoising())
 
 
 def test_network_without_time_is_refused() -> None:

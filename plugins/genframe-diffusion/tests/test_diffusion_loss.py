@@ -9,14 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Batch, Categorical, Mismatch, Model, ModelSpec, Spaces, compose
+from genframe import Batch, Categorical, ContextSpace, Mismatch, Model, ModelSpec, Spaces, compose
 from genframe.core import OneHot
 from genframe.testing import part
-from genframe_diffusion import EDM, VP, DenoiserDecoder, Denoising, Process, Rectified
+from genframe_diffusion import EDM, VP, DenoiserDecoder, Denoising, Process, Rectified, Times
 from genframe_diffusion.bound import _denoising
 from genframe_diffusion.pairing import optimal_pairs
 from genframe_diffusion.testing import PLANE, analytic, three_modes
-from genframe_diffusion.times import drawn_times
 from genframe_nets import MLPDecoder
 
 N = 4000
@@ -59,7 +58,7 @@ def test_weights_are_of_clean_data(weighting: str, prediction: str) -> None:
     total = model.loss(model, Batch(x)).total
     torch.manual_seed(3)
     noise = torch.randn(64, 2)
-    time = drawn_times(model.loss.spec, model.encoder, 64, x.device)  # type: ignore[arg-type]
+    time = Times().draw(model.encoder, 64, x.device)  # type: ignore[arg-type]
     alpha, sigma = model.encoder.alpha_sigma(time)  # type: ignore[operator, union-attr]
     clean = model.decoder.denoise(alpha[:, None] * x + sigma[:, None] * noise, time)  # type: ignore[operator]
     expected = (WEIGHTS[weighting]((alpha / sigma).square()) * (clean - x).square().mean(1)).mean()
@@ -81,12 +80,12 @@ def test_likelihood_weighting_is_the_bounds_denoising_term() -> None:
 def test_times_of_a_batch_are_spread_evenly() -> None:
     """With low discrepancy each of B equal intervals has one time; without it some have none."""
     process = part(VP(least_time=1e-6), data=PLANE)
-    even = drawn_times(Denoising(), process, 100, torch.device("cpu"))  # type: ignore[arg-type]
+    even = Times().draw(process, 100, torch.device("cpu"))  # type: ignore[arg-type]
     assert (
         sorted((even * 100).floor().int().tolist()) == list(range(100))
         or len(set((even * 100 - even[0] * 100).round().tolist())) == 100
     )
-    free = drawn_times(Denoising(low_discrepancy=False), process, 100, torch.device("cpu"))  # type: ignore[arg-type]
+    free = Times(low_discrepancy=False).draw(process, 100, torch.device("cpu"))  # type: ignore[arg-type]
     assert len(set((free * 100).floor().int().tolist())) < 90
 
 
@@ -94,7 +93,7 @@ def test_times_of_a_batch_are_spread_evenly() -> None:
 def test_log_normal_times(process: Process) -> None:
     """log(sigma / alpha) has the mean and deviation that are asked for: Karras et al. 2022, sec. 5."""
     built = part(process, data=PLANE)
-    time = drawn_times(Denoising(times="log_normal"), built, 20_000, torch.device("cpu"))  # type: ignore[arg-type]
+    time = Times("log_normal").draw(built, 20_000, torch.device("cpu"))  # type: ignore[arg-type]
     alpha, sigma = built.alpha_sigma(time)  # type: ignore[operator]
     log_ratio = torch.log(sigma / alpha)
     assert float(log_ratio.mean()) == pytest.approx(-1.2, abs=0.02)
@@ -104,8 +103,8 @@ def test_log_normal_times(process: Process) -> None:
 def test_logit_normal_times() -> None:
     """logit(t) has the mean and deviation that are asked for: Esser et al. 2024, eq. 19."""
     built = part(Rectified(), data=PLANE)
-    spec = Denoising(times="logit_normal", mean=0.3, deviation=0.8)
-    logits = torch.logit(drawn_times(spec, built, 20_000, torch.device("cpu")))  # type: ignore[arg-type]
+    times = Times("logit_normal", mean=0.3, deviation=0.8)
+    logits = torch.logit(times.draw(built, 20_000, torch.device("cpu")))  # type: ignore[arg-type]
     assert float(logits.mean()) == pytest.approx(0.3, abs=0.03)
     assert float(logits.std()) == pytest.approx(0.8, abs=0.03)
 
@@ -121,9 +120,8 @@ def test_share_of_conditions_is_left_out_in_training_only() -> None:
     }
     model = compose(ModelSpec.model_validate(spec), PLANE, Categorical((), 3))
     seen: list[Tensor] = []
-    network = model.decoder.network
-    plain = network.at_time  # type: ignore[operator, union-attr]
-    network.at_time = lambda x, time, context: (seen.append(context), plain(x, time, context))[1]  # type: ignore[assignment, union-attr]
+    network: Any = model.decoder.network
+    network.register_forward_pre_hook(lambda module, args, named: seen.append(named["context"]), with_kwargs=True)
     batch = Batch(torch.randn(N, 2), torch.zeros(N, dtype=torch.int64))
     model.train().loss(model, batch)
     model.eval().loss(model, batch)
@@ -138,8 +136,8 @@ def test_optimal_pairs_have_the_least_distance() -> None:
     paired = optimal_pairs(clean, noise)
     costs = [float((clean - noise[list(order)]).square().sum()) for order in permutations(range(5))]
     assert float((clean - paired).square().sum()) == pytest.approx(min(costs))
-    with pytest.raises(Mismatch, match="tells their condition"):
-        Denoising(pairing="optimal").accepts(Spaces(PLANE, PLANE, PLANE, PLANE))
+    with pytest.raises(Mismatch, match="depends on their condition"):
+        Denoising(pairing="optimal").accepts(Spaces(PLANE, PLANE, PLANE, ContextSpace(PLANE)))
 
 
 def test_perfect_denoiser_has_the_posteriors_error() -> None:

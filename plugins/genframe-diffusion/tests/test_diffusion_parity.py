@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Model
+from genframe import Context, Model
+from genframe.testing import part
 from genframe_diffusion import (
     DDIM,
     DDPM,
@@ -26,11 +27,11 @@ from genframe_diffusion import (
     Process,
     Rectified,
     UniPC,
+    WalkSampler,
     steps,
 )
 from genframe_diffusion.points import CLEAN, Point
 from genframe_diffusion.testing import Mixture, analytic
-from genframe_diffusion.walking import WalkSampler
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # the peer's use of numpy
 
@@ -50,7 +51,7 @@ def model_of(process: Process, denoise: Denoise, path: Sequence[Point]) -> Model
     """Return a model whose denoiser is ``denoise`` at the points of ``path``."""
     model = analytic(process, Mixture(torch.zeros(1, DIMS, dtype=torch.float64), 1.0))
 
-    def at_nearest(noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def at_nearest(noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         now = float(time[0])
         return denoise(noisy, min(path, key=lambda point: abs(point.time - now)))
 
@@ -58,9 +59,17 @@ def model_of(process: Process, denoise: Denoise, path: Sequence[Point]) -> Model
     return model
 
 
+def sampler_of(spec: GridWalk) -> WalkSampler:
+    """Return the sampler."""
+    sampler = part(spec)
+    assert isinstance(sampler, WalkSampler)
+    return sampler
+
+
 def walked(spec: GridWalk, model: Model, x: Tensor, path: Sequence[Point], seed: int = 0) -> Iterator[Tensor]:
     """Yield the states of our walk."""
-    return WalkSampler(spec).walk(model, x, path, generator=torch.Generator().manual_seed(seed))
+    sampler = sampler_of(spec)
+    return sampler.walk(sampler.predictor(model), x, path, torch.Generator().manual_seed(seed))
 
 
 def chain_point(betas: Tensor, step: int) -> Point:
@@ -280,7 +289,8 @@ def dummy_sum(spec: GridWalk, path: Sequence[Point], denoise: Denoise, x: Tensor
     """Return the sum of absolute values that a walk ends with."""
     model = model_of(CHAIN, denoise, path).float()
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    *_, last = WalkSampler(spec).walk(model, x, path, generator=generator)
+    sampler = sampler_of(spec)
+    *_, last = sampler.walk(sampler.predictor(model), x, path, generator)
     return float(last.abs().sum())
 
 

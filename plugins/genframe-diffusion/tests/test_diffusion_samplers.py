@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Model, ModelSpec, Real, SamplerSpec, Unsupported, compose
+from genframe import Categorical, Context, Model, ModelSpec, Real, SamplerSpec, Unsupported, compose
 from genframe.core import OneHot
 from genframe.plugins import installed
+from genframe.testing import part
 from genframe_diffusion import (
     DDIM,
     DDPM,
@@ -27,6 +28,7 @@ from genframe_diffusion import (
     DPMppSDE,
     Euler,
     EulerAncestral,
+    GridPath,
     GridWalk,
     Heun,
     PredictorCorrector,
@@ -34,12 +36,13 @@ from genframe_diffusion import (
     Rectified,
     UniPC,
     Walk,
+    WalkSampler,
 )
 from genframe_diffusion.flow import Way
 from genframe_diffusion.integration import integrate
 from genframe_diffusion.points import CLEAN, Point, points
+from genframe_diffusion.predictor import Predictor
 from genframe_diffusion.testing import Mixture, analytic, three_modes
-from genframe_diffusion.walking import Predictor, WalkSampler
 from genframe_nets import MLPDecoder
 
 PROCESSES: dict[str, Process] = {"vp": VP(), "edm": EDM(), "rectified": Rectified()}
@@ -68,7 +71,25 @@ ORDERED = [pytest.param(spec, order, id=f"{spec.type}-{order}") for ways in ORDE
 RANDOMS = [pytest.param(spec, id=f"{spec.type}-{number}") for ways in RANDOM.values() for number, spec in enumerate(ways)]
 
 
-def last(states: Any) -> Tensor:
+def sampler_of(spec: Walk) -> WalkSampler:
+    """Return the sampler."""
+    sampler = part(spec)
+    assert isinstance(sampler, WalkSampler)
+    return sampler
+
+
+def predictor(spec: Walk, model: Model, context: Context | None = None) -> Predictor:
+    """Return the predictions of a walk."""
+    return sampler_of(spec).predictor(model, context)
+
+
+def walked(spec: Walk, model: Model, x: Tensor, path: list[Point]) -> Tensor:
+    """Return where a walk leads along a path."""
+    sampler = sampler_of(spec)
+    return last(sampler.walk(sampler.predictor(model), x, path))
+
+
+def last(states: Any) -> Any:
     """Return the last of a walk's states."""
     *_, state = states
     return state
@@ -83,6 +104,7 @@ def test_every_sampler_names_its_order_or_is_random() -> None:
             for entry in entries:
                 spec = entry[0] if isinstance(entry, tuple) else entry
                 assert (spec.type, spec.random) == (name, random)
+                assert sampler_of(spec).step().random == random
 
 
 def even_path(process: Any, first: float, end: float, steps: int) -> list[Point]:
@@ -100,7 +122,8 @@ def flowed(name: str) -> tuple[Model, Tensor, Tensor]:
     first, end = even_path(model.encoder, 5.0, 0.1, 1)
     y = mixture.sample(16).double()
     x = first.alpha * y + first.sigma * torch.randn_like(y)
-    way = Way(Predictor(DDIM(), model, None), None)
+    predict = predictor(DDIM(), model)
+    way = Way(predict.denoise, predict.process, (2,))
     scales = [point.alpha + point.sigma if way.straight else point.alpha for point in (first, end)]
     y = integrate(way.slope, x / scales[0], way.place(first), way.place(end), tolerance=1e-11)
     return model, x, scales[1] * y
@@ -113,7 +136,7 @@ def test_error_falls_by_the_order(spec: Walk, order: int, name: str) -> None:
     model, x, exact = flowed(name)
     errors = []
     for steps in (64, 128):
-        reached = last(WalkSampler(spec).walk(model, x, even_path(model.encoder, 5.0, 0.1, steps)))
+        reached = walked(spec, model, x, even_path(model.encoder, 5.0, 0.1, steps))
         errors.append(float((reached - exact).square().mean().sqrt()))
     assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.25)
 
@@ -123,16 +146,17 @@ def test_ode_meets_its_tolerance(name: str) -> None:
     """The adaptive walk ends within ten times its tolerance of the flow."""
     model, x, exact = flowed(name)
     for tolerance in (1e-3, 1e-5, 1e-7):
-        reached = last(WalkSampler(ODE(tolerance=tolerance)).walk(model, x, even_path(model.encoder, 5.0, 0.1, 3)))
+        reached = walked(ODE(tolerance=tolerance), model, x, even_path(model.encoder, 5.0, 0.1, 3))
         assert 0 < float((reached - exact).abs().max()) < 10 * tolerance
 
 
 @pytest.mark.parametrize(("steps", "error"), [(9, 0.1391), (18, 0.02763), (36, 0.006107), (72, 0.001435), (144, 0.000345)])
 def test_edm_error_table(steps: int, error: float) -> None:
     """Heun's error on the analytic Gaussian from 80 to 0 is the known one, within 1 %: rho 7, deviation 0.5."""
-    model = analytic(EDM(), Mixture(torch.zeros(1, 1, dtype=torch.float64), 0.5), sampler=Heun(steps=steps, grid="karras"))
+    spec = Heun(steps=steps, grid="karras")
+    model = analytic(EDM(), Mixture(torch.zeros(1, 1, dtype=torch.float64), 0.5), sampler=spec)
     x = torch.full((1, 1), 80.0, dtype=torch.float64)
-    reached = last(model.sampler.walk(model, x, model.sampler.spec.path(model.encoder)))  # type: ignore[attr-defined]
+    reached = walked(spec, model, x, sampler_of(spec).path(model.encoder))  # type: ignore[arg-type]
     exact = 80 * 0.5 / math.hypot(80, 0.5)
     assert abs(float(reached) - exact) == pytest.approx(error, rel=0.01)
 
@@ -184,7 +208,7 @@ def test_inversion_by_steps_leads_back_in_the_limit(spec: GridWalk, name: str) -
 def test_random_walks_have_no_inverse(spec: GridWalk) -> None:
     """A walk that draws noise refuses to be gone back, and says what can be."""
     model = analytic(VP(), three_modes(), sampler=spec)
-    with pytest.raises(Unsupported, match=f"{spec.type} draws noise on its way, so it has no inverse; use diffusion/ode"):
+    with pytest.raises(Unsupported, match="this walk draws noise on its way, so it has no inverse; use diffusion/ode"):
         model.sampler.invert(model, torch.zeros(2, 2))  # type: ignore[attr-defined]
 
 
@@ -193,7 +217,7 @@ def correlated(process: Process, spec: Walk, correlation: float) -> Model:
     model = analytic(process, Mixture(torch.zeros(1, 2, dtype=torch.float64), 1.0), sampler=spec)
     variances, axes = torch.linalg.eigh(torch.tensor([[1.0, correlation], [correlation, 1.0]], dtype=torch.float64))
 
-    def denoise(noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def denoise(noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         alpha, sigma = (each[:, None] for each in model.encoder.alpha_sigma(time.double()))  # type: ignore[operator, union-attr]
         return (noisy @ axes * (alpha * variances / (alpha.square() * variances + sigma.square()))) @ axes.T
 
@@ -256,13 +280,13 @@ def guided(spec: Walk) -> tuple[Predictor, list[bool]]:
     """Return the guided predictor of a Gaussian that knows the condition, and for each call whether it had one."""
     model, calls = analytic(VP(), Mixture(torch.zeros(1, 2, dtype=torch.float64), 1.0)), []
 
-    def denoise(noisy: Tensor, time: Tensor, context: Tensor | None = None) -> Tensor:
+    def denoise(noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         calls.append(context is not None)
         (point,) = points(model.encoder, [float(time[0])])  # type: ignore[arg-type]
         return posterior_mean(noisy, point, OVERALL if context is None else GIVEN)
 
     model.decoder.denoise = denoise  # type: ignore[assignment]
-    return Predictor(spec, model, torch.zeros(3, 1)), calls
+    return predictor(spec, model, Context(torch.zeros(3, 1))), calls
 
 
 NOISY = torch.tensor([[0.3, -1.0], [2.0, 0.1], [-0.5, 0.7]], dtype=torch.float64)
@@ -323,7 +347,7 @@ def test_predictions_stay_within_bounds() -> None:
     predictions = []
     for clip in (True, False):
         model = compose(model_spec(DDIM(clip=clip)), Real((2,), 0.0, 4.0))
-        predict = Predictor(model.sampler.spec, model, None)  # type: ignore[attr-defined]
+        predict = predictor(DDIM(clip=clip), model)
         (point,) = points(predict.process, [0.5])
         predictions.append(predict(torch.tensor([[9.0, -9.0]]), point))
     torch.testing.assert_close(predictions[0], predictions[1].clamp(-1, 1))
@@ -354,7 +378,7 @@ def test_grids_fall_and_end_in_clean_data(name: str) -> None:
     process = analytic(PROCESSES[name], three_modes()).encoder
     for grid in ("uniform", "karras", "log_snr") if name != "rectified" else ("uniform",):
         for steps in (1, 7, 3000):
-            path = DDIM(steps=steps, grid=grid).path(process)  # type: ignore[arg-type]
+            path = GridPath(steps, grid)(process)  # type: ignore[arg-type]
             assert len(path) == steps + 1
             assert path[0].time == pytest.approx(1)
             assert path[-1] is CLEAN
@@ -365,7 +389,7 @@ def test_a_chain_is_walked_over_its_steps() -> None:
     """On a uniform grid every time is one of the chain's, each at most once."""
     process = analytic(VP(steps=100), three_modes()).encoder
     for steps in (1, 7, 60, 99, 100):
-        numbers = [100 * point.time for point in DDIM(steps=steps).path(process)[:-1]]  # type: ignore[arg-type]
+        numbers = [100 * point.time for point in GridPath(steps)(process)[:-1]]  # type: ignore[arg-type]
         assert numbers == pytest.approx([round(number) for number in numbers])
         assert len({round(number) for number in numbers}) == steps
 
@@ -377,21 +401,19 @@ def test_ode_samples_a_conditional_model_with_guidance() -> None:
     for spec in (ODE(guidance=2.0, tolerance=1e-7), UniPC(guidance=2.0, steps=400, order=3)):
         model = analytic(VP(least_time=1e-4), mixture)
 
-        def denoise(noisy: Tensor, time: Tensor, context: Tensor | None = None, model: Model = model) -> Tensor:
+        def denoise(noisy: Tensor, time: Tensor, context: Context | None = None, model: Model = model) -> Tensor:
             given = Mixture(torch.full((1, 2), 0.8, dtype=torch.float64), 0.3)
             alpha, sigma = model.encoder.alpha_sigma(time.double())  # type: ignore[operator, union-attr]
             chosen = mixture if context is None else given
             return chosen.posterior_mean(noisy, alpha[:, None], sigma[:, None])
 
         model.decoder.denoise = denoise  # type: ignore[assignment]
-        drawn.append(WalkSampler(spec).draw(model, 8, torch.zeros(8, 1), torch.Generator().manual_seed(0)))
+        drawn.append(sampler_of(spec).draw(model, 8, Context(torch.zeros(8, 1)), torch.Generator().manual_seed(0)))
     torch.testing.assert_close(drawn[0], drawn[1], rtol=0, atol=2e-3)
 
 
 def test_one_hot_condition_can_be_guided() -> None:
     """A conditional model samples with guidance, by its own null context."""
-    from genframe import Categorical
-
     spec = model_spec(DPMpp2M(steps=4, guidance=2.0, guidance_interval=(0.1, 0.9), guidance_rescale=0.7), condition=OneHot())
     model = compose(spec, Real((3,), -1.0, 1.0), Categorical((), 4))
     samples = model.sample(5, torch.arange(5) % 4)

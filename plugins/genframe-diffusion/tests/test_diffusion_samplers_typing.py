@@ -81,7 +81,7 @@ def test_guidance_needs_a_condition() -> None:
 def test_noise_alone_has_no_place_on_a_grid_of_log_snr(process: Process, grid: Any) -> None:
     """Grids over log-SNR are refused where it ends at minus infinity, and allowed elsewhere."""
     assert problem_of(Heun(grid=grid), process) == (
-        f"model.sampler.grid: {process.type} ends at a log-SNR of minus infinity, where {grid} has no place; say uniform"
+        f"model.sampler.grid: {process.type} ends at a log-SNR of minus infinity, which is not on the grid {grid}; say uniform"
     )
     for other in (VP(), EDM(), VP(steps=100)):
         check(ModelSpec(encoder=other, decoder=DENOISER, loss=Denoising(), sampler=Heun(grid=grid)), Real((3,)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genframe import ComponentSpec, Recipe, components, hookimpl
 
 from . import specs
-from .specs import *  # noqa: F403
+from .specs import *
 
 if TYPE_CHECKING:
     from .autoregressive import Autoregressive, Inverted

@@ -1,16 +1,21 @@
-"""Specs of the noising processes."""
+"""Specs of the noising processes. No torch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from genframe import EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.traits import DataDependent, NoiseProcess, TraitSet
 
+from ..choices import Schedule
+from ..traits import Chain, EndsInNoise
+
 if TYPE_CHECKING:
     from genframe import Encoder
+
+    from ..processes import NoisingProcess
 
 __all__ = ["EDM", "VP", "Process", "Rectified"]
 
@@ -19,30 +24,36 @@ class Process(EncoderSpec):
     """Adds Gaussian noise to data step by step; has nothing to learn. Root of the processes.
 
     Data with bounds are standardised to [-1, 1]; others to mean 0 and deviation 1 of each channel, measured on training
-    data and kept in the state. The latent is the noisiest datum, the code the same at unit scale.
+    data and kept in the state. The latent is the noisiest data, the code the same at unit scale.
     """
 
-    provides: ClassVar[TraitSet] = traits(NoiseProcess, DataDependent)
+    @property
+    def provides(self) -> TraitSet:
+        """Provide NoiseProcess; units of data without bounds depend on the data."""
+        return traits(NoiseProcess, DataDependent)
 
     def latent_space(self, data: Space) -> Space:
         """Return the data's shape, without bounds."""
         return Real(require_real(data, self.type).shape)
 
-    @property
-    def reaches_noise(self) -> bool:
-        """Whether nothing of the data is left at the last time, so that log-SNR is minus infinity there."""
-        return False
+    def process(self, data: Real) -> NoisingProcess:
+        """Return the process for data of a space."""
+        raise NotImplementedError(f"{type(self).__name__}.process")
+
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        """Build the process."""
+        return self.process(require_real(spaces.data, self.type))
 
 
 class VP(Process):
-    """The variance-preserving process, alpha² + sigma² = 1. Ho et al. 2020, eq. 4; Song et al. 2021, eq. 11.
+    """The variance-preserving process, alpha² + sigma² = 1. Ho et al. 2020, eq. 4; Song et al. 2021b, eq. 11.
 
     Times are the steps of a chain where ``steps`` is given, else continuous.
     """
 
     type: Literal["diffusion/vp"] = "diffusion/vp"
 
-    schedule: Literal["linear", "cosine", "log_snr"] = Field(
+    schedule: Schedule = Field(
         default="linear",
         description="what falls how: beta grows linearly (Ho et al. 2020, sec. 4), alpha is a cosine (Nichol & Dhariwal 2021, "
         "eq. 17), or log-SNR falls linearly",
@@ -67,16 +78,25 @@ class VP(Process):
         return self
 
     @property
-    def reaches_noise(self) -> bool:
-        """As said by ``zero_terminal_snr``."""
-        return self.zero_terminal_snr
+    def provides(self) -> TraitSet:
+        """Provide Chain where ``steps`` is given, EndsInNoise with ``zero_terminal_snr``."""
+        more = {Chain: self.steps is not None, EndsInNoise: self.zero_terminal_snr}
+        return super().provides | traits(*(trait for trait, given in more.items() if given))
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the process."""
-        from ..processes import ContinuousVP, DiscreteVP
+    def process(self, data: Real) -> NoisingProcess:
+        """Return the process for data of a space."""
+        from ..preserving import CosineVP, DiscreteVP, LinearVP, LogSNRVP
 
-        space = require_real(spaces.data, self.type)
-        return ContinuousVP(self, space) if self.steps is None else DiscreteVP(self, space)
+        zero = self.zero_terminal_snr
+        if self.steps is not None:
+            return DiscreteVP(data, self.steps, self.schedule, ends=self.log_snr, zero_terminal_snr=zero)
+        match self.schedule:
+            case "linear":
+                return LinearVP(data, self.least_time, zero_terminal_snr=zero)
+            case "cosine":
+                return CosineVP(data, self.least_time, zero_terminal_snr=zero)
+            case "log_snr":
+                return LogSNRVP(data, self.least_time, ends=self.log_snr, zero_terminal_snr=zero)
 
 
 class EDM(Process):
@@ -93,11 +113,11 @@ class EDM(Process):
             raise ValueError(f"sigma_min must be less than sigma_max, found {self.sigma_min:g} and {self.sigma_max:g}")
         return self
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the process."""
+    def process(self, data: Real) -> NoisingProcess:
+        """Return the process for data of a space."""
         from ..processes import VarianceExploding
 
-        return VarianceExploding(self, require_real(spaces.data, self.type))
+        return VarianceExploding(data, self.sigma_min, self.sigma_max)
 
 
 class Rectified(Process):
@@ -108,12 +128,12 @@ class Rectified(Process):
     least_time: float = Field(default=1e-3, gt=0, lt=0.5, description="least time at which a denoiser is asked")
 
     @property
-    def reaches_noise(self) -> bool:
-        """Always."""
-        return True
+    def provides(self) -> TraitSet:
+        """Provide EndsInNoise too."""
+        return super().provides | traits(EndsInNoise)
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the process."""
+    def process(self, data: Real) -> NoisingProcess:
+        """Return the process for data of a space."""
         from ..processes import StraightPaths
 
-        return StraightPaths(self, require_real(spaces.data, self.type))
+        return StraightPaths(data, self.least_time)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from . import autoregressive, coupling, dequantisation, metrics, multiscale, preprocessing, priors
-from .autoregressive import *  # noqa: F403
-from .coupling import *  # noqa: F403
-from .dequantisation import *  # noqa: F403
-from .metrics import *  # noqa: F403
-from .multiscale import *  # noqa: F403
-from .preprocessing import *  # noqa: F403
-from .priors import *  # noqa: F403
+from .autoregressive import *
+from .coupling import *
+from .dequantisation import *
+from .metrics import *
+from .multiscale import *
+from .preprocessing import *
+from .priors import *
 
 __all__ = [
     *coupling.__all__,
