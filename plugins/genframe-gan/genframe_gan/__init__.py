@@ -1,18 +1,47 @@
-"""genframe plugin: generative adversarial networks."""
+"""genframe plugin: generative adversarial networks.
+
+Importing this package does not import torch: the implementations are loaded when they are first used.
+"""
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, Recipe, hookimpl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .specs import Adversarial, Bidirectional, Game, LatentAdversarial, Spectral
+from genframe import ComponentSpec, Recipe, components, hookimpl
 
-__all__ = ["Adversarial", "Bidirectional", "Game", "LatentAdversarial", "Spectral"]
+from . import specs
+from .rules import Rules
+from .specs.losses import *
+from .specs.spectral import *
+
+if TYPE_CHECKING:
+    from .critic import *
+    from .diagnostics import *
+    from .game import *
+    from .losses import *
+    from .objectives import *
+    from .penalties import *
+    from .spectral import *
+
+_LOADED_WHEN_USED = {
+    "critic": ("Critic",),
+    "diagnostics": ("COLLAPSE", "PATIENCE", "Collapse", "gradient_norm", "spread"),
+    "game": ("AdversarialTerms", "Evidence"),
+    "losses": ("AdversarialLoss", "BidirectionalLoss", "GameLoss", "LatentAdversarialLoss"),
+    "objectives": ("OBJECTIVES", "Objective"),
+    "penalties": ("gradient_penalty", "gradients", "zero_centred"),
+    "spectral": ("SpectralEncoder", "normalised"),
+}
+_MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
+
+__all__ = [*specs.__all__, "Rules", *_MODULE_OF]
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the wrapper of critics and the losses."""
-    return [Spectral, Adversarial, LatentAdversarial, Bidirectional]
+    return components(specs)
 
 
 @hookimpl
@@ -29,3 +58,13 @@ def genframe_recipes() -> list[Recipe]:
         "vaegan-digits": "variational autoencoder of 8x8 digits whose samples a critic judges as well",
     }
     return [Recipe(name, "genframe_gan", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})

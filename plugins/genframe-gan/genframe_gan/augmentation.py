@@ -9,16 +9,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .specs import Augmentation
+from .rules import Augmentation
 
-__all__ = ["AUGMENTATIONS"]
+__all__ = ["AUGMENTATIONS", "brightness", "cutout", "translation"]
 
 SHIFT: Final = 1 / 8
 CUT: Final = 1 / 2
 
 
 def brightness(x: Tensor) -> Tensor:
-    """Add a number from [-1/2, 1/2) to each image: (B, C, H, W)."""
+    """Add a number from [-1/2, 1/2) to each image: (B, C, H, W).
+
+    >>> brightness(torch.zeros(2, 1, 4, 4)).shape
+    torch.Size([2, 1, 4, 4])
+    """
     return x + torch.rand(len(x), 1, 1, 1, device=x.device, dtype=x.dtype) - 0.5
 
 

@@ -1,46 +1,48 @@
-"""The critic: any encoder with a head that gives scores."""
+"""The critic: any network with a head that gives scores."""
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor, nn
 
-from genframe import ContextSpace, Encoder, Real, ask
+from genframe import Context, Real, ask
 
-from .specs import Game, Spectral
-from .specs.game import packed
-from .spectral import normalised
+from .spectral import SpectralEncoder, normalised
 
 __all__ = ["Critic"]
 
 
 class Critic(nn.Module):
-    """Scores of packed data: (N, data), (N, context) -> (N, P), one for each place of the network's features.
+    """Scores of data by a network and a linear head: (N, data) -> (N, P), one for each place of spatial features.
 
-    The network reads the context where ``reads`` says so; else the features are projected on it (Miyato & Koyama 2018,
-    eq. 3). A head without bias is for games in which a constant changes nothing.
+    A network with a single feature gives the score itself. The features are projected on a context where its size is given
+    (Miyato & Koyama 2018, eq. 3); else the network reads the context, if it can.
+
+    :param network: any module that maps data to features.
+    :param features: the space of its output: a vector, or channels and up to three spatial axes.
+    :param projected: size of the flattened context on which features are projected; 0 for none.
+    :param bias: whether the head has a bias; without one for games in which a constant changes nothing.
+
+    >>> _ = torch.manual_seed(0)
+    >>> critic = Critic(nn.Sequential(nn.Linear(2, 32), nn.ReLU()), features=Real((32,)))
+    >>> critic(torch.randn(5, 2)).shape
+    torch.Size([5, 1])
     """
 
-    def __init__(self, spec: Game, data: Real, context: Real | None, *, reads: bool, bias: bool) -> None:
+    def __init__(self, network: nn.Module, features: Real, *, projected: int = 0, bias: bool = True) -> None:
         super().__init__()
-        self.reads = reads
-        self.network: Encoder = spec.critic.build(
-            spec.critic.spaces(packed(data, spec.packing), ContextSpace(context) if reads and context is not None else None)
-        )
-        features = spec.judge(data)
+        self.network = network
         channels = features.shape[0]
-        projects = context is not None and not reads
         self.head = nn.Linear(channels, 1, bias=bias) if features.shape != (1,) else None
-        self.projection = nn.Linear(cast(Real, context).dims, channels, bias=False) if projects else None
-        if isinstance(spec.critic, Spectral):
+        self.projection = nn.Linear(projected, channels, bias=False) if projected else None
+        if isinstance(network, SpectralEncoder):
             for layer in (self.head, self.projection):
                 if layer is not None:
-                    normalised(layer, spec.critic.iterations)
+                    normalised(layer, network.iterations)
 
-    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """Return the scores."""
-        features = ask(self.network, x, context if self.reads else None)
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the scores: (N, data), (N, context) -> (N, P)."""
+        read = Context(context) if context is not None and self.projection is None else None
+        features = ask(self.network, x, read)
         if self.head is None:
             return features.flatten(1)
         places = features if features.dim() == 2 else features.flatten(2).transpose(1, 2)  # (N, C, ...) -> (N, P, C)

@@ -9,7 +9,7 @@ from typing import Final
 from torch import Tensor
 from torch.nn import functional as F
 
-from .specs import ObjectiveName
+from .rules import ObjectiveName
 
 __all__ = ["OBJECTIVES", "Objective"]
 
@@ -21,6 +21,9 @@ class Objective:
     ``judge``: the critic's loss at the score of real data; at a fake's it is that of the mirrored score. ``fool``: the
     generator's loss at the score of a fake. ``middle``: the score that says neither. A ``paired`` game is played on the
     differences of scores, real minus fake. ``shifted`` means that adding a constant to all scores changes nothing.
+
+    >>> OBJECTIVES["hinge"].critic(real=torch.tensor([[0.5]]), fake=torch.tensor([[-2.0]]))
+    tensor(0.5000)
     """
 
     judge: Callable[[Tensor], Tensor]

@@ -19,13 +19,21 @@ def gradients(scores: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def zero_centred(gradient: Sequence[Tensor]) -> Tensor:
-    """Return E |gradient|² / 2. Mescheder et al. 2018, eq. 9 and 10, for weight 1."""
+    """Return E |gradient|² / 2. Mescheder et al. 2018, eq. 9 and 10, for weight 1.
+
+    >>> zero_centred([torch.ones(5, 4)])
+    tensor(2.)
+    """
     squares = [tensor.square().sum() for tensor in gradient]
     return sum(squares[1:], start=squares[0]) / (2 * len(gradient[0]))
 
 
 def gradient_penalty(gradient: Sequence[Tensor]) -> Tensor:
-    """Return E (|gradient| - 1)². Gulrajani et al. 2017, eq. 3, for weight 1."""
+    """Return E (|gradient| - 1)². Gulrajani et al. 2017, eq. 3, for weight 1.
+
+    >>> gradient_penalty([torch.ones(5, 4)])
+    tensor(1.)
+    """
     smallest = 1e-24  # the root has no gradient at 0
     squares = torch.stack([tensor.flatten(1).square().sum(1) for tensor in gradient]).sum(0)
     return ((squares + smallest).sqrt() - 1).square().mean()

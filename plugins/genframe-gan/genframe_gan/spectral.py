@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genframe import Context, ContextSpace, Encoder, Space, ask
-
-from .specs import Spectral
+from genframe import Context, Encoder, ask
 
 __all__ = ["SpectralEncoder", "normalised"]
 
@@ -26,12 +24,12 @@ LAYERS: Final = (
 )
 
 
-def normalised(layer: nn.Module, iterations: int) -> None:
+def normalised(layer: nn.Module, iterations: int = 1) -> None:
     """Divide the layer's weight by its largest singular value from now on.
 
-    A weight that starts at zero has no direction and is drawn anew, N(0, 1 / fan-in).
+    A weight of zero has no direction; it is first set to new random values, N(0, 1 / fan-in).
     """
-    weight = cast(Tensor, layer.weight)
+    weight = layer.get_parameter("weight")
     if not bool(weight.any()):
         with torch.no_grad():
             weight.normal_(0, (len(weight) / weight.numel()) ** 0.5)
@@ -39,13 +37,25 @@ def normalised(layer: nn.Module, iterations: int) -> None:
 
 
 class SpectralEncoder(Encoder):
-    """An encoder whose layers' weights are normalised."""
+    """An encoder with the weight of each layer divided by its largest singular value. Miyato et al. 2018, eq. 8.
 
-    def __init__(self, spec: Spectral, data: Space, context: ContextSpace | None) -> None:
+    A :class:`Critic` of it has its head normalised as well.
+
+    :param network: the encoder, whose layers are normalised in place.
+    :param iterations: power iterations each time the network runs in training.
+
+    >>> _ = torch.manual_seed(0)
+    >>> encoder = SpectralEncoder(PerceptronEncoder(Real((6,)), hidden=(), dim=3), iterations=20)
+    >>> _ = encoder(torch.randn(5, 6))
+    >>> round(torch.linalg.matrix_norm(encoder.network.layers[0].weight, 2).item(), 3)
+    1.0
+    """
+
+    def __init__(self, network: Encoder, iterations: int = 1) -> None:
         super().__init__()
-        self.network: Encoder = spec.network.build(spec.network.spaces(data, context))
-        for layer in [module for module in self.network.modules() if isinstance(module, LAYERS)]:
-            normalised(layer, spec.iterations)
+        self.network, self.iterations = network, iterations
+        for layer in [module for module in network.modules() if isinstance(module, LAYERS)]:
+            normalised(layer, iterations)
 
     def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return the network's latent: (B, data) -> (B, latent)."""

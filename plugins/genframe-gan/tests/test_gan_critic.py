@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Batch, Categorical, Model, ModelSpec, Real, compose
+from genframe import Batch, Categorical, Context, Model, ModelSpec, Real, compose
 from genframe.core import Normal, OneHot
 from genframe_gan import Adversarial, Spectral
 from genframe_gan.augmentation import brightness, cutout, translation
@@ -24,7 +24,7 @@ def gan(data: Real, labels: Categorical | None = None, **fields: Any) -> Model:
 
 def seen(model: Model, x: Tensor, context: Tensor | None = None) -> Any:
     """Return what the critic is shown of data."""
-    return model.loss._seen(model.loss.real(model, Batch(x), context))  # type: ignore[operator]
+    return model.loss._seen(model.loss.real(model, Batch(x), None if context is None else Context(context)))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("shape", [(2,), (1, 4, 4)])
@@ -72,10 +72,13 @@ def test_projection_of_features_on_the_context() -> None:
 
 
 def test_critic_that_reads_the_condition() -> None:
-    """With conditioning: input the network reads the context, and a single feature is still the score."""
+    """With conditioning: input the network reads the context, nothing is projected, and a single feature is the score."""
     critic = gan(Real((2,)), Categorical((), 4), critic=MLP(hidden=(8,), dim=1), conditioning="input").loss.critic
-    assert critic.reads  # type: ignore[union-attr]
     assert critic.head is None  # type: ignore[union-attr]
+    assert critic.projection is None  # type: ignore[union-attr]
+    x, one, other = torch.randn(5, 2), torch.eye(4)[[0] * 5], torch.eye(4)[[1] * 5]
+    assert torch.equal(critic(x, one), critic.network(x, one))  # type: ignore[operator]
+    assert not torch.equal(critic(x, one), critic(x, other))  # type: ignore[operator]
 
 
 def test_conditional_samples_follow_their_class() -> None:

@@ -12,7 +12,8 @@ from genframe import Batch, ModelSpec, Real, compose, train
 from genframe.core import IdentityDecoder, IdentityEncoder, Normal
 from genframe.training.observer import Silent
 from genframe_gan import Adversarial
-from genframe_gan.game import COLLAPSE, PATIENCE, GameLoss, spread
+from genframe_gan.diagnostics import COLLAPSE, PATIENCE, spread
+from genframe_gan.losses import GameLoss
 from genframe_nets import MLP, MLPDecoder
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .game import Game, ObjectiveName
-from .losses import Adversarial, Augmentation, Bidirectional, LatentAdversarial
-from .spectral import Spectral
+from . import losses, spectral
+from .losses import *
+from .spectral import *
 
-__all__ = ["Adversarial", "Augmentation", "Bidirectional", "Game", "LatentAdversarial", "ObjectiveName", "Spectral"]
+__all__ = [*spectral.__all__, *losses.__all__]

@@ -2,21 +2,128 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from genframe import Mismatch, Needs, Real, Spaces, at, require_real, vector_dims
+from genframe import ContextSpace, EncoderSpec, LossSpec, Mismatch, Needs, Real, Space, Spaces, at, require_real, vector_dims
 from genframe.traits import Conditional
+from genframe_nets import MLP
 
-from .game import Game
+from ..rules import Augmentation, Conditioning, Fakes, ObjectiveName, Rules, packed
 
 if TYPE_CHECKING:
     from genframe import Encoder, Loss
 
-__all__ = ["Adversarial", "Augmentation", "Bidirectional", "LatentAdversarial"]
+    from ..critic import Critic
 
-Augmentation = Literal["translation", "cutout", "brightness"]
+__all__ = ["Adversarial", "Bidirectional", "Game", "LatentAdversarial"]
+
+MOST_AXES: Final = 4
+
+
+class Game(LossSpec):
+    """A game between a critic, which tells real from fake, and a generator, which makes the fakes. Goodfellow et al. 2014.
+
+    The critic is any encoder: its features get a linear head, which gives a score for each place of spatial features; a
+    single feature is the score itself. Gradient penalties are of the score's mean over places with respect to the critic's
+    input, averaged over the batch.
+    """
+
+    critic: EncoderSpec = Field(default=MLP(), description="the network that tells real from fake")
+    objective: ObjectiveName = Field(default="relativistic", description="what critic and generator minimise")
+    n_critic: PositiveInt = Field(default=1, description="critic's steps for each step of the generator")
+    r1: NonNegativeFloat = Field(
+        default=0.0, description="weight of half the squared gradient at real data (Mescheder et al. 2018, eq. 9)"
+    )
+    r2: NonNegativeFloat = Field(default=0.0, description="weight of half the squared gradient at fakes (ibid., eq. 10)")
+    gradient_penalty: NonNegativeFloat = Field(
+        default=0.0, description="weight of (|gradient| - 1)² between real data and fakes (Gulrajani et al. 2017, eq. 3)"
+    )
+    penalty_every: PositiveInt = Field(
+        default=1, description="penalise every so many critic steps, at as many times the weight (Karras et al. 2020, sec. 2.4)"
+    )
+    penalty_end: float = Field(
+        default=1.0, gt=0, le=1, description="share of their weight to which penalties fall geometrically over anneal_steps"
+    )
+    clip_weights: PositiveFloat | None = Field(
+        default=None, description="keep the critic's weights within ± this (Arjovsky et al. 2017, algorithm 1)"
+    )
+    noise: NonNegativeFloat = Field(
+        default=0.0, description="standard deviation of noise on all the critic sees, in its units (Sønderby et al. 2017)"
+    )
+    anneal_steps: NonNegativeInt = Field(
+        default=0,
+        description="critic steps over which noise falls to zero and penalties to penalty_end; 0 leaves them as they are",
+    )
+    packing: PositiveInt = Field(
+        default=1, description="examples that the critic judges together; divides the batch size (Lin et al. 2018)"
+    )
+    player: Literal["generator", "model"] = Field(
+        default="generator", description="who plays the generator; model adds its term to other losses in core/sum"
+    )
+
+    def accepts_batch(self, size: int) -> None:
+        """Accept a batch that packs divide."""
+        if size % self.packing:
+            with at("packing"):
+                raise Mismatch(
+                    f"packs of {self.packing} do not divide a batch of {size}", "choose a train.batch_size that they divide"
+                )
+
+    @model_validator(mode="after")
+    def _rules_go_together(self) -> Game:
+        _ = self.rules  # which refuses those that do not
+        return self
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of the game as one value."""
+        return Rules(
+            objective=self.objective,
+            r1=self.r1,
+            r2=self.r2,
+            gradient_penalty=self.gradient_penalty,
+            penalty_every=self.penalty_every,
+            penalty_end=self.penalty_end,
+            clip_weights=self.clip_weights,
+            noise=self.noise,
+            anneal_steps=self.anneal_steps,
+            packing=self.packing,
+        )
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """Return ``n_critic`` times the critic, then who plays the generator."""
+        return ("critic",) * self.n_critic + (self.player,)
+
+    def judge(self, data: Space) -> Real:
+        """Return the space of the critic's features of ``data``, packed.
+
+        :raises Mismatch: where the critic cannot take the data or gives no real features.
+        """
+        space = require_real(data, "a critic")
+        with at("packing"):
+            space = packed(space, self.packing)
+        with at("critic"):
+            features = self.critic.latent_space(space)
+            if not isinstance(features, Real) or not 1 <= len(features.shape) <= MOST_AXES:
+                message = (
+                    f"a score is of real features with 1 to {MOST_AXES} axes; {self.critic.type} of {data} gives {features}"
+                )
+                raise Mismatch(message, "choose a network such as nets/mlp or nets/conv with dim: 1")
+        return features
+
+    def build_critic(self, data: Real, beside: Real | None = None, *, reads: bool = False) -> Critic:
+        """Build the critic of packs of data; it ``reads`` what is ``beside`` them, or its features are projected on it."""
+        from ..critic import Critic
+        from ..objectives import OBJECTIVES
+
+        beside = packed(beside, self.packing) if beside is not None else None
+        context = ContextSpace(beside) if reads and beside is not None else None
+        network = self.critic.build(self.critic.spaces(packed(data, self.packing), context))
+        projected = beside.dims if beside is not None and not reads else 0
+        return Critic(network, self.judge(data), projected=projected, bias=not OBJECTIVES[self.objective].shifted)
 
 
 class Adversarial(Game):
@@ -28,13 +135,11 @@ class Adversarial(Game):
 
     type: Literal["gan/adversarial"] = "gan/adversarial"
 
-    fakes: Literal["samples", "reconstructions"] = Field(
-        default="samples", description="decode draws of the prior, or the latents of data"
-    )
+    fakes: Fakes = Field(default="samples", description="decode draws of the prior, or the latents of data")
     augment: tuple[Augmentation, ...] = Field(
         default=(), description="differentiable changes of all images that the critic sees (Zhao et al. 2020, sec. 3.3)"
     )
-    conditioning: Literal["projection", "input"] = Field(
+    conditioning: Conditioning = Field(
         default="projection", description="how the critic judges under a condition, where the model has one"
     )
 
@@ -69,7 +174,9 @@ class Adversarial(Game):
         """Make the loss with its critic."""
         from ..losses import AdversarialLoss
 
-        return AdversarialLoss(self, require_real(spaces.data, "a critic"), spaces.context)
+        beside = spaces.context.vector if spaces.context is not None else None
+        critic = self.build_critic(require_real(spaces.data, "a critic"), beside, reads=self.conditioning == "input")
+        return AdversarialLoss(critic, self.rules, fakes=self.fakes, augment=self.augment)
 
 
 class LatentAdversarial(Game):
@@ -90,14 +197,14 @@ class LatentAdversarial(Game):
         """Make the loss with its critic."""
         from ..losses import LatentAdversarialLoss
 
-        return LatentAdversarialLoss(self, require_real(spaces.latent, "a critic"))
+        return LatentAdversarialLoss(self.build_critic(require_real(spaces.latent, "a critic")), self.rules)
 
 
 class Bidirectional(Game):
-    """A critic on pairs of datum and latent: (x, E(x)) is real, (G(z), z) fake. Donahue et al. 2017, eq. 2 (BiGAN).
+    """A critic on pairs of example and latent: (x, E(x)) is real, (G(z), z) fake. Donahue et al. 2017, eq. 2 (BiGAN).
 
-    Encoder and decoder together play the generator, with the labels exchanged (ibid., sec. 3.4). The critic reads the datum
-    as its data and the latent as its context.
+    Encoder and decoder together play the generator, with the labels exchanged (ibid., sec. 3.4). The critic reads the latent
+    as its context.
     """
 
     type: Literal["gan/bidirectional"] = "gan/bidirectional"
@@ -116,5 +223,6 @@ class Bidirectional(Game):
         """Make the loss with its critic."""
         from ..losses import BidirectionalLoss
 
-        dims = spaces.latent.dims + vector_dims(spaces.context)
-        return BidirectionalLoss(self, require_real(spaces.data, "a critic"), Real((dims,)))
+        beside = Real((spaces.latent.dims + vector_dims(spaces.context),))
+        critic = self.build_critic(require_real(spaces.data, "a critic"), beside, reads=True)
+        return BidirectionalLoss(critic, self.rules)

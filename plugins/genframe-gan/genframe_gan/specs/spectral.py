@@ -19,7 +19,7 @@ __all__ = ["Spectral"]
 class Spectral(EncoderSpec):
     """Any encoder with the weight of each layer divided by its largest singular value. Miyato et al. 2018, eq. 8.
 
-    The singular value is estimated by power iteration, which goes on in training only and is part of the state (ibid.,
+    The singular value is estimated by power iteration, which runs in training only and is part of the state (ibid.,
     algorithm 1). As the critic of a loss its head is normalised as well.
     """
 
@@ -47,4 +47,4 @@ class Spectral(EncoderSpec):
         """Make the network and normalise it."""
         from ..spectral import SpectralEncoder
 
-        return SpectralEncoder(self, spaces.data, spaces.context)
+        return SpectralEncoder(self.network.build(self.network.spaces(spaces.data, spaces.context)), self.iterations)
