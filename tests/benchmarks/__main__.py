@@ -23,6 +23,7 @@ from . import (
     memory,
     rbm,
     startup,
+    tiny,
     toys,
     vae,
 )
@@ -30,6 +31,7 @@ from . import (
 BENCHMARKS = {
     "startup": startup.measure,
     "loop": loop.measure,
+    "tiny loops": tiny.measure,
     "vae": vae.measure,
     "flows": flows.measure,
     "gan": gan.measure,
