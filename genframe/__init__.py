@@ -25,7 +25,7 @@ from .errors import (
     at,
 )
 from .hookspecs import hookimpl
-from .plugins import Installed, Plugin, installed
+from .plugins import Installed, Plugin, installed, register
 from .recipes import Recipe
 from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_categorical, require_real, vector_dims
 from .specs import (
@@ -161,6 +161,7 @@ __all__ = [
     "normal_like",
     "projected",
     "projection",
+    "register",
     "require_categorical",
     "require_real",
     "resume",

@@ -32,8 +32,8 @@ class LogProb:
     samples: int = 1
 
     @property
-    def mean(self) -> float:
-        """Mean over the batch, in nats."""
+    def average(self) -> float:
+        """The mean over the batch, in nats; :attr:`nats` has the tensor."""
         return float(self.nats.detach().double().mean())
 
     @property
@@ -56,7 +56,7 @@ class LogProb:
 
         :raises Unsupported: where the data are not discrete, so that the figure would depend on their unit.
         """
-        return -(self.mean + self._log_bin_volume()) / (self.space.dims * math.log(2))
+        return -(self.average + self._log_bin_volume()) / (self.space.dims * math.log(2))
 
     def _log_bin_volume(self) -> float:
         if self.mass:
@@ -80,4 +80,4 @@ class LogProb:
     def __repr__(self) -> str:
         relation = {"exact": "=", "lower bound": "≥"}.get(self.kind, "∝")
         error = f" ± {self.standard_error:.2g}" if len(self.nats) > 1 else ""
-        return f"log p(x) {relation} {self.mean:.4f}{error} nats ({self.estimator}, samples: {self.samples})"
+        return f"log p(x) {relation} {self.average:.4f}{error} nats ({self.estimator}, samples: {self.samples})"

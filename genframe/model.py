@@ -22,7 +22,7 @@ from .errors import Unsupported
 from .execution import no_compiler, run_in
 from .likelihood import LogProb
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, generator_for
-from .spaces import Space
+from .spaces import Categorical, Space
 from .specs import ComponentSpec, Precision, Role
 from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior, Trait
 from .values import Context
@@ -277,7 +277,9 @@ class Model(nn.Module):
         compile: bool = False,
         precision: Precision = "float32",
     ) -> Samples:
-        """Draw ``n`` data; the i-th depends on the seed and its condition only, not on ``n``.
+        """Draw ``n`` samples; the i-th depends on the seed and its condition only, not on ``n``.
+
+        ``condition``: (n, ...), or the number of a class for all.
 
         With ``compile`` decoders are compiled, which takes a minute or two once and then less time a sample: for
         thousands of them. With ``precision`` bfloat16 networks run under autocast, as in training. Samples are the same
@@ -330,6 +332,8 @@ class Model(nn.Module):
 
     def _chunks(self, n: int, condition: Any, seed: int) -> Iterator[tuple[Context | None, range, Generator]]:
         """Yield the context, the rows and the generator of each whole chunk of samples."""
+        if isinstance(condition, int):
+            condition = self._class(condition, n)
         if condition is not None and len(condition) != n:
             raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
         composition = self.composition
@@ -337,6 +341,16 @@ class Model(nn.Module):
             for number, rows in enumerate(_chunks_of(n, composition.data.dims, direct=composition.sampling == "direct")):
                 context = self.context(_whole_chunk(condition, rows))
                 yield context, rows, generator_for(self.device, seed, number)
+
+    def _class(self, number: int, n: int) -> Tensor:
+        """Return a class as the condition of ``n`` samples.
+
+        :raises Unsupported: if the model's condition is not a single class, or has no such class.
+        """
+        space = self.composition.condition
+        if not isinstance(space, Categorical) or space.shape or not 0 <= number < space.size:
+            raise Unsupported(f"the condition {number} is none of this model, whose condition is {space}")
+        return torch.full((n,), number, device=self.device)
 
     def log_prob(self, x: Tensor, condition: Any = None, *, samples: int = 1, generator: Generator | None = None) -> LogProb:
         """Return the log-likelihood of each datum, of the kind that the composition has.

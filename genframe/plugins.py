@@ -24,7 +24,7 @@ from .recipes import Recipe
 from .registry import Registry
 from .specs import KINDS, ComponentSpec, Kind, suggestion, with_article
 
-__all__ = ["Installed", "Plugin", "installed"]
+__all__ = ["Installed", "Plugin", "installed", "register"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,21 @@ class Installed:
 def installed() -> Installed:
     """Return all plugins of this environment; they are loaded once in a process."""
     return Installed(load(discover(), disabled=disabled()))
+
+
+def register(*specs: type[ComponentSpec]) -> None:
+    """Make components known in this process by their names, as a plugin's are: those of a script or a notebook.
+
+    A file, and a run that was stored, can then name them.
+
+    :raises SpecError: if a plugin has a component of that name.
+    """
+    for spec in specs:
+        registry, name = installed().registry(spec.kind), spec.type_name()
+        known = registry.find(name) if name in registry else spec
+        if known is not spec and installed().plugin_of(known) is not None:
+            raise SpecError(Problem("", f"there is a {spec.kind} {name!r} already", "give the class another type"))
+        registry.add(spec)
 
 
 def discover() -> list[Plugin]:

@@ -9,7 +9,7 @@ resolved in the registry when it is validated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias, get_args
@@ -45,6 +45,7 @@ __all__ = [
     "Spec",
     "components",
     "conditional_if",
+    "nested",
     "suggestion",
     "with_article",
 ]
@@ -362,6 +363,19 @@ class MetricSpec(ComponentSpec):
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
         """Make the metric."""
         raise NotImplementedError(f"{type(self).__name__}.build")
+
+
+def nested(spec: Spec, path: str = "") -> Iterator[tuple[str, ComponentSpec]]:
+    """Yield every component within a spec, from the outside in, with its place, such as ``encoder.network``."""
+    for name in type(spec).model_fields:
+        value = getattr(spec, name)
+        entries = enumerate(value) if isinstance(value, tuple) else [("", value)]
+        for number, entry in entries:
+            if isinstance(entry, Spec):
+                inner = ".".join(str(word) for word in (path, name, number) if word != "")
+                if isinstance(entry, ComponentSpec):
+                    yield inner, entry
+                yield from nested(entry, inner)
 
 
 def components(module: ModuleType) -> list[type[ComponentSpec]]:

@@ -21,7 +21,7 @@ from .core.module import READS, ModuleDecoder, ModuleEncoder, ModuleFields
 from .errors import Problem, SpecError
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, ask
 from .spaces import Categorical, Real, Space, Spaces
-from .specs import ComponentSpec, Spec
+from .specs import ComponentSpec, Spec, nested
 from .traits import Trait
 from .values import Context
 
@@ -110,20 +110,9 @@ def _name(source: Any) -> str:
     return f"{kind.__module__}.{getattr(kind, '__qualname__', type(kind).__qualname__)}"
 
 
-def places(spec: Spec, path: str = "") -> Iterator[tuple[str, ModuleFields]]:
+def places(spec: Spec) -> Iterator[tuple[str, ModuleFields]]:
     """Yield the places within ``spec`` where a module is to be handed in, such as ``encoder.network``, with its spec."""
-    if isinstance(spec, ModuleFields):
-        yield path, spec
-        return
-    for name in type(spec).model_fields:
-        value = getattr(spec, name)
-        inner = f"{path}.{name}" if path else name
-        if isinstance(value, Spec):
-            yield from places(value, inner)
-        elif isinstance(value, tuple):
-            for number, entry in enumerate(value):
-                if isinstance(entry, Spec):
-                    yield from places(entry, f"{inner}.{number}")
+    return ((path, part) for path, part in nested(spec) if isinstance(part, ModuleFields))
 
 
 @contextmanager

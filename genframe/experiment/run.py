@@ -14,13 +14,13 @@ from markupsafe import escape
 from .. import __version__
 from ..captions import caption_text, reads_captions
 from ..data import Dataset
-from ..errors import DataError, RunError
+from ..errors import DataError, RunError, Unsupported
 from ..measurement import sharing_samples
 from ..model import Model, Samples, build
-from ..plugins import installed
+from ..plugins import installed, register
 from ..roles import MetricResult
 from ..spaces import Categorical
-from ..specs import MetricSpec, Precision
+from ..specs import ComponentSpec, MetricSpec, Precision
 from ..training.observer import Row
 from ..wrapping import Modules
 from . import checkpoint as storage
@@ -50,14 +50,30 @@ class Run:
     def sample(
         self,
         n: int,
-        condition: torch.Tensor | None = None,
+        condition: torch.Tensor | int | str | None = None,
         *,
         seed: int = 0,
         compile: bool = False,
         precision: Precision = "float32",
     ) -> Samples:
-        """Draw ``n`` data from the model; see :meth:`genframe.Model.sample`."""
-        return self.model.sample(n, condition, seed=seed, compile=compile, precision=precision)
+        """Draw ``n`` samples from the model; see :meth:`genframe.Model.sample`.
+
+        ``condition`` may be the name of a class too, as the data has it.
+        """
+        return self.model.sample(n, self.condition(condition), seed=seed, compile=compile, precision=precision)
+
+    def condition(self, condition: torch.Tensor | int | str | None) -> torch.Tensor | int | None:
+        """Return a condition, the number of a class in the place of its name.
+
+        :raises Unsupported: if there is no class of that name.
+        """
+        if not isinstance(condition, str):
+            return condition
+        data = self.experiment.data
+        names = data.attributes().get(data.label_name() or "", ())
+        if condition not in names:
+            raise Unsupported(f"there is no class {condition!r}; the classes are {', '.join(names) or 'without names'}")
+        return names.index(condition)
 
     def states(
         self,
@@ -107,15 +123,22 @@ def default_condition(model: Model, n: int) -> torch.Tensor | None:
     return (torch.arange(n, device=model.device) % space.size).reshape(n, *(1,) * len(space.shape)).expand(n, *space.shape)
 
 
-def load(folder: Path | str, *, device: str = "cpu", modules: Modules | None = None) -> Run:
+def load(
+    folder: Path | str,
+    *,
+    device: str = "cpu",
+    modules: Modules | None = None,
+    specs: Sequence[type[ComponentSpec]] = (),
+) -> Run:
     """Return the run in ``folder``, its model as the newest valid checkpoint has it, with averaged weights if there are any.
 
     Nothing in the folder is executed, and the dataset is not needed. ``modules`` are those of one's own, by their places; they
-    get the weights that the run has trained.
+    get the weights that the run has trained. ``specs`` are component classes that no plugin has registered.
 
     :raises RunError: if there is no run.
     :raises CheckpointError: if no checkpoint is valid or it is of another model.
     """
+    register(*specs)
     files = RunFolder(folder)
     spec = files.experiment()
     found = storage.latest(files.checkpoints)
@@ -123,14 +146,14 @@ def load(folder: Path | str, *, device: str = "cpu", modules: Modules | None = N
         raise RunError(f"{folder} has no checkpoint yet; train it first: genframe resume {folder}")
     model = build(files.composition(spec), modules=modules)
     weights, averages = model.state_dict(), dict(model.named_parameters())
-    expect, optional = specs("model/", weights), specs("ema/", averages)
+    expect, optional = tensor_specs("model/", weights), tensor_specs("ema/", averages)
     saved = storage.read(found.path, expect=expect, optional=optional, prefixes=("model/", "ema/"))
     model.load_state_dict({name: saved.tensors.get(f"ema/{name}", saved.tensors[f"model/{name}"]) for name in weights})
     notes = tuple(f"{damaged.path.name} is damaged: {damaged.reason}" for damaged in found.damaged)
     return Run(spec, model.to(device).eval(), files.path, saved.step, saved.digest, files.metrics(), notes)
 
 
-def specs(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, storage.TensorSpec]:
+def tensor_specs(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, storage.TensorSpec]:
     """Return what a checkpoint says of ``tensors``, which it holds under ``prefix``."""
     return {prefix + name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
 

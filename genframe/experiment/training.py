@@ -12,6 +12,8 @@ from .. import picture
 from ..data import Dataset
 from ..errors import CheckpointError, NonFiniteError
 from ..model import Model, build
+from ..plugins import installed
+from ..specs import Spec, nested
 from ..training import environment
 from ..training.compiling import check_compiler
 from ..training.observer import Reporter, Row, Silent
@@ -25,7 +27,7 @@ from .folder import RunFolder
 from .loading import Experiment, experiment_from, read_experiment
 from .lock import RunLock
 from .origins import override, written
-from .run import PICTURE_COUNT, Run, load, shown_condition, specs
+from .run import PICTURE_COUNT, Run, load, shown_condition, tensor_specs
 from .spec import ExperimentSpec, check_experiment
 from .starting import take_parts
 
@@ -101,6 +103,9 @@ def train(
     thread_count = spec.train.threads or torch.get_num_threads()
     if run.folder is None:
         return _continue(run, dataset, reporter or Silent(), None, thread_count)
+    for name in _unregistered(spec.model):
+        hint = f"load this run by load({str(run.folder)!r}, specs=[CLASS])"
+        (reporter or Silent()).message(f"no plugin has {name}: {hint}")
     files = RunFolder(run.folder)
     files.make()
     with RunLock(files.path):
@@ -150,6 +155,12 @@ def resume(
         return _continue(run, dataset, reporter, saved, thread_count)
 
 
+def _unregistered(spec: Spec) -> list[str]:
+    """Return the names of components within ``spec`` that no plugin has registered, such as classes of a notebook."""
+    parts = [part for _, part in nested(spec) if part.listed]
+    return [part.type for part in parts if part.type not in installed().registry(part.kind)]
+
+
 def is_complete(folder: Path | str, assignments: Sequence[str] = ()) -> bool:
     """Return whether the run, with ``assignments``, has made every step and fit of its stages.
 
@@ -175,7 +186,7 @@ def _newest(files: RunFolder, model: Model, reporter: Reporter) -> storage.Check
         return None
     for damaged in found.damaged:
         reporter.message(f"{damaged.path.name} is damaged ({damaged.reason}); going on from {found.path.name}")
-    return storage.read(found.path, expect=specs("model/", model.state_dict()), optional=_besides(model))
+    return storage.read(found.path, expect=tensor_specs("model/", model.state_dict()), optional=_besides(model))
 
 
 def _environment_of(saved: storage.Checkpoint) -> dict[str, Any]:
@@ -197,9 +208,9 @@ def _besides(model: Model) -> dict[str, storage.TensorSpec]:
     moments = {f"{name}/{moment}": weight for name, weight in weights.items() for moment in shaped}
     moments |= {f"{name}/step": torch.zeros(()) for name in weights}
     generators = {"torch": torch.get_rng_state(), "cuda": torch.empty(16, dtype=torch.uint8)}
-    besides = specs("ema/", weights) | specs("rng/", generators)
+    besides = tensor_specs("ema/", weights) | tensor_specs("rng/", generators)
     for player in {*model.composition.players, *model.prior.players}:
-        besides |= specs(f"optimizer/{player}/", moments)
+        besides |= tensor_specs(f"optimizer/{player}/", moments)
     return besides
 
 

@@ -51,7 +51,7 @@ def test_no_bits_of_what_has_no_unit(space: Space, said: str) -> None:
 def test_mean_and_standard_error() -> None:
     """The mean is in nats; the standard error is s / sqrt(n) with Bessel's correction, here 2 / sqrt(3)."""
     found = value(GREY, mass=True)
-    assert found.mean == -12
+    assert found.average == -12
     assert found.standard_error == pytest.approx(2 / math.sqrt(3))
     assert math.isnan(value(GREY, mass=True, nats=NATS[:1]).standard_error)
 
@@ -59,7 +59,7 @@ def test_mean_and_standard_error() -> None:
 def test_means_are_taken_in_float64() -> None:
     """The mean of 1e8, 1 and -1e8 is a third, though a float32 sum loses the one."""
     nats = torch.tensor([1e8, 1.0, -1e8])
-    assert value(GREY, mass=True, nats=nats).mean == pytest.approx(1 / 3)
+    assert value(GREY, mass=True, nats=nats).average == pytest.approx(1 / 3)
 
 
 def test_batches_add_up() -> None:

@@ -383,7 +383,7 @@ def test_a_uniform_flow_gives_the_levels_bits() -> None:
 def test_log_probs_add_up_to_one_batch() -> None:
     """Batches of one protocol are joined; of different ones refused."""
     joined = log_prob(-1.0, BITS, mass=True) + log_prob(-3.0, BITS, mass=True)
-    assert (len(joined.nats), joined.mean) == (4, -2.0)
+    assert (len(joined.nats), joined.average) == (4, -2.0)
     assert joined.standard_error == pytest.approx(math.sqrt(4 / 3) / 2)
     with pytest.raises(ValueError, match="different kinds"):
         _ = log_prob(-1.0, BITS, mass=True) + log_prob(-1.0, GREY, mass=True)

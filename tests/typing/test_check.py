@@ -316,3 +316,21 @@ def test_a_wrong_number_of_axes_is_told(rank: int, message: str) -> None:
     """The number of axes that is needed, and the space that was found."""
     with pytest.raises(Mismatch, match=message):
         require_real(BITS, "a thing", rank=rank)
+
+
+def test_a_refusing_encoder_of_conditions_is_one_problem() -> None:
+    """An encoder of conditions that does not take the labels is named, with what would fit."""
+    spec = ModelSpec.model_validate({**VAE, "condition": "core/one_hot"})
+    with pytest.raises(SpecError) as caught:
+        check(spec, BITS, Real((4,)))
+    (problem,) = caught.value.problems
+    assert problem.path == "model.condition"
+    assert "one-hot vectors are of classes, found Real(4)" in problem.message
+    assert "nets/mlp" in problem.mend
+
+
+def test_a_sequence_is_not_handed_to_who_reads_a_vector() -> None:
+    """A part that reads a vector is refused a condition that is a sequence; one that reads sequences takes it."""
+    spec = ModelSpec.model_validate({**VAE, "condition": {"type": "nets/embedding", "dim": 5}})
+    with pytest.raises(SpecError, match="reads a vector as its condition, found a sequence of 3 vectors of 5"):
+        check(spec, BITS, Categorical((3,), 7))

@@ -87,7 +87,7 @@ def test_bound_of_discrete_data_is_of_probability() -> None:
     model.decoder.denoise = denoise  # type: ignore[assignment]
     log_prob = model.log_prob(values.double().repeat(200, 1), samples=64)
     assert log_prob.mass
-    assert log_prob.mean == pytest.approx(-2 * math.log(3), abs=4 * log_prob.standard_error)
+    assert log_prob.average == pytest.approx(-2 * math.log(3), abs=4 * log_prob.standard_error)
     assert log_prob.bits_per_dim == pytest.approx(math.log2(3), abs=0.05)
 
 
