@@ -41,7 +41,7 @@ def slopes(loss: Tensor, *scores: Tensor) -> list[float]:
 
 @pytest.mark.parametrize("name", SLOPES)
 def test_gradient_at_a_point(name: Any) -> None:
-    """The derivatives of both losses by the scores of a real datum and a fake are those computed by hand."""
+    """The derivatives of both losses by the scores of a real example and a fake are those computed by hand."""
     objective = OBJECTIVES[name]
     real, fake = (torch.tensor([[value]], dtype=torch.float64, requires_grad=True) for value in (R, F))
     assert slopes(objective.critic(real, fake), real, fake) == pytest.approx(SLOPES[name][:2])

@@ -56,7 +56,7 @@ def test_gradient_penalty_in_closed_form(mirror: ModelSpec) -> None:
 
 
 def test_gradient_penalty_is_taken_between_data_and_fakes(mirror: ModelSpec) -> None:
-    """The gradient is that at places on the line from a datum to its fake, anywhere on it."""
+    """The gradient is that at places on the line from an example to its fake, anywhere on it."""
     loss = game(mirror, gradient_penalty=1.0).loss
     places = loss._between(*(type(loss.real(None, Batch(x), None))(x) for x in (torch.zeros(4000, 1), torch.ones(4000, 1)))).x  # type: ignore[operator]
     assert 0 <= float(places.min()) < 0.01 < 0.99 < float(places.max()) <= 1

@@ -58,7 +58,7 @@ def test_power_iteration_goes_on_in_training_only() -> None:
     assert not all(map(torch.equal, evaluated, trained))
 
 
-def test_layer_that_starts_at_zero_is_drawn_anew() -> None:
+def test_layer_that_starts_at_zero_gets_new_values() -> None:
     """A residual block's last convolution, zero at first, has no direction to keep; outputs are finite all the same."""
     encoder = part(Spectral(network=ResNet(channels=(4,), blocks=1)), data=IMAGE)
     assert bool(torch.isfinite(encoder.encode(torch.randn(2, 1, 8, 8))).all())

@@ -176,8 +176,8 @@ def test_bounded_data_stay_in_their_bounds(name):
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_datum_does_not_depend_on_its_batch(name):
-    """In evaluation mode, one datum's result is the same alone and among others."""
+def test_an_example_does_not_depend_on_its_batch(name):
+    """In evaluation mode, one example's result is the same alone and among others."""
     data = Real((2, 9, 6))
     encoder, decoder, latent = built(name, data, READ)
     x, z, c = draw(data, 5), draw(latent, 5), draw(CONTEXT, 5, seed=1)

@@ -103,7 +103,7 @@ def test_outputs_start_at_zero(spec, context):
 @pytest.mark.parametrize("spec", ALL.values(), ids=ALL)
 @pytest.mark.parametrize(("one", "other"), [(0, 1), (400, 401), (999, 1000), (-5, 5)])
 def test_the_time_matters(spec, one, other):
-    """Two times give two outputs, anywhere on the scale, and each datum has its own time."""
+    """Two times give two outputs, anywhere on the scale, and each example has its own time."""
     space = Real((2, 4, 4))
     net, x = built(spec, space), draw(space).double()
     net.double()

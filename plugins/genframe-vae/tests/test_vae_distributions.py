@@ -54,7 +54,7 @@ def test_draws_of_a_full_normal_have_its_covariance() -> None:
 
 
 @pytest.mark.parametrize("kind", ["diagonal", "full"])
-def test_expand_puts_the_repeats_of_a_datum_next_to_each_other(kind: str) -> None:
+def test_expand_puts_the_repeats_of_an_example_next_to_each_other(kind: str) -> None:
     """expand(3) of a batch of two gives the batch a, a, a, b, b, b."""
     mean = randn(2, 4)
     q = DiagonalNormal(mean, randn(2, 4)) if kind == "diagonal" else FullNormal(mean, scale_tril(randn(2, 4), randn(2, 6)))

@@ -144,7 +144,7 @@ def autoencoder(loss: Reconstruction, data: Real = BITS) -> Model:
 
 @pytest.mark.parametrize("error", ["squared", "absolute", "cross_entropy"])
 def test_the_error_is_summed_over_dimensions_and_averaged_over_the_batch(error: str) -> None:
-    """The total is the mean over the batch of each datum's summed error."""
+    """The total is the mean over the batch of each example's summed error."""
     model, data = autoencoder(Reconstruction.model_validate({"error": error})), batch()
     x, decoded = data.x, model.reconstruct(data.x)
     each = {
@@ -158,7 +158,7 @@ def test_the_error_is_summed_over_dimensions_and_averaged_over_the_batch(error: 
 
 
 def test_the_contraction_is_autograd_s_jacobian() -> None:
-    """Exactly |d latent / d x|² summed, by autograd's own Jacobian of each datum, and its gradient reaches the weights."""
+    """Exactly |d latent / d x|² summed, by autograd's own Jacobian of each example, and its gradient reaches the weights."""
     model, x = autoencoder(Reconstruction(contractive=0.1)), batch(5).x
     assert model.encoder is not None
     encode = model.encoder.encode

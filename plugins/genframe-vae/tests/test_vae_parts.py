@@ -212,7 +212,7 @@ def test_the_vamp_prior_of_a_conditional_model_reads_the_condition() -> None:
 
 
 def test_a_conditional_model_depends_on_its_condition() -> None:
-    """Changing the label changes the posterior, the decoded datum, the sample and the likelihood."""
+    """Changing the label changes the posterior, the decoded example, the sample and the likelihood."""
     spec = ModelSpec.model_validate(
         {
             "encoder": Gaussian(dim=2, network=SMALL),
