@@ -11,76 +11,33 @@ from typing import TYPE_CHECKING, Any
 from genframe import ComponentSpec, Recipe, components, hookimpl
 
 from . import specs
-from .specs import *
+from .specs.autoregressive import *
+from .specs.coupling import *
+from .specs.dequantisation import *
+from .specs.metrics import *
+from .specs.multiscale import *
+from .specs.preprocessing import *
+from .specs.priors import *
 
 if TYPE_CHECKING:
-    from .autoregressive import Autoregressive, Inverted
-    from .bijection import Bijection
-    from .chain import Chain
-    from .coupling import CheckerboardCoupling, Coupling
-    from .dequantisation import CertainLevel, DequantiseEncoder, QuantiseDecoder
-    from .elementwise import Additive, Affine, Elementwise
-    from .encoder import FlowEncoder, SequenceEncoder
-    from .flow import Flow, glow, iaf, maf, nice, nsf, realnvp
-    from .inversion import InversionMetric
-    from .mixing import ActNorm, Diagonal, Linear, NormalisedLinear
-    from .multiscale import MultiScale
-    from .networks import convolutions, perceptrons
-    from .noise import Bins, LogitNormalNoise, UniformNoise
-    from .preprocessing import LogitMap, Rescaling, Standardisation, Whitener
-    from .priors import GaussianPrior, LogisticPrior
-    from .shapes import Flatten, Permutation, Squeeze
-    from .spline import RationalQuadratic
-    from .stacks import glow_stack, realnvp_stack, vector_stack
-
-__all__ = [
-    *specs.__all__,
-    "ActNorm",
-    "Additive",
-    "Affine",
-    "Autoregressive",
-    "Bijection",
-    "Bins",
-    "CertainLevel",
-    "Chain",
-    "CheckerboardCoupling",
-    "Coupling",
-    "DequantiseEncoder",
-    "Diagonal",
-    "Elementwise",
-    "Flatten",
-    "Flow",
-    "FlowEncoder",
-    "GaussianPrior",
-    "InversionMetric",
-    "Inverted",
-    "Linear",
-    "LogisticPrior",
-    "LogitMap",
-    "LogitNormalNoise",
-    "MultiScale",
-    "NormalisedLinear",
-    "Permutation",
-    "QuantiseDecoder",
-    "RationalQuadratic",
-    "Rescaling",
-    "SequenceEncoder",
-    "Squeeze",
-    "Standardisation",
-    "UniformNoise",
-    "Whitener",
-    "convolutions",
-    "glow",
-    "glow_stack",
-    "iaf",
-    "maf",
-    "nice",
-    "nsf",
-    "perceptrons",
-    "realnvp",
-    "realnvp_stack",
-    "vector_stack",
-]
+    from .autoregressive import *
+    from .bijection import *
+    from .chain import *
+    from .coupling import *
+    from .dequantisation import *
+    from .elementwise import *
+    from .encoder import *
+    from .flow import *
+    from .inversion import *
+    from .mixing import *
+    from .multiscale import *
+    from .networks import *
+    from .noise import *
+    from .preprocessing import *
+    from .priors import *
+    from .shapes import *
+    from .spline import *
+    from .stacks import *
 
 _LOADED_WHEN_USED = {
     "autoregressive": ("Autoregressive", "Inverted"),
@@ -104,15 +61,7 @@ _LOADED_WHEN_USED = {
 }
 _MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'genframe_flow' has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF})
+__all__ = [*specs.__all__, *_MODULE_OF]
 
 
 @hookimpl
@@ -138,3 +87,13 @@ def genframe_recipes() -> list[Recipe]:
         "ae-flow-digits": "an autoencoder of 8x8 digits, then a spline flow of its codes",
     }
     return [Recipe(name, "genframe_flow", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})

@@ -17,7 +17,6 @@ from genframe import (
     Real,
     Space,
     Split,
-    Unsupported,
     blocks,
     evaluating,
     generator_for,
@@ -53,7 +52,6 @@ class InversionMetric(Metric):
         Latents whose data lie on the bounds, where a flow clips, are left out; a note says so.
 
         :raises DataError: if the split is empty.
-        :raises Unsupported: if the model's encoder has no inverse.
         """
         if not len(split):
             raise DataError(f"the split {split.name!r} has no data to measure on")
@@ -79,9 +77,7 @@ class InversionMetric(Metric):
 
 def _errors(model: Model, batch: Batch, number: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return |x - f⁻¹(f(x))| (B, D), and |z - f(f⁻¹(z))| of those draws z whose data lie within their bounds."""
-    encoder, context = model.encoder, model.context(batch.condition)
-    if not isinstance(encoder, Bijective):
-        raise Unsupported("the inversion error is of an encoder with Bijective")
+    encoder, context = model.part("encoder", Bijective), model.context(batch.condition)
     latent, _ = encoder.forward_and_log_det(batch.x, context)
     generator = generator_for(model.device, seed, LATENTS, number)
     drawn = model.latents(model.prior.sample(len(batch.x), context, generator))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from genframe import ContextSpace, Networks, Real, Space, Spaces
-from genframe_nets import Activation, IsotropicDecoder, MLPDecoder
+from genframe import ContextSpace, Networks, Real, Space
+from genframe_nets import Activation, GridDecoder, PerceptronDecoder
+
+from .spaces import unbounded
 
 __all__ = ["convolutions", "perceptrons"]
 
@@ -25,10 +27,10 @@ def perceptrons(
     >>> network(torch.zeros(5, 2), context=torch.zeros(5, 3)).shape
     torch.Size([5, 4])
     """
-    network = MLPDecoder(hidden=hidden, activation=activation, zero=zero)
 
     def build(source: Space, target: Space) -> nn.Module:
-        return network.build(Spaces(target, source, source, _space(context)))
+        spaces = unbounded(source.shape), unbounded(target.shape), _space(context)
+        return PerceptronDecoder(*spaces, hidden=hidden, activation=activation, zero=zero)
 
     return build
 
@@ -49,10 +51,10 @@ def convolutions(
     >>> network(torch.zeros(5, 2, 4, 4)).shape
     torch.Size([5, 4, 4, 4])
     """
-    network = IsotropicDecoder(channels=channels, blocks=blocks, residual=residual, zero=zero)
 
     def build(source: Space, target: Space) -> nn.Module:
-        return network.build(Spaces(target, source, source, _space(context)))
+        spaces = unbounded(source.shape), unbounded(target.shape), _space(context)
+        return GridDecoder(*spaces, channels=channels, blocks=blocks, residual=residual, zero=zero)
 
     return build
 

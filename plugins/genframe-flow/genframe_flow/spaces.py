@@ -43,7 +43,7 @@ def halved(space: Real) -> Real:
 def entries(data: Real, scales: int, squeezes: int, who: str) -> list[Real]:
     """Return the space that enters each of ``scales``, where ``squeezes`` of them halve the grid.
 
-    :raises Mismatch: if ``data`` has no grid, or one that cannot be halved so often.
+    :raises Mismatch: if ``data`` has no grid, or one that cannot be halved as often.
     """
     with at("scales"):
         if not 2 <= len(data.shape) <= 4:
@@ -73,7 +73,7 @@ def _hint(data: Real, scales: int, squeezes: int) -> str:
 def realnvp_ends(data: Real, scales: int, who: str) -> list[Real]:
     """Return the space at the end of each scale of a RealNVP; all but the last have halved the grid.
 
-    :raises Mismatch: if ``data`` does not allow so many scales.
+    :raises Mismatch: if ``data`` does not allow this number of scales.
     """
     *inner, last = entries(data, scales, scales - 1, who)
     return [*map(squeezed, inner), last]
@@ -82,7 +82,7 @@ def realnvp_ends(data: Real, scales: int, who: str) -> list[Real]:
 def glow_ends(data: Real, scales: int, who: str) -> list[Real]:
     """Return the space at the end of each scale of a Glow, before half of the channels leaves. Vectors have one scale.
 
-    :raises Mismatch: if ``data`` does not allow so many scales.
+    :raises Mismatch: if ``data`` does not allow this number of scales.
     """
     if len(data.shape) > 1:
         return [squeezed(entry) for entry in entries(data, scales, scales, who)]

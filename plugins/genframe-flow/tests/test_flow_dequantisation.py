@@ -45,7 +45,7 @@ def every_level() -> Tensor:
 
 @torch.no_grad()
 def exact_log_prob(model: Model) -> Tensor:
-    """Return the logarithm of the prior's integral over the bin of each datum, by 200 x 200 midpoints: (9,)."""
+    """Return the logarithm of the prior's integral over the bin of each example, by 200 x 200 midpoints: (9,)."""
     places = (torch.arange(600) + 0.5) / 600
     log_density = model.prior.log_prob(torch.cartesian_prod(places, places)).double()  # type: ignore[operator]
     bins = log_density.reshape(3, 200, 3, 200).transpose(1, 2).reshape(9, -1)
@@ -131,7 +131,7 @@ def test_both_losses_train_all_parts(loss: Any) -> None:
 
 @pytest.mark.parametrize("levels", [2, 256])
 def test_draws_lie_in_their_bins(levels: int) -> None:
-    """Also at the ends, where float32 rounds: their level is the datum, with log-probability exactly 0."""
+    """Also at the ends, where float32 rounds: their level is the value, with log-probability exactly 0."""
     grid = Real((2000,), -1, 1, levels)
     bins, index = Bins(grid), torch.randint(levels, (8, 2000)).float()
     x = bins.level(index)
@@ -237,7 +237,7 @@ def test_the_step_compiles_as_one_graph() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(data: Space, slots: dict[str, Any], message: str) -> None:
-    """With the path and the mend."""
+    """With the path and the hint."""
     with pytest.raises(SpecError) as error:
         check(spec_of(**slots), data)
     assert message in str(error.value)

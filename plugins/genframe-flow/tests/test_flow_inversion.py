@@ -86,7 +86,7 @@ def split(n: int = 300) -> Split:
 
 
 def measured(encoder: EncoderSpec, spec: Inversion | None = None, seed: int = 0) -> dict[str, tuple[float, str]]:
-    """Return each figure's value and note."""
+    """Return each result's value and note."""
     results = part(spec or Inversion()).measure(model(encoder), split(), train=split(), seed=seed)
     return {result.name: (result.value, result.note) for result in results}
 

@@ -134,7 +134,7 @@ def test_whitening_is_inverted_in_float32_whatever_the_covariance(rotation: Any)
 
 
 def test_bits_per_dimension_are_of_the_data_whatever_the_preprocessing() -> None:
-    """A preprocessing and its undoing change nothing, and the figure is that of the normal over the data themselves."""
+    """A preprocessing and its undoing change nothing, and the value is that of the normal over the data."""
     torch.manual_seed(0)
     x = torch.rand(50, 2, 2)
     there_and_back = FlowSequence(flows=(Scaling(scale=4.0, shift=1.0), Scaling(scale=0.25, shift=-0.25)))
@@ -194,7 +194,7 @@ def test_bits_per_dimension_count_the_log_determinant() -> None:
     ],
 )
 def test_data_that_do_not_fit_are_refused(encoder: dict[str, Any], data: Space, message: str) -> None:
-    """With the path and the mend, before anything is built."""
+    """With the path and the hint, before anything is built."""
     spec = {"encoder": encoder, "decoder": "core/inverse", "loss": "core/nll"}
     with pytest.raises(SpecError) as error:
         check(ModelSpec.model_validate(spec), data)

@@ -182,7 +182,7 @@ def test_levels_are_the_last_flows() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_where_it_is(flows: list[str], data: Space, message: str) -> None:
-    """The path leads to the encoder in the list, and the mend says what would do."""
+    """The path leads to the encoder in the list, and the hint says what would fit."""
     with pytest.raises(SpecError) as error:
         in_model(*flows, data=data)
     assert str(error.value) == message

@@ -194,7 +194,7 @@ def test_network_that_cannot_be_masked_is_refused(network: MLPDecoder) -> None:
 
 
 def test_other_network_is_refused() -> None:
-    """A network that is no perceptron cannot be masked: the mend names nets/mlp."""
+    """A network that is no perceptron cannot be masked: the hint names nets/mlp."""
     with pytest.raises(Mismatch, match="masks nets/mlp, found nets/conv"):
         Spline.model_validate({"layer": "autoregressive", "network": "nets/conv"}).latent_space(Real((4,)))
 

@@ -1,4 +1,4 @@
-"""Specs of affine autoregressive flows, in both directions; data of any shape are flattened."""
+"""Specs of affine autoregressive flows, in both directions. They flatten data of any shape."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["Iaf", "Maf"]
 
 
 class MaskedFlow(FlowSpec):
-    """Layers that transform each value as a masked perceptron says from the values before it; data are flattened."""
+    """Layers that transform each value with parameters which a masked perceptron reads from the values before it."""
 
     provides: ClassVar[TraitSet] = traits(Bijective, Conditional)
 
     layers: PositiveInt = Field(default=5, description="how many autoregressive layers")
     order: MaskedOrder = Field(
         default="reversed",
-        description="the values' order: forwards and backwards in turns, or after a fixed random order or a learned matrix",
+        description="the order of the values: forwards and backwards in turns, or after a fixed random order or learned matrix",
     )
     hidden: tuple[PositiveInt, ...] = Field(
         default=(256, 256), min_length=1, description="units of each hidden layer of the masked perceptron"

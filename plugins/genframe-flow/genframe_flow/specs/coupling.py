@@ -1,4 +1,4 @@
-"""Specs of flows made of couplings of vectors; data of other shapes are flattened."""
+"""Specs of flows made of couplings of vectors. They flatten data of other shapes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def halved_vectors(data: Real, count: int, network: DecoderSpec, who: str) -> Re
 class Nice(CouplingFlow):
     """Additive couplings in turns, then a diagonal scaling. Dinh et al. 2014, sec. 3. The paper's prior is flow/logistic.
 
-    The scaling starts from the data's deviations (the paper's starts at one, and takes long to get there).
+    The scaling starts from the standard deviations of the data; the paper's starts at one, and takes long to get there.
     """
 
     type: Literal["flow/nice"] = "flow/nice"
@@ -93,7 +93,7 @@ class Nice(CouplingFlow):
 
     @property
     def provides(self) -> TraitSet:
-        """Provide DataDependent too, for the scaling starts from data."""
+        """Provide DataDependent too: the scaling starts from data."""
         return super().provides | traits(DataDependent)
 
     def count(self) -> int:
@@ -110,9 +110,9 @@ class Nice(CouplingFlow):
 class Spline(CouplingFlow):
     """Monotone rational-quadratic splines, in couplings or autoregressive. Durkan et al. 2019, sec. 3.
 
-    Outside of the bounds values stay as they are, so data should have about unit deviation. Couplings are as fast one way as
-    the other. An autoregressive layer needs as many passes of its network as there are values to draw a sample, and its
-    network is nets/mlp, whose weights are masked (Germain et al. 2015).
+    Outside the bounds values stay as they are, so the data should have about unit deviation. Couplings are equally fast in both
+    directions. An autoregressive layer draws a sample with as many passes of its network as there are values, and its network
+    is nets/mlp with masked weights (Germain et al. 2015).
     """
 
     type: Literal["flow/spline"] = "flow/spline"
@@ -145,7 +145,7 @@ class Spline(CouplingFlow):
     def masked_network(self) -> MLPDecoder:
         """Return the network if its weights can be masked.
 
-        :raises Mismatch: otherwise.
+        :raises Mismatch: if they cannot.
         """
         network = self.network
         if not isinstance(network, MLPDecoder):

@@ -1,4 +1,4 @@
-"""Specs of variational dequantisation: an encoder and a decoder between levels and the bins around them."""
+"""Specs of variational dequantisation: an encoder from levels to values within their bins, and its decoder."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ __all__ = ["Dequantise", "Quantise"]
 def levels_of(data: Space, who: str) -> Real:
     """Return ``data`` if its values are levels.
 
-    :raises Mismatch: otherwise.
+    :raises Mismatch: if they are continuous.
     """
     space = require_real(data, who)
     if not space.discrete:
-        mend = "leave dequantise: true out of the data" if space.dequantised else "leave it out for data without levels"
-        raise Mismatch(f"{who} is of values on levels, found {space}", mend)
+        hint = "leave dequantise: true out of the data" if space.dequantised else "leave it out for data without levels"
+        raise Mismatch(f"{who} is of values on levels, found {space}", hint)
     return space
 
 
 class Dequantise(EncoderSpec):
     """q(y|x): noise within the bin of each level, y = low + (k + sigmoid(mean + sigma eps)) width. Ho et al. 2019, sec. 3.1.
 
-    With flow/quantise, a prior core/model of a flow over y, and vae/elbo or vae/iwae, the likelihood is a lower bound on that
-    of the levels (eq. 6 to 12); the paper's q has coupling layers before the sigmoid. At first the noise is as near to uniform
-    as it can be. With no network it is uniform, as dequantise: true in the data (Theis et al. 2015, sec. 3.1).
+    Together with flow/quantise, a prior core/model of a flow over y, and vae/elbo or vae/iwae, it gives a lower bound on the
+    probability of the levels (eq. 6 to 12). The paper's q has coupling layers before the sigmoid. At first the noise is as near
+    to uniform as it can be. Without a network it is uniform, as dequantise: true in the data (Theis et al. 2015, sec. 3.1).
     """
 
     type: Literal["flow/dequantise"] = "flow/dequantise"
@@ -88,7 +88,7 @@ class Dequantise(EncoderSpec):
 
 
 class Quantise(DecoderSpec):
-    """p(x|y): the level in whose bin y lies, for certain. Ho et al. 2019, eq. 3."""
+    """p(x|y): the level in whose bin y lies, with certainty. Ho et al. 2019, eq. 3."""
 
     type: Literal["flow/quantise"] = "flow/quantise"
     provides: ClassVar[TraitSet] = traits(Likelihood, ProbabilityMass)

@@ -18,13 +18,13 @@ __all__ = ["Inversion"]
 class Inversion(MetricSpec):
     """How far a flow's inverse is from an inverse: the largest and the mean |x - f⁻¹(f(x))| of data, |z - f(f⁻¹(z))| of draws.
 
-    Latents are drawn from the prior, as many as there are data. Behrmann et al. 2021, sec. 3, say why a flow may not invert.
+    As many latents are drawn from the prior as there are examples. Behrmann et al. 2021, sec. 3, explain why inverses fail.
     """
 
     type: Literal["flow/inversion"] = "flow/inversion"
 
-    bound: PositiveFloat = Field(default=1e-4, description="largest error that a result is to call within the bound")
-    limit: PositiveInt | None = Field(default=None, description="use so many data, the first of the split; all if left out")
+    bound: PositiveFloat = Field(default=1e-4, description="the largest error that a result calls within the bound")
+    limit: PositiveInt | None = Field(default=None, description="how many examples to use, from the start of the split; all if none")
 
     def refusal(self, composition: Composition) -> str:
         """Refuse models without an encoder that is one to one."""

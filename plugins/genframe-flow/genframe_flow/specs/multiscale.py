@@ -30,16 +30,16 @@ OF_IMAGES: Final = ("checkerboards", "channelwise")
 class RealNvp(VectorCouplings):
     """Affine couplings in turns: of vectors, or with ``scales`` of images. Dinh et al. 2017, sec. 3.
 
-    With scales, each has couplings of the fields of a checkerboard; then, but for the last, blocks of 2×2 positions become
-    channels, there are couplings of halves of these, and half of them leaves (sec. 3.6). A learned normalisation of each
-    channel (actnorm, Kingma & Dhariwal 2018, sec. 3.1) before each coupling takes the place of the paper's batch normalisation,
-    so that a datum's likelihood does not depend on its batch.
+    Each scale has couplings of the fields of a checkerboard. In all scales but the last, blocks of 2×2 positions then become
+    channels, couplings of halves of the channels follow, and half of the channels leaves (sec. 3.6). Before each coupling
+    stands a learned normalisation of each channel (actnorm, Kingma & Dhariwal 2018, sec. 3.1) instead of the paper's batch
+    normalisation, so that the likelihood of an example does not depend on its batch.
     """
 
     type: Literal["flow/realnvp"] = "flow/realnvp"
 
     scales: PositiveInt | None = Field(
-        default=None, description="number of scales of the form for images; none flattens data to vectors"
+        default=None, description="number of scales, for images; none flattens the data to vectors"
     )
     checkerboards: PositiveInt = Field(
         default=3, description="checkerboard couplings of each scale; the last has one more; only with scales"
@@ -57,11 +57,11 @@ class RealNvp(VectorCouplings):
 
     @model_validator(mode="after")
     def _of_one_form(self) -> RealNvp:
-        strangers, mend = (OF_IMAGES, "give 'scales' too") if self.scales is None else (OF_VECTORS, "leave 'scales' out")
+        strangers, hint = (OF_IMAGES, "give 'scales' too") if self.scales is None else (OF_VECTORS, "leave 'scales' out")
         for name in strangers:
             if getattr(self, name) != type(self).model_fields[name].default:
                 form = "images" if self.scales is None else "vectors"
-                raise ValueError(f"{name!r} is of the form for {form}; leave it out, or {mend}")
+                raise ValueError(f"{name!r} is of the form for {form}; leave it out, or {hint}")
         return self
 
     @property
@@ -109,9 +109,9 @@ class RealNvp(VectorCouplings):
 class Glow(FlowSpec):
     """Steps of actnorm, an invertible 1×1 convolution and an affine coupling, at several scales. Kingma & Dhariwal 2018.
 
-    Each scale begins with blocks of 2×2 positions becoming channels; at the end of each but the last, half of the channels
-    leaves. For data of 1, 2 or 3 spatial axes; vectors have one scale without blocks, and a matrix for the convolution.
-    Actnorm takes its first state from data.
+    At the start of each scale, blocks of 2×2 positions become channels; at the end of each but the last, half of the channels
+    leaves. For data of 1, 2 or 3 spatial axes; vectors have one scale without blocks, and a matrix instead of the convolution.
+    Actnorm takes its first state from training data.
     """
 
     type: Literal["flow/glow"] = "flow/glow"

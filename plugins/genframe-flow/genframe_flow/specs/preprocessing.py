@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["FlowSequence", "Logit", "Scaling", "Whitening"]
 
 
-def bounded(data: Space, who: str, mend: str) -> tuple[Real, float, float]:
-    """Return ``data`` and its bounds if it is continuous and has any.
+def bounded(data: Space, who: str, hint: str) -> tuple[Real, float, float]:
+    """Return ``data`` and its bounds if it is continuous and has bounds.
 
-    :raises Mismatch: otherwise.
+    :raises Mismatch: if it is not, or has none.
     """
     space = continuous(data, who)
     if space.low is None or space.high is None:
-        raise Mismatch(f"{who} needs data within bounds, found {space}", mend)
+        raise Mismatch(f"{who} needs data within bounds, found {space}", hint)
     return space, space.low, space.high
 
 
 class Logit(EncoderSpec):
     """Opens bounds: y = logit(alpha + (1 - 2 alpha) u), u the place of x between them. Dinh et al. 2017, sec. 4.1.
 
-    Its inverse gives data within the bounds: the few latents beyond those of the bounds give the bounds themselves.
+    Its inverse gives data within the bounds: the few latents beyond the images of the bounds give the bounds.
     """
 
     type: Literal["flow/logit"] = "flow/logit"
@@ -61,7 +61,7 @@ class Logit(EncoderSpec):
 
 
 class Scaling(EncoderSpec):
-    """A scale and a shift, y = scale x + shift: given, from the data's bounds to others, or else fitted to training data.
+    """A scale and a shift, y = scale x + shift: given, or from the bounds of the data to others, or fitted to training data.
 
     Fitted ones standardise each dimension to mean 0 and deviation 1; a dimension that never changes is shifted only.
     """
@@ -125,9 +125,9 @@ class Scaling(EncoderSpec):
 class Whitening(EncoderSpec):
     """Decorrelates data by the covariance of training data: y has the covariance I. Krizhevsky 2009, app. A.
 
-    ``zca`` turns back to the data's own axes, so that images stay images; ``pca`` gives a vector of principal components from
-    the least to the greatest variance. Fitted in float64; the identity before. NICE's preprocessing of CIFAR-10 (Dinh et al.
-    2014, sec. 5.1).
+    ``zca`` rotates back to the axes of the data, so that images stay images; ``pca`` gives a vector of principal components,
+    from the least to the greatest variance. It is fitted in float64, and the identity before that. NICE preprocesses CIFAR-10
+    in this way (Dinh et al. 2014, sec. 5.1).
     """
 
     type: Literal["flow/whitening"] = "flow/whitening"
@@ -137,7 +137,7 @@ class Whitening(EncoderSpec):
     eps: PositiveFloat = Field(
         default=1e-6, description="added to the variance of each component, in squared units of the data; bounds the scale"
     )
-    dims: PositiveInt | None = Field(default=None, description="dimensions of the result; all of the data's if left out")
+    dims: PositiveInt | None = Field(default=None, description="dimensions of the result; as many as the data has if left out")
 
     def latent_space(self, data: Space) -> Space:
         """Return the data's shape for zca, a vector for pca.
@@ -165,8 +165,8 @@ class Whitening(EncoderSpec):
 class FlowSequence(FlowSpec):
     """Encoders that are one to one, one after another: preprocessing and flows of any plugin. Rezende & Mohamed 2015, eq. 6.
 
-    Log-determinants add up. With constant memory the layers of all flows are treated as those of one; a flow of several scales
-    among them is one layer, which keeps memory as it says itself.
+    Log-determinants add up. With constant memory the layers of all flows are treated as those of one. A flow of several scales
+    among them counts as one layer, with the memory that its own spec asks for.
     """
 
     type: Literal["flow/sequence"] = "flow/sequence"
