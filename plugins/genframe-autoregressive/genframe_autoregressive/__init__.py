@@ -1,28 +1,52 @@
-"""genframe plugin: autoregressive models."""
+"""genframe plugin: autoregressive models.
+
+Importing this package does not import torch: priors and the encoder of text are loaded when they are first used.
+"""
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, Recipe, hookimpl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .specs import AutoregressiveSpec, Made, PixelCNN, PixelRNN, SequentialSampling, TextEncoder, Transformer
+from genframe import ComponentSpec, Recipe, components, hookimpl
+
+from . import specs
+from .specs import *
 from .traits import Sequential
 
-__all__ = [
-    "AutoregressiveSpec",
-    "Made",
-    "PixelCNN",
-    "PixelRNN",
-    "Sequential",
-    "SequentialSampling",
-    "TextEncoder",
-    "Transformer",
-]
+if TYPE_CHECKING:
+    from .alphabet import *
+    from .blocks import *
+    from .filtering import *
+    from .made import *
+    from .pixelcnn import *
+    from .pixelrnn import *
+    from .sampler import *
+    from .text import *
+    from .transformer import *
+
+_LOADED_WHEN_USED = {
+    "Alphabet": "alphabet",
+    "Block": "blocks",
+    "GatedStacks": "pixelcnn",
+    "MadePrior": "made",
+    "PixelCNNPrior": "pixelcnn",
+    "PixelRNNPrior": "pixelrnn",
+    "Rotary": "blocks",
+    "RowLSTMs": "pixelrnn",
+    "SequentialSampler": "sampler",
+    "TextTransformer": "text",
+    "TransformerPrior": "transformer",
+    "adjusted": "filtering",
+}
+
+__all__ = [*specs.__all__, *_LOADED_WHEN_USED, "Sequential"]
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the priors, the sampler and the encoder of text."""
-    return [Made, PixelCNN, PixelRNN, Transformer, SequentialSampling, TextEncoder]
+    return components(specs)
 
 
 @hookimpl
@@ -36,3 +60,13 @@ def genframe_recipes() -> list[Recipe]:
         "char-shakespeare": "a transformer over the characters of a text, in bits per character; ten minutes",
     }
     return [Recipe(name, "genframe_autoregressive", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOADED_WHEN_USED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LOADED_WHEN_USED[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LOADED_WHEN_USED})

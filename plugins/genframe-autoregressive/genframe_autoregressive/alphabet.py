@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genframe import Categorical, DataError, Space
 
-from .specs.base import alphabet_size
+from .discrete import alphabet_size
 
 __all__ = ["Alphabet"]
 
@@ -21,6 +21,13 @@ class Alphabet:
     """The ``size`` values that each of the ``length`` dimensions of ``space`` can have.
 
     The first of three or more axes goes last: of an image, the ``channels`` of a pixel come together.
+
+    :raises Mismatch: where the values do not lie on a grid.
+
+    >>> from genframe import Real
+    >>> alphabet = Alphabet(Real((1, 1, 3), -1, 1, levels=3))
+    >>> alphabet.indices(torch.tensor([[[[-1.0, 0.0, 1.0]]]]))
+    tensor([[0, 1, 2]])
     """
 
     def __init__(self, space: Space) -> None:

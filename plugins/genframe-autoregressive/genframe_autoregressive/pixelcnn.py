@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,6 @@ from genframe_nets.initialisation import initialised
 from genframe_nets.inputs import flat_context
 
 from .raster import Line, RasterNetwork, RasterPrior, Rows, Scan, as_matrix
-from .specs.raster import PixelCNN
 
 __all__ = ["GatedStacks", "PixelCNNPrior"]
 
@@ -41,17 +41,19 @@ class GatedLayer(nn.Module):
     """A step of both stacks: the vertical one sees the rows above, and feeds the horizontal one, which sees the row.
 
     The ``first`` layer stops short of the pixel itself and of its row; later ones may look at what it made of them.
+    ``depth``: how many layers there are, over which the horizontal stack is summed.
     """
 
-    def __init__(self, inputs: int, spec: PixelCNN, context: int, first: bool) -> None:
+    def __init__(
+        self, inputs: int, channels: int, kernel: int, *, context: int = 0, depth: int = 1, dropout: float = 0.0, first: bool
+    ) -> None:
         super().__init__()
-        channels, kernel = spec.channels, spec.first_kernel if first else spec.kernel
-        self.reach, self.dropout, self.first = kernel // 2, spec.dropout, first
+        self.reach, self.dropout, self.first = kernel // 2, dropout, first
         height = self.reach if first else self.reach + 1
         self.vertical = convolution(inputs, 2 * channels, (height, kernel), 1.0 if first else GATE_MOMENT, bias=True)
         self.horizontal = convolution(inputs, 2 * channels, (1, height), 2.0)
         self.link = convolution(2 * channels, 2 * channels, (1, 1), 2.0, bias=True)
-        self.out = convolution(channels, channels, (1, 1), GATE_MOMENT * (1 if first else spec.layers))
+        self.out = convolution(channels, channels, (1, 1), GATE_MOMENT * (1 if first else depth))
         self.context = initialised(nn.Linear(context, 2 * channels, bias=False), None) if context else None
 
     def forward(self, v: Tensor, h: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -67,14 +69,34 @@ class GatedLayer(nn.Module):
 
 
 class GatedStacks(RasterNetwork):
-    """The gated layers one after another; the horizontal stack at the end is the features."""
+    """The gated layers one after another; the horizontal stack at the end is the features.
 
-    def __init__(self, inputs: int, grid: tuple[int, int], spec: PixelCNN, context: ContextSpace | None) -> None:
+    :param inputs: inputs of each pixel.
+    :param grid: height and width of the images.
+    :param kernels: the widths of the layers' kernels, odd numbers.
+    :param context: the space of the context, of which the vector is read.
+
+    >>> stacks = GatedStacks(2, (5, 4), channels=8, kernels=(7, 3, 3))
+    >>> stacks(torch.randn(6, 2, 5, 4)).shape
+    torch.Size([6, 8, 5, 4])
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        grid: tuple[int, int],
+        *,
+        channels: int,
+        kernels: Sequence[int],
+        dropout: float = 0.0,
+        context: ContextSpace | None = None,
+    ) -> None:
         super().__init__()
         self.width, self.context_dims = grid[1], vector_dims(context)
+        common: dict[str, Any] = {"context": self.context_dims, "depth": len(kernels), "dropout": dropout}
         self.layers = nn.ModuleList(
-            GatedLayer(spec.channels if number else inputs, spec, self.context_dims, first=not number)
-            for number in range(spec.layers)
+            GatedLayer(channels if number else inputs, channels, kernel, first=not number, **common)
+            for number, kernel in enumerate(kernels)
         )
 
     def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
@@ -141,7 +163,35 @@ class _Scanned:
 
 
 class PixelCNNPrior(RasterPrior):
-    """Gated stacks under an output layer."""
+    """The gated PixelCNN. Van den Oord et al. 2016b.
 
-    def __init__(self, spec: PixelCNN, code: Space, context: ContextSpace | None) -> None:
-        super().__init__(spec, code, partial(GatedStacks, spec=spec, context=context))
+    :param code: a space of images (H, W) or (C, H, W) of discrete values.
+    :param channels: features of each pixel.
+    :param layers: the number of gated layers.
+    :param kernel: width of the layers' kernels, an odd number; ``first_kernel`` is that of the first.
+    :param mixture: mix so many discretised logistics (Salimans et al. 2017); a probability for each level where it is ``None``.
+    :param dropout: share of each gate's outputs that training sets to zero.
+    :param context: the space of the context, of which the vector is read (eq. 4).
+
+    >>> from genframe import Real
+    >>> prior = PixelCNNPrior(Real((3, 4, 4), 0, 1, levels=8), channels=8, layers=2)
+    >>> x = prior.sample(5)
+    >>> x.shape, prior.log_prob(x).shape
+    (torch.Size([5, 3, 4, 4]), torch.Size([5]))
+    """
+
+    def __init__(
+        self,
+        code: Space,
+        channels: int = 64,
+        layers: int = 8,
+        *,
+        kernel: int = 3,
+        first_kernel: int = 7,
+        mixture: int | None = None,
+        dropout: float = 0.0,
+        context: ContextSpace | None = None,
+    ) -> None:
+        kernels = (first_kernel, *(kernel for _ in range(layers - 1)))
+        network = partial(GatedStacks, channels=channels, kernels=kernels, dropout=dropout, context=context)
+        super().__init__(code, channels, mixture, network)

@@ -14,7 +14,6 @@ from genframe_nets.initialisation import initialised
 from genframe_nets.inputs import flat_context
 
 from .raster import Line, RasterNetwork, RasterPrior, Rows, Scan, as_matrix
-from .specs.raster import PixelRNN
 
 __all__ = ["PixelRNNPrior", "RowLSTMs"]
 
@@ -32,11 +31,11 @@ def memorised(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
 class RowLSTM(nn.Module):
     """An LSTM over the rows, all columns at once; its state is seen through a kernel, its input up to the pixel."""
 
-    def __init__(self, spec: PixelRNN, context: int) -> None:
+    def __init__(self, channels: int, kernel: int, context: int = 0) -> None:
         super().__init__()
-        channels, self.reach = spec.channels, spec.kernel // 2
+        self.reach = kernel // 2
         self.input = initialised(nn.Conv2d(channels, 4 * channels, (1, self.reach + 1), bias=False), None)
-        self.state = initialised(nn.Conv1d(channels, 4 * channels, spec.kernel, padding=self.reach), None)
+        self.state = initialised(nn.Conv1d(channels, 4 * channels, kernel, padding=self.reach), None)
         self.out = initialised(nn.Conv2d(channels, channels, 1, bias=False), None)
         self.context = initialised(nn.Linear(context, 4 * channels, bias=False), None) if context else None
 
@@ -55,15 +54,35 @@ class RowLSTM(nn.Module):
 
 
 class RowLSTMs(RasterNetwork):
-    """A first convolution that stops short of the pixel, then row LSTMs, each added to what it read."""
+    """A first convolution that stops short of the pixel, then row LSTMs, each added to what it read.
 
-    def __init__(self, inputs: int, grid: tuple[int, int], spec: PixelRNN, context: ContextSpace | None) -> None:
+    :param inputs: inputs of each pixel.
+    :param grid: height and width of the images.
+    :param first_kernel: width of the convolution's kernel; ``kernel`` is that of the LSTMs. Odd numbers.
+    :param context: the space of the context, of which the vector is read.
+
+    >>> lstms = RowLSTMs(2, (5, 4), channels=8, layers=1)
+    >>> lstms(torch.randn(6, 2, 5, 4)).shape
+    torch.Size([6, 8, 5, 4])
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        grid: tuple[int, int],
+        *,
+        channels: int,
+        layers: int,
+        kernel: int = 3,
+        first_kernel: int = 7,
+        context: ContextSpace | None = None,
+    ) -> None:
         super().__init__()
         self.width, self.context_dims = grid[1], vector_dims(context)
-        self.reach = spec.first_kernel // 2
-        self.above = initialised(nn.Conv2d(inputs, spec.channels, (self.reach, spec.first_kernel)), None)
-        self.left = initialised(nn.Conv2d(inputs, spec.channels, (1, self.reach), bias=False), None)
-        self.layers = nn.ModuleList(RowLSTM(spec, self.context_dims) for _ in range(spec.layers))
+        self.reach = first_kernel // 2
+        self.above = initialised(nn.Conv2d(inputs, channels, (self.reach, first_kernel)), None)
+        self.left = initialised(nn.Conv2d(inputs, channels, (1, self.reach), bias=False), None)
+        self.layers = nn.ModuleList(RowLSTM(channels, kernel, self.context_dims) for _ in range(layers))
 
     def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Return (B, I, H, W) -> (B, F, H, W)."""
@@ -119,7 +138,7 @@ class _Scanned:
         self.input, self.out = as_matrix(layer.input), as_matrix(layer.out)
 
     def row(self) -> None:
-        """Begin a row: compute what the states of the row above give to its gates."""
+        """Start a row: compute what the states of the row above give to its gates."""
         gates: Tensor = self.layer.state(self.hidden.permute(1, 2, 0))  # (n, 4F, W)
         self.gates.copy_((gates if self.shift is None else gates + self.shift).permute(2, 0, 1))
 
@@ -133,7 +152,32 @@ class _Scanned:
 
 
 class PixelRNNPrior(RasterPrior):
-    """Row LSTMs under an output layer."""
+    """PixelRNN with row LSTMs. Van den Oord et al. 2016a, section 3.1.
 
-    def __init__(self, spec: PixelRNN, code: Space, context: ContextSpace | None) -> None:
-        super().__init__(spec, code, partial(RowLSTMs, spec=spec, context=context))
+    :param code: a space of images (H, W) or (C, H, W) of discrete values.
+    :param channels: features of each pixel.
+    :param layers: the number of row LSTMs.
+    :param kernel: width of the LSTMs' kernels, an odd number; ``first_kernel`` is that of the first layer.
+    :param mixture: mix so many discretised logistics; a probability for each level where it is ``None``.
+    :param context: the space of the context, of which the vector is read.
+
+    >>> from genframe import Real
+    >>> prior = PixelRNNPrior(Real((1, 4, 4), 0, 1, levels=2), channels=8, layers=1)
+    >>> x = prior.sample(5)
+    >>> x.shape, prior.log_prob(x).shape
+    (torch.Size([5, 1, 4, 4]), torch.Size([5]))
+    """
+
+    def __init__(
+        self,
+        code: Space,
+        channels: int = 64,
+        layers: int = 2,
+        *,
+        kernel: int = 3,
+        first_kernel: int = 7,
+        mixture: int | None = None,
+        context: ContextSpace | None = None,
+    ) -> None:
+        network = partial(RowLSTMs, channels=channels, layers=layers, kernel=kernel, first_kernel=first_kernel, context=context)
+        super().__init__(code, channels, mixture, network)

@@ -15,7 +15,6 @@ from genframe import Categorical, Context, Space
 from .alphabet import Alphabet
 from .pixel import LogisticPixel, Pixel, SoftmaxPixel
 from .sequence import AutoregressivePrior, Step
-from .specs.raster import RasterSpec
 
 __all__ = ["Line", "PixelInputs", "RasterNetwork", "RasterPrior", "Rows", "Scan", "as_matrix"]
 
@@ -60,17 +59,23 @@ class PixelInputs(nn.Module):
 
 
 class RasterPrior(AutoregressivePrior):
-    """A network over pixels and an output layer over the channels of each."""
+    """A network over pixels and an output layer over the channels of each.
 
-    def __init__(self, spec: RasterSpec, code: Space, make: Callable[[int, tuple[int, int]], RasterNetwork]) -> None:
+    :param code: a space of images (H, W) or (C, H, W) of discrete values.
+    :param channels: the features of each pixel.
+    :param mixture: mix so many discretised logistics; a probability for each level where it is ``None``.
+    :param make: makes the network from the number of its inputs per pixel and the grid (H, W).
+    """
+
+    def __init__(
+        self, code: Space, channels: int, mixture: int | None, make: Callable[[int, tuple[int, int]], RasterNetwork]
+    ) -> None:
         super().__init__(code)
         self.grid = (code.shape[-2], code.shape[-1])
-        self.inputs = PixelInputs(self.alphabet, spec.channels)
+        self.inputs = PixelInputs(self.alphabet, channels)
         self.network = make(self.inputs.count, self.grid)
         self.pixel: Pixel = (
-            SoftmaxPixel(spec.channels, self.alphabet)
-            if spec.mixture is None
-            else LogisticPixel(spec.channels, self.alphabet, spec.mixture)
+            SoftmaxPixel(channels, self.alphabet) if mixture is None else LogisticPixel(channels, self.alphabet, mixture)
         )
 
     def _pixels(self, indices: Tensor) -> Tensor:

@@ -28,7 +28,10 @@ Step: TypeAlias = "Callable[[Tensor | None], Tensor]"
 
 
 class AutoregressivePrior(Prior, ABC):
-    """log p(x) = sum over t of log p(x_t | x_1 ... x_{t-1}), in the order of an :class:`~.alphabet.Alphabet`."""
+    """log p(x) = sum over t of log p(x_t | x_1 ... x_{t-1}), in the order of an :class:`~.alphabet.Alphabet`.
+
+    :param code: a space of discrete values.
+    """
 
     def __init__(self, code: Space) -> None:
         super().__init__()
@@ -73,8 +76,8 @@ class AutoregressivePrior(Prior, ABC):
     ) -> Tensor:
         """Return codes (n, code) that are ``known`` where ``mask`` is true, and drawn given all before them elsewhere.
 
-        What comes after an unknown value does not bear on it, so that completions are not draws of the posterior, except
-        where all that is known comes first.
+        What comes after an unknown value does not influence it, so completions are draws of the posterior only where all
+        that is known comes first.
 
         :raises DataError: on the CPU, where a known value is not in the alphabet.
         """

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from genframe import PriorSpec, Space
+from genframe import ContextSpace, PriorSpec, Space
 from genframe.testing import part
 from genframe_autoregressive.sequence import AutoregressivePrior
 
 
-def built(spec: PriorSpec, code: Space, context: Space | None = None, seed: int = 0) -> AutoregressivePrior:
+def built(spec: PriorSpec, code: Space, context: ContextSpace | Space | None = None, seed: int = 0) -> AutoregressivePrior:
     """Return a prior in evaluation mode, with noise on all weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from genframe import Categorical, DataError, Mismatch, ModelSpec, PriorSpec, Real, Space, compose
+from genframe import Categorical, Context, ContextSpace, DataError, Mismatch, ModelSpec, PriorSpec, Real, Space, compose
 from genframe.core import IdentityDecoder, IdentityEncoder, NegativeLogLikelihood
 from genframe.testing import part
 from genframe_autoregressive import Made, PixelCNN, PixelRNN, SequentialSampling, TextEncoder, Transformer
@@ -50,8 +50,8 @@ def test_classes_have_no_logistic() -> None:
 
 def test_a_context_of_three_axes_is_refused() -> None:
     """A transformer reads a vector or a sequence of vectors."""
-    with pytest.raises(Mismatch, match="reads a vector or a sequence of vectors as context, found") as caught:
-        Transformer().accepts(IMAGE, Real((2, 3, 4)))
+    with pytest.raises(Mismatch, match="reads a vector, a sequence of vectors, or both as context, found") as caught:
+        Transformer().accepts(IMAGE, ContextSpace(Real((2, 3, 4))))
     assert "autoregressive/text_encoder" in caught.value.problem.mend
 
 
@@ -104,6 +104,9 @@ def test_a_transformer_says_which_context_it_was_built_for() -> None:
     """A context that is longer, or none at all, is refused before anything is computed."""
     prior = part(Transformer(dim=8, depth=1, heads=2), code=Categorical((3,), 4), context=Real((5, 2)))
     with pytest.raises(ValueError, match=r"built for a context of shape \(2, 5, 2\), found \(2, 6, 2\)"):
-        prior.sample(2, torch.zeros(2, 6, 2))
+        prior.sample(2, Context(sequence=torch.zeros(2, 6, 2)))
     with pytest.raises(ValueError, match="found none"):
         prior.sample(2)
+    both = part(Transformer(dim=8, depth=1, heads=2), code=Categorical((3,), 4), context=ContextSpace(Real((4,)), Real((5, 2))))
+    with pytest.raises(ValueError, match=r"built for a context of shape \(2, 4\), found none"):
+        both.sample(2, Context(sequence=torch.zeros(2, 5, 2)))

@@ -7,7 +7,19 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from genframe import Categorical, ModelSpec, PriorSpec, Real, Space, SpecError, check, compose, generator_for
+from genframe import (
+    Categorical,
+    Context,
+    ContextSpace,
+    ModelSpec,
+    PriorSpec,
+    Real,
+    Space,
+    SpecError,
+    check,
+    compose,
+    generator_for,
+)
 from genframe.core import IdentityDecoder, IdentityEncoder, NegativeLogLikelihood, Normal
 from genframe.testing import part
 from genframe_autoregressive import Made, PixelCNN, PixelRNN, SequentialSampling, TextEncoder, Transformer, sequence
@@ -51,7 +63,7 @@ def test_completions_keep_what_is_known_and_draw_the_rest(build: Build, spec: Pr
 def test_a_draw_in_slices_is_the_same(build: Build, monkeypatch: pytest.MonkeyPatch, spec: PriorSpec) -> None:
     """However few sequences fit the memory at once, each one's random numbers, context and known values stay its own."""
     prior = build(spec, COLOUR, Real((4,)))
-    context = torch.randn(7, 4, generator=generator_for("cpu", 3))
+    context = Context(torch.randn(7, 4, generator=generator_for("cpu", 3)))
     mask = torch.rand((7, *COLOUR.shape), generator=generator_for("cpu", 4)) < 0.3
     asked: list[int] = []
     step = prior.step
@@ -68,7 +80,8 @@ def test_a_draw_in_slices_is_the_same(build: Build, monkeypatch: pytest.MonkeyPa
 def test_draws_in_bfloat16_follow_the_same_logits(build: Build) -> None:
     """Under autocast the cached logits are those of the whole network within bfloat16's rounding."""
     prior = build(Transformer(dim=16, depth=2, heads=2), CLASSES, Real((3, 4)))
-    context, indices = torch.randn(5, 3, 4, generator=generator_for("cpu", 1)), torch.randint(3, (5, 6))
+    context = Context(sequence=torch.randn(5, 3, 4, generator=generator_for("cpu", 1)))
+    indices = torch.randint(3, (5, 6))
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         step = prior.step(5, context)
         rows = [step(indices[:, t - 1] if t else None) for t in range(6)]
@@ -191,7 +204,7 @@ def test_a_caption_conditions_every_pixel(pool: bool) -> None:
     condition = TextEncoder(dim=8, depth=1, heads=2, pool=pool)
     spec = ModelSpec(prior=Transformer(dim=8, depth=1, heads=2), condition=condition, **PARTS)
     model = compose(spec, CLASSES, Categorical((5,), 256))
-    assert model.composition.context == (Real((8,)) if pool else Real((5, 8)))
+    assert model.composition.context == (ContextSpace(Real((8,))) if pool else ContextSpace(sequence=Real((5, 8))))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator_for("cpu", parameter.numel())))

@@ -108,7 +108,7 @@ def genframe_recipes() -> list[Recipe]:
 
 def __getattr__(name: str) -> Any:
     if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module 'genframe_diffusion' has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_LOADED_WHEN_USED[name]}", __name__), name)
 
 

@@ -56,7 +56,7 @@ class Denoising(LossSpec):
     )
     pairing: Pairing = Field(
         default="independent",
-        description="noise drawn for each example, or assigned in the batch at the least squared distance (Tong et al. 2024)",
+        description="noise drawn for each example, or assigned within the batch by least squared distance (Tong et al. 2024)",
     )
 
     @model_validator(mode="after")
