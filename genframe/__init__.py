@@ -27,7 +27,7 @@ from .errors import (
 from .hookspecs import hookimpl
 from .plugins import Installed, Plugin, installed
 from .recipes import Recipe
-from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_real, vector_dims
+from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_categorical, require_real, vector_dims
 from .specs import (
     ComponentSpec,
     DatasetSpec,
@@ -152,6 +152,7 @@ __all__ = [
     "normal_like",
     "projected",
     "projection",
+    "require_categorical",
     "require_real",
     "resume",
     "stamp",

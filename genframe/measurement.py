@@ -76,12 +76,16 @@ def samples(model: Model, n: int, condition: Tensor | None, seed: int) -> Tensor
     return found
 
 
-def stamp(spec: MetricSpec, split: Split, seed: int, **parameters: Any) -> dict[str, Any]:
-    """Return the protocol of a result: metric, versions, data, seed, and the ``parameters`` that its estimate depends on."""
-    namespace = spec.type.partition("/")[0]
+def stamp(metric: str | MetricSpec, split: Split, seed: int, **parameters: Any) -> dict[str, Any]:
+    """Return the protocol of a result: metric, versions, dataset, seed, and the ``parameters`` that its estimate depends on.
+
+    :param metric: the metric's name, such as ``vq/codebook``, or its spec; the version of that plugin is noted.
+    """
+    name = metric if isinstance(metric, str) else metric.type
+    namespace = name.partition("/")[0]
     versions = {plugin.distribution: plugin.version for plugin in installed().plugins if plugin.name == namespace}
     return {
-        "metric": spec.type,
+        "metric": name,
         "versions": {"genframe": version("genframe"), **versions},
         "split": split.name,
         "digest": data_digest(split.stored.cpu(), split.condition.cpu() if split.condition is not None else None),

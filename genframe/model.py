@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain, repeat
 from types import MethodType
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import torch
 from markupsafe import Markup
@@ -28,6 +28,7 @@ from .values import Context
 
 __all__ = ["Model", "Samples", "build", "compose", "evaluating"]
 
+T = TypeVar("T")
 LEAST_SAMPLED, FIRST_SAMPLED, MOST_SAMPLED = 64, 512, 4096  # samples in any chunk, in the first, in the largest
 FIRST_VALUES, MOST_VALUES = 1 << 15, 1 << 20  # values in the first chunk and in the largest
 ENCODE_CHUNK = 1024
@@ -115,6 +116,11 @@ class Model(nn.Module):
         """Return the model's parts that are modules, by role; the loss is not among them."""
         roles = {"condition": self.condition, "encoder": self.encoder, "decoder": self.decoder, "prior": self.prior}
         return {role: part for role, part in roles.items() if part is not None}
+
+    def part(self, role: Role, trait: type[T]) -> T:
+        """Return the part in ``role`` as one with ``trait``, which ``check`` found in its spec where another part needs it."""
+        found: T = getattr(self, role)
+        return found
 
     def part_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of all parts, each once."""

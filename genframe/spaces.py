@@ -21,6 +21,7 @@ __all__ = [
     "alike",
     "format_shape",
     "projected",
+    "require_categorical",
     "require_real",
     "space_from_dict",
     "vector_dims",
@@ -225,6 +226,16 @@ def require_real(space: Space, who: str, *, rank: int | None = None, mend: str =
         raise Mismatch(f"{who} needs real values, found {space}", mend)
     if rank is not None and len(space.shape) != rank:
         raise Mismatch(f"{who} needs {rank} {'axis' if rank == 1 else 'axes'}, found {space}")
+    return space
+
+
+def require_categorical(space: Space, who: str, hint: str = "") -> Categorical:
+    """Return ``space`` if it is of classes.
+
+    :raises Mismatch: otherwise, naming ``who`` needs it; without a ``hint`` what fits is listed.
+    """
+    if not isinstance(space, Categorical):
+        raise Mismatch(f"{who} needs classes, found {space}", hint)
     return space
 
 

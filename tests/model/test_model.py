@@ -194,6 +194,13 @@ def test_a_model_shows_its_parts() -> None:
     assert "style" not in html, "its colours are the notebook's, light or dark"
 
 
+def test_a_part_is_asked_for_by_its_trait() -> None:
+    """The part is the model's own."""
+    shown = model(BITS, VAE)
+    assert shown.part("prior", Density) is shown.prior
+    assert shown.part("encoder", Encoder) is shown.encoder
+
+
 CONDITIONAL = {**VAE, "condition": "core/one_hot"}
 
 

@@ -25,6 +25,7 @@ from genframe import (
     at,
     check,
     projected,
+    require_categorical,
     require_real,
     traits,
 )
@@ -300,6 +301,14 @@ def test_mismatches_gather_their_path_from_within() -> None:
         require_real(LABELS, "a linear head")
     assert caught.value.problem.path == "encoder.network.0"
     assert caught.value.problem.message == "a linear head needs real values, found Categorical(scalar, 10 values)"
+
+
+def test_classes_are_required() -> None:
+    """A space of classes passes as it is; another is named, with the hint."""
+    assert require_categorical(LABELS, "a code") is LABELS
+    with pytest.raises(Mismatch, match=r"a code needs classes, found Real") as caught:
+        require_categorical(BITS, "a code", "encode it")
+    assert caught.value.problem.mend == "encode it"
 
 
 @pytest.mark.parametrize(("rank", "message"), [(1, "needs 1 axis, found"), (2, "needs 2 axes, found")])
