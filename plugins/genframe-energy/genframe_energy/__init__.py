@@ -1,56 +1,99 @@
-"""genframe plugin: Boltzmann machines and energy models."""
+"""genframe plugin: Boltzmann machines and energy models.
+
+Importing this package does not import torch: the implementations are loaded when they are first used.
+"""
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, Recipe, hookimpl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .specs import (
-    ContrastiveDivergence,
-    Dbm,
-    Gibbs,
-    Hmc,
-    Langevin,
-    LangevinLikelihood,
-    LogLikelihood,
-    Mixing,
-    Neural,
-    NoiseContrastive,
-    Rbm,
-    ScoreMatching,
-    Stack,
-    Tempering,
-    Unstacked,
-)
+from genframe import ComponentSpec, Recipe, components, hookimpl
+
+from . import specs
+from .specs import *
+from .traits import Annealed, AnnealingPath, EnergyKernel, HiddenUnits, MeanField, Stacked, Walks
+
+if TYPE_CHECKING:
+    from .annealing import LogZ, annealed_log_z, betas_of, log_z_of
+    from .chains import ChainSampler, GibbsSampler, HmcSampler, LangevinSampler, TemperingSampler
+    from .dbm import DeepBoltzmannMachine
+    from .diagnostics import effective_sample_size, split_r_hat
+    from .divergence import ContrastiveDivergenceLoss
+    from .dynamics import hamiltonian_step, langevin_step, place
+    from .likelihood import LangevinLikelihoodLoss
+    from .matching import NoiseContrastiveLoss, ScoreMatchingLoss, denoising_score_matching, sliced_score_matching
+    from .metrics import LogLikelihoodMetric, MixingMetric
+    from .neural import NeuralEnergy
+    from .rbm import LinearBoltzmannMachine, RestrictedBoltzmannMachine
+    from .stack import StackEncoder, UnstackedDecoder
 
 __all__ = [
-    "ContrastiveDivergence",
-    "Dbm",
-    "Gibbs",
-    "Hmc",
-    "Langevin",
-    "LangevinLikelihood",
-    "LogLikelihood",
-    "Mixing",
-    "Neural",
-    "NoiseContrastive",
-    "Rbm",
-    "ScoreMatching",
-    "Stack",
-    "Tempering",
-    "Unstacked",
+    *specs.__all__,
+    "Annealed",
+    "AnnealingPath",
+    "ChainSampler",
+    "ContrastiveDivergenceLoss",
+    "DeepBoltzmannMachine",
+    "EnergyKernel",
+    "GibbsSampler",
+    "HiddenUnits",
+    "HmcSampler",
+    "LangevinLikelihoodLoss",
+    "LangevinSampler",
+    "LinearBoltzmannMachine",
+    "LogLikelihoodMetric",
+    "LogZ",
+    "MeanField",
+    "MixingMetric",
+    "NeuralEnergy",
+    "NoiseContrastiveLoss",
+    "RestrictedBoltzmannMachine",
+    "ScoreMatchingLoss",
+    "StackEncoder",
+    "Stacked",
+    "TemperingSampler",
+    "UnstackedDecoder",
+    "Walks",
+    "annealed_log_z",
+    "betas_of",
+    "denoising_score_matching",
+    "effective_sample_size",
+    "hamiltonian_step",
+    "langevin_step",
+    "log_z_of",
+    "place",
+    "sliced_score_matching",
+    "split_r_hat",
 ]
+
+_LOADED_WHEN_USED = {
+    "annealing": ("LogZ", "annealed_log_z", "betas_of", "log_z_of"),
+    "chains": ("ChainSampler", "GibbsSampler", "HmcSampler", "LangevinSampler", "TemperingSampler"),
+    "dbm": ("DeepBoltzmannMachine",),
+    "diagnostics": ("effective_sample_size", "split_r_hat"),
+    "divergence": ("ContrastiveDivergenceLoss",),
+    "dynamics": ("hamiltonian_step", "langevin_step", "place"),
+    "likelihood": ("LangevinLikelihoodLoss",),
+    "matching": ("NoiseContrastiveLoss", "ScoreMatchingLoss", "denoising_score_matching", "sliced_score_matching"),
+    "metrics": ("LogLikelihoodMetric", "MixingMetric"),
+    "neural": ("NeuralEnergy",),
+    "rbm": ("LinearBoltzmannMachine", "RestrictedBoltzmannMachine"),
+    "stack": ("StackEncoder", "UnstackedDecoder"),
+}
+_MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
-    """Return the priors, losses, samplers and metrics."""
-    return [
-        *(Stack, Unstacked),
-        *(Rbm, Dbm, Neural),
-        *(ContrastiveDivergence, LangevinLikelihood, ScoreMatching, NoiseContrastive),
-        *(Gibbs, Langevin, Hmc, Tempering),
-        *(LogLikelihood, Mixing),
-    ]
+    """Return the encoder, the decoder, the priors, losses, samplers and metrics."""
+    return components(specs)
 
 
 @hookimpl

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -12,27 +12,37 @@ from torch.nn import functional as F
 from genframe import Context, Prior, Real, Space
 
 from .rbm import CENTRE, DEVIATION, RbmPath, RestrictedBoltzmannMachine
-from .specs.priors import Rbm
 from .units import BernoulliUnits, bernoulli, random_states
-
-if TYPE_CHECKING:
-    from .specs import Dbm
 
 __all__ = ["DeepBoltzmannMachine"]
 
 
 class DeepBoltzmannMachine(Prior):
-    """exp(-E(x_0, ..., x_L)) of layers of bits, x_0 the code, with weights between neighbours.
+    """p(x_0, ..., x_L) proportional to exp(-E) of layers of bits, x_0 the code. Salakhutdinov & Hinton 2009.
 
-    Given the even layers the odd ones are independent, and the other way round. A state is the even layers side by side,
-    (B, x_0 + x_2 + ...): the odd ones are summed over, so that the machine is a restricted one of even against odd units.
+    Weights are between neighbouring layers, so that the odd layers are independent given the even ones, and the other way
+    round. A state is the even layers side by side, (B, x_0 + x_2 + ...): the odd ones are summed over, which makes this an RBM
+    of even against odd units. It is centred (Montavon & Müller 2012).
+
+    :param code: a space of bits.
+    :param hidden: sizes of the hidden layers, from below; two at least.
+    :param mean_field: iterations of mean field, each over all hidden layers.
+    :param sweeps: block Gibbs sweeps from a random state to a sample.
+
+    >>> import torch
+    >>> from genframe import Real
+    >>> _ = torch.manual_seed(0)
+    >>> dbm = DeepBoltzmannMachine(Real((16,), 0, 1, 2), hidden=(8, 4), sweeps=10)
+    >>> x = dbm.sample(5)
+    >>> x.shape, dbm.energy(x).shape, dbm.states(x).shape
+    (torch.Size([5, 16]), torch.Size([5]), torch.Size([5, 20]))
     """
 
-    def __init__(self, spec: Dbm, code: Space) -> None:
+    def __init__(self, code: Space, hidden: Sequence[int] = (64, 32), *, mean_field: int = 10, sweeps: int = 1000) -> None:
         super().__init__()
-        self.space, self.sweeps, self.iterations = code, spec.sweeps, spec.mean_field
+        self.space, self.sweeps, self.iterations = code, sweeps, mean_field
         self.units = BernoulliUnits(code)
-        self.sizes = (self.units.count, *spec.hidden)
+        self.sizes = (self.units.count, *hidden)
         self.weights = nn.ParameterList(DEVIATION * torch.randn(below, above) for below, above in pairwise(self.sizes))
         self.biases = nn.ParameterList(torch.zeros(size) for size in self.sizes)
         self.offset: Tensor
@@ -49,7 +59,7 @@ class DeepBoltzmannMachine(Prior):
         return list(range(1, len(self.sizes), 2))
 
     def plain_biases(self) -> list[Tensor]:
-        """Return each layer's bias where all others are 0; the parameters are those where the others are at their offsets."""
+        """Return each layer's bias when all others are 0; the parameters are those when the others are at their offsets."""
         offsets = [self.offset, *(torch.full_like(bias, CENTRE) for bias in list(self.biases)[1:])]
         pulls = self._activations(dict(enumerate(offset[None] for offset in offsets)), range(len(self.sizes)))
         return [bias - pull[0] for bias, pull in zip(self.biases, pulls, strict=True)]
@@ -101,7 +111,7 @@ class DeepBoltzmannMachine(Prior):
         return self._state(layers)
 
     def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
-        """Return ``n`` chains, each after the spec's number of sweeps from a random state."""
+        """Return the codes (n, code) of ``n`` chains, each after ``sweeps`` transitions from a random state."""
         state = self.states(random_states(self.space, n, generator, self.offset.device), context, generator)
         for _ in range(self.sweeps):
             state = self.transition(state, context, generator)
@@ -112,28 +122,29 @@ class DeepBoltzmannMachine(Prior):
         """Set offsets and biases of the code's units from data, as if there were no hidden units."""
         v = self.units.of(x)
         self.offset.copy_(v.mean(0))
-        cast(Tensor, self.biases[0]).copy_(self.units.bias_for(v.mean(0), len(v)))
+        lowest, *_ = self.biases
+        lowest.copy_(self.units.bias_for(v.mean(0), len(v)))
 
     def annealing_path(self, states: Tensor) -> RbmPath:
-        """Return the path from a machine without weights whose even units have the marginals of ``states``."""
+        """Return the path from an RBM without weights whose even units have the marginals of ``states``."""
         return RbmPath(self.unfolded(), states)
 
     @torch.no_grad()
     def unfolded(self) -> RestrictedBoltzmannMachine:
-        """Return the restricted machine whose visible units are the even layers, and whose hidden ones are the odd layers."""
+        """Return the RBM whose visible units are the even layers, and whose hidden units are the odd layers."""
         even, odd = ([self.sizes[number] for number in numbers] for numbers in (self.even, self.odd))
-        machine = RestrictedBoltzmannMachine(Rbm(hidden=sum(odd)), Real((sum(even),), 0, 1, levels=2)).to(self.offset.device)
+        rbm = RestrictedBoltzmannMachine(Real((sum(even),), 0, 1, levels=2), sum(odd)).to(self.offset.device)
         biases = self.plain_biases()
-        machine.visible_bias.copy_(torch.cat(biases[::2]))
-        machine.hidden_bias.copy_(torch.cat(biases[1::2]))
-        blocks = [list(rows.split(odd, 1)) for rows in machine.weight.zero_().split(even)]
+        rbm.visible_bias.copy_(torch.cat(biases[::2]))
+        rbm.hidden_bias.copy_(torch.cat(biases[1::2]))
+        blocks = [list(rows.split(odd, 1)) for rows in rbm.weight.zero_().split(even)]
         for below, weight in enumerate(self.weights):
             row, column = (below + 1) // 2, below // 2
             blocks[row][column].copy_(weight if below % 2 == 0 else weight.T)
-        return machine
+        return rbm
 
     def _activations(self, layers: dict[int, Tensor], numbers: list[int] | range) -> list[Tensor]:
-        """Return what their neighbours make of layers, without biases: (B, size) each."""
+        """Return the input of layers from their neighbours, without biases: (B, size) each."""
         activations = []
         for number in numbers:
             below = [layers[number - 1] @ self.weights[number - 1]] if number else []

@@ -1,25 +1,23 @@
-"""Metrics of energy models: log-likelihood by annealed importance sampling, and how well chains mix."""
+"""Metrics of energy models: log-likelihood by annealed importance sampling, and the mixing of chains."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor
 
-from genframe import Metric, MetricResult, Model, Split, blocks, evaluating, generator_for, stamp
+from genframe import Metric, MetricResult, Model, Split, Unsupported, blocks, evaluating, generator_for, stamp
 from genframe.measurement import DATA
 from genframe.traits import Bijective, Energy
 
-from .annealing import LogZ, annealed_log_z, betas_of, enumerated_log_z
-from .chains import ChainSampler
+from .annealing import SCHEDULE, LogZ, Schedule, log_z_of
 from .diagnostics import effective_sample_size, split_r_hat
-from .traits import Annealed, MeanField
+from .traits import Annealed, MeanField, Walks
 from .units import random_states
-
-if TYPE_CHECKING:
-    from .specs import LogLikelihood, Mixing
 
 __all__ = ["LogLikelihoodMetric", "MixingMetric"]
 
@@ -29,29 +27,38 @@ DRAWS: Final = DATA + 2
 
 
 class LogLikelihoodMetric(Metric):
-    """Mean log-likelihood of a split, and log Z from both sides."""
+    """Mean log-likelihood of a split in nats, and log Z from both sides. Salakhutdinov & Murray 2008.
 
-    def __init__(self, spec: LogLikelihood) -> None:
-        self.spec = spec
+    ``samples``, ``betas`` and ``sweeps`` are those of :func:`~genframe_energy.annealing.log_z_of`; ``limit`` is the number of
+    examples to use, all if ``None``.
+
+    >>> LogLikelihoodMetric(betas=[(1000, 1.0)]).samples
+    100
+    """
+
+    type: ClassVar[str] = "energy/log_likelihood"
+
+    def __init__(self, samples: int = 100, *, betas: Schedule = SCHEDULE, sweeps: int = 1000, limit: int | None = None) -> None:
+        self.samples, self.betas, self.sweeps, self.limit = samples, betas, sweeps, limit
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return ``log_likelihood`` and ``log_z`` with its two estimates where it is not exact, all in nats.
+        """Return ``log_likelihood``, ``log_z`` and, unless that is exact, its estimate from the other side, all in nats.
 
-        ``log_likelihood_bound`` stands for the former where energies are known by a mean-field bound only.
+        The first is named ``log_likelihood_bound`` where only a mean-field bound of the energy is known.
         """
         with evaluating(model):
             log_z = self._log_z(model, train, seed)
             unnormalised = torch.cat(list(self._unnormalised(model, split, seed)))
         protocol = stamp(
-            self.spec,
+            self.type,
             split,
             seed,
             kind="unnormalised",
             data=len(unnormalised),
             estimator=log_z.estimator,
-            runs=self.spec.samples,
-            betas=[list(pair) for pair in self.spec.betas],
-            sweeps=self.spec.sweeps,
+            runs=self.samples,
+            betas=[list(pair) for pair in self.betas],
+            sweeps=self.sweeps,
         )
         value = float(unnormalised.mean()) - log_z.nats
         error = math.hypot(float(unnormalised.std()) / math.sqrt(len(unnormalised)), log_z.standard_error)
@@ -66,25 +73,19 @@ class LogLikelihoodMetric(Metric):
         ]
 
     def _log_z(self, model: Model, train: Split, seed: int) -> LogZ:
-        prior, device = cast(Annealed, model.prior), model.device
+        prior, device = model.part("prior", Annealed), model.device
         rows = torch.randperm(len(train), generator=generator_for("cpu", seed, REFERENCE))[:MOST_FOR_MARGINALS]
         batch = train.batch(rows.to(train.stored.device), generator_for(train.stored.device, seed, DATA))
         generator = generator_for(device, seed, DRAWS)
         states = prior.states(model.codes(batch.x.to(device)), None, generator)
-        path = prior.annealing_path(states)
-        exact = enumerated_log_z(path)
-        if exact is not None:
-            return exact
-        samples = states[torch.arange(self.spec.samples, device=device) % len(states)]
-        for _ in range(self.spec.sweeps):
-            samples = prior.transition(samples, None, generator)
-        return annealed_log_z(path, betas_of(self.spec.betas), self.spec.samples, samples, generator)
+        return log_z_of(prior, states, runs=self.samples, betas=self.betas, sweeps=self.sweeps, generator=generator)
 
-    def _unnormalised(self, model: Model, split: Split, seed: int) -> Any:
-        """Yield log p(x) + log Z of data, a block at a time: (B,)."""
-        for batch in blocks(split.subset(slice(self.spec.limit)), seed, model.device):
-            latent, log_abs_det = cast(Bijective, model.encoder).forward_and_log_det(batch.x)
-            yield (log_abs_det - cast(Energy, model.prior).energy(latent)).double()
+    def _unnormalised(self, model: Model, split: Split, seed: int) -> Iterator[Tensor]:
+        """Yield log p(x) + log Z of data in nats, a block at a time: (B,)."""
+        encoder, prior = model.part("encoder", Bijective), model.part("prior", Energy)
+        for batch in blocks(split.subset(slice(self.limit)), seed, model.device):
+            latent, log_abs_det = encoder.forward_and_log_det(batch.x)
+            yield (log_abs_det - prior.energy(latent)).double()
 
 
 def _normalisers(log_z: LogZ, protocol: dict[str, Any]) -> list[MetricResult]:
@@ -105,21 +106,31 @@ def _normalisers(log_z: LogZ, protocol: dict[str, Any]) -> list[MetricResult]:
 
 
 class MixingMetric(Metric):
-    """R-hat and effective sample size of the model's own sampler."""
+    """R-hat and effective sample size of the model's own sampler: of ``draws`` steps of ``chains``, after ``burn_in`` steps.
 
-    def __init__(self, spec: Mixing) -> None:
-        self.spec = spec
+    Gelman et al. 2013 (BDA3), sec. 11.4 and 11.5.
+
+    >>> MixingMetric(chains=4).draws
+    1000
+    """
+
+    type: ClassVar[str] = "energy/mixing"
+
+    def __init__(self, chains: int = 16, *, burn_in: int = 1000, draws: int = 1000) -> None:
+        self.chains, self.burn_in, self.draws = chains, burn_in, draws
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return both for the energy, and for the worst of the code's dimensions that move."""
-        spec = self.spec
+        """Return both for the energy, and for the worst of those dimensions of the code that move.
+
+        :raises Unsupported: if the model's sampler is no chain over codes.
+        """
         with evaluating(model):
             draws = self._draws(model, seed)  # (chains, steps, 1 + D)
         sampler = model.composition.spec.sampler.model_dump(mode="json")
-        protocol = stamp(spec, split, seed, chains=spec.chains, burn_in=spec.burn_in, draws=spec.draws, sampler=sampler)
+        protocol = stamp(self.type, split, seed, chains=self.chains, burn_in=self.burn_in, draws=self.draws, sampler=sampler)
         r_hat, size = split_r_hat(draws), effective_sample_size(draws)
         moving = ~r_hat[1:].isnan()
-        note = f"of {spec.chains * spec.draws} draws"
+        note = f"of {self.chains * self.draws} draws"
         results = [
             MetricResult("energy_r_hat", float(r_hat[0]), "", protocol),
             MetricResult("energy_ess", float(size[0]), "draws", protocol, note=note),
@@ -132,16 +143,11 @@ class MixingMetric(Metric):
         return results
 
     def _draws(self, model: Model, seed: int) -> Tensor:
-        spec, prior = self.spec, cast(Energy, model.prior)
-        generator = generator_for(model.device, seed, DRAWS)
-        start = random_states(model.composition.code, spec.chains, generator, model.device)
-        walk = cast(ChainSampler, model.sampler).walk(model, start, None, generator)
-        for _ in range(spec.burn_in):
-            next(walk)
-        rows = [torch.cat((prior.energy(code)[:, None], code.flatten(1).float()), 1) for code in _first(walk, spec.draws)]
-        return torch.stack(rows, 1)
-
-
-def _first(walk: Any, count: int) -> Any:
-    for _ in range(count):
-        yield next(walk)
+        """Return the energies and codes of the chains: (chains, draws, 1 + D)."""
+        if not isinstance(model.sampler, Walks):
+            raise Unsupported("the mixing of chains is measured of a sampler with Walks, such as energy/gibbs")
+        prior, generator = model.part("prior", Energy), generator_for(model.device, seed, DRAWS)
+        start = random_states(model.composition.code, self.chains, generator, model.device)
+        walk = model.sampler.walk(prior, start, None, generator)
+        kept = islice(walk, self.burn_in, self.burn_in + self.draws)
+        return torch.stack([torch.cat((prior.energy(code)[:, None], code.flatten(1).float()), 1) for code in kept], 1)

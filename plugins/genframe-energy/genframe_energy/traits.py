@@ -1,21 +1,32 @@
-"""Traits of energy models beyond those of the core."""
+"""Traits of energy models beyond those of the core, and names of choices. No torch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from genframe.traits import MarkovKernel
+from genframe.traits import Energy, MarkovKernel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Generator, Tensor
 
-__all__ = ["Annealed", "AnnealingPath", "HiddenUnits", "MeanField", "Stacked"]
+    from genframe import Context
+
+__all__ = ["Annealed", "AnnealingPath", "EnergyKernel", "HiddenUnits", "Matching", "MeanField", "Stacked", "Variance", "Walks"]
+
+Matching: TypeAlias = Literal["denoising", "sliced"]
+Variance: TypeAlias = Literal["unit", "learned"]
+
+
+class EnergyKernel(Energy, MarkovKernel, Protocol):
+    """Has an energy, and a transition that leaves its distribution unchanged."""
 
 
 class AnnealingPath(Protocol):
     """Unnormalised distributions f_beta from f_0, whose normaliser is known, to the model at beta = 1, in float64.
 
-    A state is (n, state): units of those that the model's kernel walks over.
+    A state (n, state) holds the units that the model's kernel walks over.
     """
 
     @property
@@ -23,16 +34,16 @@ class AnnealingPath(Protocol):
         """Log normaliser of f_0, in nats."""
 
     def log_z(self) -> float | None:
-        """The exact log normaliser of f_1 in nats, by enumeration; ``None`` where that would take too long."""
+        """The exact log normaliser of f_1 in nats, by enumeration; ``None`` if that would take too long."""
 
-    def start(self, n: int, generator: Generator) -> Tensor:
-        """Draw ``n`` states of f_0."""
+    def start(self, n: int, generator: Generator | None = None) -> Tensor:
+        """``n`` states drawn from f_0: (n, state)."""
 
     def units_of(self, states: Tensor) -> Tensor:
-        """The path's states for the kernel's: (n, state) -> (n, state)."""
+        """The path's states of the kernel's states: (n, state) -> (n, state)."""
 
-    def advance(self, state: Tensor, before: float, after: float, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Return log f_after - log f_before of each state (n,), and the states after a step at ``after``.
+    def advance(self, state: Tensor, before: float, after: float, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+        """log f_after - log f_before of each state (n,), and the states after a step at ``after``.
 
         The step is reversible and leaves f_after unchanged.
         """
@@ -40,7 +51,7 @@ class AnnealingPath(Protocol):
 
 @runtime_checkable
 class Annealed(MarkovKernel, Protocol):
-    """Lies at the end of a path of distributions that begins at one whose normaliser is known."""
+    """Is at the end of a path of distributions that starts from one whose normaliser is known."""
 
     def annealing_path(self, states: Tensor) -> AnnealingPath:
         """The path from independent units with the marginals of ``states`` (N, state) of its kernel."""
@@ -48,7 +59,7 @@ class Annealed(MarkovKernel, Protocol):
 
 @runtime_checkable
 class MeanField(Protocol):
-    """Knows its energy by a mean-field bound only, and that of its kernel's states exactly."""
+    """Knows a mean-field bound of its energy, and the exact energy of its kernel's states."""
 
     def state_energy(self, state: Tensor) -> Tensor:
         """Energy of states, in nats: (B, state) -> (B,)."""
@@ -64,7 +75,17 @@ class HiddenUnits(Protocol):
 
 @runtime_checkable
 class Stacked(Protocol):
-    """Is a stack of layers with weights and biases by which a code leads back to data."""
+    """Is a stack of layers, with weights and biases that lead from a code back to data."""
 
     def downward(self) -> list[tuple[Tensor, Tensor]]:
         """Weights (below, above) and biases (below,) of each layer, the top first."""
+
+
+@runtime_checkable
+class Walks(Protocol):
+    """Draws by Markov chains over the prior's codes."""
+
+    def walk(
+        self, prior: Any, code: Tensor, context: Context | None = None, generator: Generator | None = None
+    ) -> Iterator[Tensor]:
+        """The codes (n, code) of chains after each step from ``code``, without end."""

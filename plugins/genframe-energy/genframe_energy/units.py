@@ -1,6 +1,6 @@
 """Visible units of a Boltzmann machine, by the space of the codes: Bernoulli, softmax or Gaussian.
 
-``v`` is the flat vector of units (B, V), ``activation`` = bias + W h what the hidden units make of them (B, V).
+``v`` is the flat vector of units (B, V), ``activation`` = bias + W h their input from the hidden units (B, V).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def bernoulli(logits: Tensor, generator: Generator | None) -> Tensor:
 
 
 def random_states(space: Space, n: int, generator: Generator | None, device: torch.device) -> Tensor:
-    """Return states from which chains begin: uniform over values or bounds, standard normal where there are none."""
+    """Return states (n, code) from which chains start: uniform over values or bounds, standard normal without either."""
     shape = (n, *space.shape)
     if isinstance(space, Categorical):
         return torch.randint(space.size, shape, generator=generator, device=device)
@@ -40,7 +40,7 @@ def random_states(space: Space, n: int, generator: Generator | None, device: tor
 
 
 class CodeChains:
-    """For kernels whose states are codes."""
+    """For kernels whose states are codes; see genframe's trait MarkovKernel."""
 
     def states(self, code: Tensor, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return the codes."""
@@ -52,7 +52,7 @@ class CodeChains:
 
 
 class VisibleUnits(nn.Module, ABC):
-    """How units follow from codes, what energy they have by themselves, and how they are drawn."""
+    """How units follow from codes, their energy by themselves, and how they are drawn."""
 
     def __init__(self, space: Space) -> None:
         super().__init__()
@@ -77,20 +77,25 @@ class VisibleUnits(nn.Module, ABC):
 
     @abstractmethod
     def bias_for(self, mean: Tensor, n: int) -> Tensor:
-        """Return the bias by which units without hidden ones have ``mean`` (V,), that of ``n`` data."""
+        """Return the bias (V,) with which units without hidden ones have ``mean`` (V,), that of ``n`` examples."""
 
     def energy(self, v: Tensor, bias: Tensor) -> Tensor:
-        """Return the energy of units that no hidden unit acts on: (B,)."""
+        """Return the energy of units without input from hidden ones, in nats: (B,)."""
         with full_precision(v):
             return -(v @ bias)
 
     def drive(self, v: Tensor) -> Tensor:
-        """Return what hidden units see of ``v``."""
+        """Return what hidden units read of ``v``: (B, V) -> (B, V)."""
         return v
 
 
 class BernoulliUnits(VisibleUnits):
-    """Units that are 0 or 1."""
+    """Units that are 0 or 1.
+
+    >>> from genframe import Real
+    >>> BernoulliUnits(Real((2,), 0, 1, 2)).bias_for(torch.tensor([0.5, 1.0]), n=8)
+    tensor([0.0000, 2.1972])
+    """
 
     def __init__(self, space: Space) -> None:
         super().__init__(space)
@@ -115,12 +120,16 @@ class BernoulliUnits(VisibleUnits):
         return F.softplus(activation).sum(1)
 
     def bias_for(self, mean: Tensor, n: int) -> Tensor:
-        """Return log p / (1 - p), with one datum more of either value, so that it is finite. Hinton 2012, sec. 8."""
+        """Return log p / (1 - p), with one more example of either value, so that it is finite. Hinton 2012, sec. 8."""
         return torch.logit((mean * n + 1) / (n + 2))
 
 
 class SoftmaxUnits(VisibleUnits):
-    """Groups of units of which one is 1: a group for each class of the code. Salakhutdinov et al. 2007, sec. 2."""
+    """Groups of units of which one is 1: a group for each class of the code. Salakhutdinov et al. 2007, sec. 2.
+
+    >>> SoftmaxUnits(Categorical((2,), 3)).of(torch.tensor([[0, 2]]))
+    tensor([[1., 0., 0., 0., 0., 1.]])
+    """
 
     def __init__(self, space: Categorical) -> None:
         super().__init__(space)
@@ -147,14 +156,20 @@ class SoftmaxUnits(VisibleUnits):
         return groups.logsumexp(2).sum(1)
 
     def bias_for(self, mean: Tensor, n: int) -> Tensor:
-        """Return log p, with one datum more of each class."""
+        """Return log p, with one more example of each class."""
         return ((mean * n + 1) / (n + self.size)).log()
 
 
 class GaussianUnits(VisibleUnits):
-    """Real units, N(activation, variance) given the hidden ones. Hinton 2012, sec. 13.2; Cho et al. 2011, eq. 3."""
+    """Real units, N(activation, variance) given the hidden ones. Hinton 2012, sec. 13.2; Cho et al. 2011, eq. 3.
 
-    def __init__(self, space: Space, *, learned: bool) -> None:
+    >>> from genframe import Real
+    >>> units = GaussianUnits(Real((2,)))
+    >>> units.energy(torch.ones(1, 2), torch.zeros(2))
+    tensor([1.])
+    """
+
+    def __init__(self, space: Space, *, learned: bool = False) -> None:
         super().__init__(space)
         start = torch.zeros(space.dims)
         self.log_variance = nn.Parameter(start) if learned else None
@@ -197,7 +212,7 @@ class GaussianUnits(VisibleUnits):
 
 
 def visible_units(space: Space, *, learned: bool) -> VisibleUnits:
-    """Return the units for codes of ``space``; Gaussian ones have a learned variance where ``learned``."""
+    """Return the units for codes of ``space``; ``learned`` is for the variance of Gaussian ones."""
     if isinstance(space, Categorical):
         return BernoulliUnits(space) if space.size == 2 else SoftmaxUnits(space)
     return BernoulliUnits(space) if space.levels == 2 else GaussianUnits(space, learned=learned)

@@ -21,8 +21,7 @@ BITS, CLASSES, REALS = Real((8,), 0, 1, levels=2), Categorical((4,), 3), Real((2
 
 def machine_of(space: Space, hidden: int, seed: int, scale: float = 1.0) -> RestrictedBoltzmannMachine:
     """Return a machine with random parameters."""
-    machine = part(Rbm(hidden=hidden), code=space)
-    assert isinstance(machine, RestrictedBoltzmannMachine)
+    machine = RestrictedBoltzmannMachine(space, hidden)
     generator = generator_for("cpu", seed)
     with torch.no_grad():
         for parameter in machine.parameters():

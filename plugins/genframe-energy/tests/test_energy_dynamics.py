@@ -103,7 +103,7 @@ def test_tempering_crosses_between_modes_that_langevin_does_not() -> None:
     shares = []
     for sampler in (Langevin(steps=1, step_size=0.7), Tempering(steps=1, step_size=0.7, temperatures=(1, 2, 4, 8, 16))):
         model = model_of(sampler, Quadratic(modes=True))
-        walk = model.sampler.walk(model, start, None, generator_for("cpu", 0))  # type: ignore[attr-defined]
+        walk = model.sampler.walk(model.prior, start, None, generator_for("cpu", 0))  # type: ignore[attr-defined]
         for _ in range(400):
             x = next(walk)
         shares.append(float((x.sum(1) < 0).float().mean()))

@@ -12,8 +12,8 @@ import torch
 from genframe import ModelSpec, Real, Run, SpecError, compose, evaluate, resume, train
 from genframe.testing import checkpoint_tensors, train_interrupted
 from genframe.testing.drawing import every_value
-from genframe_energy import Rbm, Stack, Unstacked
-from genframe_energy.rbm import LinearMachine
+from genframe_energy import Stack, Unstacked
+from genframe_energy.rbm import LinearBoltzmannMachine
 from genframe_energy.stack import StackEncoder
 from genframe_vae import Reconstruction
 
@@ -53,7 +53,7 @@ def experiment(model: dict[str, Any], stages: list[dict[str, Any]], **settings: 
 
 def test_linear_machine_integrates_its_hidden_units_out() -> None:
     """Differences of its energy are those of -log of the integral over h of exp(b v + (c + Wᵀ v) h - h² / 2)."""
-    machine, values = LinearMachine(Rbm(hidden=1), BITS), every_value(BITS)
+    machine, values = LinearBoltzmannMachine(BITS, 1), every_value(BITS)
     assert values is not None
     with torch.no_grad():
         for parameter in machine.parameters():
@@ -75,7 +75,7 @@ def test_stack_is_sigmoids_and_a_linear_layer() -> None:
     encoder = model.encoder
     assert isinstance(encoder, StackEncoder)
     x = torch.rand(4, 6) * 2 - 1
-    first, second, third = encoder.machines
+    first, second, third = encoder.rbms
     h = torch.sigmoid((x + 1) / 2 @ first.weight + first.hidden_bias)
     h = torch.sigmoid(h @ second.weight + second.hidden_bias)
     torch.testing.assert_close(model.encode(x), h @ third.weight + third.hidden_bias)
@@ -130,5 +130,5 @@ def test_deep_belief_network() -> None:
 
 def test_unbounded_data_are_no_probabilities() -> None:
     """Refused where they enter, with what they are."""
-    with pytest.raises(SpecError, match="energy/stack takes values for probabilities of bits"):
+    with pytest.raises(SpecError, match="energy/stack reads values as probabilities of bits"):
         compose(ModelSpec(encoder=Stack(), decoder=Unstacked(), loss=Reconstruction()), Real((6,)))

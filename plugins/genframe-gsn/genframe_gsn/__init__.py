@@ -1,18 +1,44 @@
-"""genframe plugin: generative stochastic networks."""
+"""genframe plugin: generative stochastic networks.
+
+Importing this package does not import torch: the implementations are loaded when they are first used.
+"""
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, Recipe, hookimpl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .specs import Chain, Stochastic, Walkback
+from genframe import ComponentSpec, Recipe, components, hookimpl
 
-__all__ = ["Chain", "Stochastic", "Walkback"]
+from . import specs
+from .specs import *
+from .traits import Corrupting
+
+if TYPE_CHECKING:
+    from .encoders import StochasticEncoder
+    from .losses import WalkbackLoss
+    from .samplers import ChainSampler, chain
+
+__all__ = [*specs.__all__, "ChainSampler", "Corrupting", "StochasticEncoder", "WalkbackLoss", "chain"]
+
+_LOADED_WHEN_USED = {
+    "encoders": ("StochasticEncoder",),
+    "losses": ("WalkbackLoss",),
+    "samplers": ("ChainSampler", "chain"),
+}
+_MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the encoder, the loss and the sampler."""
-    return [Stochastic, Walkback, Chain]
+    return components(specs)
 
 
 @hookimpl
@@ -20,6 +46,6 @@ def genframe_recipes() -> list[Recipe]:
     """Return the experiments on digits, and on MNIST where that is at hand."""
     summaries = {
         "gsn-digits": "a generative stochastic network of 8x8 digits, with its Parzen-window likelihood; a minute",
-        "gsn-mnist": "the same of MNIST, to stand beside the figures of 2014; less than half an hour",
+        "gsn-mnist": "the same of MNIST, to compare with the results of 2014; less than half an hour",
     }
     return [Recipe(name, "genframe_gsn", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]

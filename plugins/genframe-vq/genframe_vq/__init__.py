@@ -1,29 +1,65 @@
-"""genframe plugin: vector-quantised autoencoders."""
+"""genframe plugin: vector-quantised autoencoders.
+
+Importing this package does not import torch: the implementations are loaded when they are first used.
+"""
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, Recipe, hookimpl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .specs import CodebookUse, CodeLength, FiniteScalar, LookupFree, QuantiserSpec, Quantizer, VqVae
+from genframe import ComponentSpec, Recipe, components, hookimpl
+
+from . import specs
+from .specs import *
 from .traits import Quantisation, VectorQuantised
 
+if TYPE_CHECKING:
+    from .codebook import Codebook, Learning
+    from .encoders import QuantisedEncoder
+    from .losses import VqVaeLoss
+    from .metrics import CodebookMetric, CodeLengthMetric
+    from .quantisers import Quantiser, Residual, VectorQuantiser
+    from .scalars import ScalarQuantiser, SignQuantiser
+
 __all__ = [
-    "CodeLength",
-    "CodebookUse",
-    "FiniteScalar",
-    "LookupFree",
+    *specs.__all__,
+    "CodeLengthMetric",
+    "Codebook",
+    "CodebookMetric",
+    "Learning",
     "Quantisation",
-    "QuantiserSpec",
-    "Quantizer",
+    "QuantisedEncoder",
+    "Quantiser",
+    "Residual",
+    "ScalarQuantiser",
+    "SignQuantiser",
     "VectorQuantised",
-    "VqVae",
+    "VectorQuantiser",
+    "VqVaeLoss",
 ]
+
+_LOADED_WHEN_USED = {
+    "codebook": ("Codebook", "Learning"),
+    "encoders": ("QuantisedEncoder",),
+    "losses": ("VqVaeLoss",),
+    "metrics": ("CodeLengthMetric", "CodebookMetric"),
+    "quantisers": ("Quantiser", "Residual", "VectorQuantiser"),
+    "scalars": ("ScalarQuantiser", "SignQuantiser"),
+}
+_MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the encoders, the loss and the metrics."""
-    return [Quantizer, FiniteScalar, LookupFree, VqVae, CodebookUse, CodeLength]
+    return components(specs)
 
 
 @hookimpl

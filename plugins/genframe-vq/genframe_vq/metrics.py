@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from genframe import (
     Batch,
-    Categorical,
     Encoder,
     LogProb,
     Metric,
@@ -20,36 +19,37 @@ from genframe import (
     average,
     blocks,
     evaluating,
+    require_categorical,
     stamp,
 )
 from genframe.traits import Density, Likelihood
 
-from .counting import code_counts, codebooks_of, perplexity, usage
+from .counting import code_counts, columns_of, perplexity, usage
 from .traits import VectorQuantised
-
-if TYPE_CHECKING:
-    from .specs import CodebookUse, CodeLength
 
 __all__ = ["CodeLengthMetric", "CodebookMetric"]
 
 
 class CodebookMetric(Metric):
-    """Perplexity and usage of the codes of a split."""
+    """Perplexity and usage of the codes of a split.
 
-    def __init__(self, spec: CodebookUse) -> None:
-        self.spec = spec
+    >>> CodebookMetric().type
+    'vq/codebook'
+    """
+
+    type: ClassVar[str] = "vq/codebook"
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return ``perplexity`` and ``usage``."""
-        space = cast(Categorical, model.composition.code)
-        codebooks = codebooks_of(model.composition.latent, space)
-        counts = torch.zeros(codebooks, space.size, dtype=torch.int64, device=model.device)
+        """Return ``perplexity`` and ``usage``, averaged over codebooks."""
+        space = require_categorical(model.composition.code, "the use of a codebook")
+        columns = columns_of(model.composition.latent, space)
+        counts = torch.zeros(columns, space.size, dtype=torch.int64, device=model.device)
+        encoder = model.part("encoder", VectorQuantised)
         with evaluating(model):
             for batch in blocks(split, seed, model.device):
-                found = cast(VectorQuantised, model.encoder).quantised(batch.x, model.context(batch.condition))
-                counts += code_counts(found.indices, space, codebooks)
-        protocol = stamp(self.spec, split, seed, data=len(split), codebooks=codebooks, size=space.size)
-        note = f"mean over {codebooks} codebooks" if codebooks > 1 else ""
+                counts += code_counts(encoder.quantised(batch.x, model.context(batch.condition)).indices, columns, space.size)
+        protocol = stamp(self.type, split, seed, data=len(split), codebooks=columns, size=space.size)
+        note = f"mean over {columns} codebooks" if columns > 1 else ""
         return [
             MetricResult("perplexity", float(perplexity(counts)), f"of {space.size} codes", protocol, note=note),
             MetricResult("usage", float(usage(counts)), "share of codes", protocol, note=note),
@@ -57,18 +57,26 @@ class CodebookMetric(Metric):
 
 
 class CodeLengthMetric(Metric):
-    """Bits per dimension of a two-part code."""
+    """Bits per dimension of a two-part code: the indices, then the data given them.
 
-    def __init__(self, spec: CodeLength) -> None:
-        self.spec = spec
+    ``limit`` is the number of examples to use; all if ``None``.
+
+    >>> CodeLengthMetric(limit=100).limit
+    100
+    """
+
+    type: ClassVar[str] = "vq/code_length"
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
         """Return ``code_length``, and its parts ``prior_code_length`` and ``decoder_code_length``."""
-        used = split.subset(slice(self.spec.limit))
+        used = split.subset(slice(self.limit))
         with evaluating(model):
             parts = [self._nats(model, batch) for batch in blocks(used, seed, model.device)]
         indices, data = (torch.cat(part).double() for part in zip(*parts, strict=True))
-        protocol = stamp(self.spec, split, seed, data=len(used), code="two parts: indices, then data given them")
+        protocol = stamp(self.type, split, seed, data=len(used), code="two parts: indices, then data given them")
         composition = model.composition
         bin_bits = LogProb(torch.zeros(1), "lower bound", composition.data, composition.mass, "two-part code").bits_per_dim
         bits_a_nat = 1 / (composition.data.dims * math.log(2))
@@ -81,9 +89,8 @@ class CodeLengthMetric(Metric):
 
     @staticmethod
     def _nats(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return -log p(indices) and -log p(x | indices) of each datum: (B,), (B,)."""
+        """Return -log p(indices) and -log p(x | indices) of each example in nats: (B,), (B,)."""
         context = model.context(batch.condition)
-        found = cast(VectorQuantised, model.encoder).quantised(batch.x, context)
-        latent = cast(Encoder, model.encoder).latent(found.indices)
-        prior, decoder = cast(Density, model.prior), cast(Likelihood, model.decoder)
-        return -prior.log_prob(found.indices, context), -decoder.likelihood(latent, context).log_prob(batch.x)
+        indices = model.part("encoder", VectorQuantised).quantised(batch.x, context).indices
+        likelihood = model.part("decoder", Likelihood).likelihood(model.part("encoder", Encoder).latent(indices), context)
+        return -model.part("prior", Density).log_prob(indices, context), -likelihood.log_prob(batch.x)

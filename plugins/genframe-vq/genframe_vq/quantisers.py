@@ -1,67 +1,97 @@
-"""Quantisers of rows (N, D): residual and product codebooks, finite scalars, signs."""
+"""Quantisers with learned codebooks: residual ones, and products of them."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import replace
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .codebook import Codebook
-from .gradients import ESTIMATORS, straight_through
-from .traits import Quantisation
+from genframe.execution import full_precision
 
-if TYPE_CHECKING:
-    from .specs import FiniteScalar, LookupFree, Quantizer
+from .codebook import MOVING_AVERAGES, Codebook, Learning
+from .gradients import ESTIMATORS
+from .grids import grid_of, rows_of
+from .traits import Distance, Gradient, Quantisation
 
-__all__ = ["Product", "Quantiser", "Residual", "Scalars", "Signs"]
+__all__ = ["Quantiser", "Residual", "VectorQuantiser"]
 
 BEAM: Final = 8
 ROWS_AT_ONCE: Final = 4096
-MARGIN: Final = 1e-3  # of each side, that no bounded value rounds beyond the levels
 
 
 class Quantiser(nn.Module, ABC):
-    """Rows as vectors of a finite set; indices are (N, codebooks)."""
+    """Features as vectors of a finite set.
+
+    ``dim`` is the size of a vector, ``size`` the number of values of an index, and ``columns`` how many indices a position has.
+    """
+
+    def __init__(self, dim: int, size: int, columns: int = 1) -> None:
+        super().__init__()
+        self.dim, self.size, self.columns = dim, size, columns
+
+    def forward(self, features: Tensor) -> Quantisation:
+        """Quantise features (B, dim, grid), or (B, dim): the latent is of their shape, the indices are (B, columns, grid).
+
+        Nothing is learned here. Distances are computed in single precision, under autocast as well.
+        """
+        with full_precision(features):
+            found = self.quantise(rows_of(features))
+        shape = (len(features), *features.shape[2:])
+        return replace(found, latent=grid_of(found.latent, shape), indices=grid_of(found.indices, shape))
 
     @abstractmethod
-    def forward(self, rows: Tensor) -> Quantisation:
-        """Return the rows quantised, with a gradient, and what that adds to a loss; a function, nothing learns here."""
+    def quantise(self, rows: Tensor) -> Quantisation:
+        """Quantise rows (N, dim): the latent is (N, dim), the indices are (N, columns)."""
 
     @abstractmethod
     def vectors(self, indices: Tensor) -> Tensor:
-        """Return the vectors of indices: (N, codebooks) -> (N, D)."""
+        """Return the vectors of indices: (N, columns) -> (N, dim)."""
 
     @abstractmethod
     def search(self, vectors: Tensor) -> Tensor:
-        """Return the indices of which the rows are the vectors: (N, D) -> (N, codebooks)."""
+        """Return the indices whose vectors are given: (N, dim) -> (N, columns)."""
 
     def learn(self, rows: Tensor, indices: Tensor) -> None:
-        """Learn from rows (N, D) and the indices that they were given; nothing by default."""
+        """Learn from rows (N, dim) and their indices (N, columns), without gradients; nothing by default."""
 
     def initialise(self, rows: Tensor) -> None:
-        """Take the first state from rows (N, D); nothing by default."""
+        """Take the first state from rows (N, dim); nothing by default."""
 
 
 class Residual(Quantiser):
-    """A sum of vectors, each of the codebook for what those before it left. Zeghidour et al. 2021, alg. 1; with one, VQ."""
+    """A sum of vectors, each from the codebook for what those before it left. Zeghidour et al. 2021, alg. 1.
 
-    def __init__(self, spec: Quantizer, dim: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(Codebook(spec, dim) for _ in range(spec.layers))
-        self.estimate = ESTIMATORS[spec.gradient]
-        self.cosine, self.by_gradient = spec.distance == "cosine", spec.codebook == "gradient"
+    With one layer this is plain vector quantisation.
 
-    @property
-    def codebooks(self) -> list[Codebook]:
-        """The codebooks, from the first."""
-        return cast(list[Codebook], list(self.layers))
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> found = Residual(size=16, dim=4, layers=3)(torch.randn(10, 4))
+    >>> found.latent.shape, found.indices.shape
+    (torch.Size([10, 4]), torch.Size([10, 3]))
+    """
 
-    def forward(self, rows: Tensor) -> Quantisation:
-        """Return the rows quantised, greedily."""
+    def __init__(
+        self,
+        size: int = 512,
+        dim: int = 64,
+        *,
+        layers: int = 1,
+        distance: Distance = "euclidean",
+        gradient: Gradient = "straight_through",
+        learning: Learning = MOVING_AVERAGES,
+    ) -> None:
+        super().__init__(dim, size, layers)
+        self.estimate = ESTIMATORS[gradient]
+        self.cosine, self.by_gradient = distance == "cosine", learning.rule == "gradient"
+        self.codebooks = [Codebook(size, dim, cosine=self.cosine, learning=learning) for _ in range(layers)]
+        self.layers = nn.ModuleList(self.codebooks)
+
+    def quantise(self, rows: Tensor) -> Quantisation:
+        """Quantise the rows greedily: layer after layer."""
         if self.cosine:
             rows = F.normalize(rows, dim=1)
         indices, commitment, codebook = [], rows.new_zeros(()), rows.new_zeros(())
@@ -76,14 +106,14 @@ class Residual(Quantiser):
         return Quantisation(self.estimate(rows, found), torch.stack(indices, 1), commitment, codebook, rows.new_zeros(()))
 
     def vectors(self, indices: Tensor) -> Tensor:
-        """Return the sums of the codebooks' vectors."""
+        """Return the sums of the codebooks' vectors: (N, layers) -> (N, dim)."""
         return torch.stack([book(index) for book, index in zip(self.codebooks, indices.unbind(1), strict=True)]).sum(0)
 
     def search(self, vectors: Tensor) -> Tensor:
-        """Return the codes whose vectors add up to the rows: by distance with one codebook, else by beam search.
+        """Return the indices whose vectors add up to the rows: the nearest with one codebook, else by beam search.
 
-        A greedy search would often go wrong: a sum may lie nearer to another vector than to its first. The beam of 8 misses
-        some too, the more the layers (of four, a few in a thousand); what data were given, :meth:`forward` tells.
+        A greedy search would often be wrong: a sum may be nearer to another vector than to its first. The beam of 8 misses
+        a few in a thousand with four layers. The indices of data are exact: :meth:`forward` gives them.
         """
         if len(self.codebooks) == 1:
             return self.codebooks[0].nearest(vectors)[:, None]
@@ -91,8 +121,8 @@ class Residual(Quantiser):
 
     @torch.no_grad()
     def _beam(self, rows: Tensor) -> Tensor:
-        """Keep the best few codes so far, codebook after codebook: (N, D) -> (N, codebooks)."""
-        rest, codes = rows[:, None], rows.new_zeros(len(rows), 1, 0, dtype=torch.int64)  # (N, beam, D), (N, beam, found)
+        """Keep the best few codes so far, codebook after codebook: (N, dim) -> (N, layers)."""
+        rest, codes = rows[:, None], rows.new_zeros(len(rows), 1, 0, dtype=torch.int64)  # (N, beam, dim), (N, beam, found)
         for book in self.codebooks:
             beam = rest.shape[1]
             left = book.distances(rest.flatten(0, 1)).unflatten(0, (-1, beam)) + 0.5 * rest.square().sum(2, keepdim=True)
@@ -118,22 +148,40 @@ class Residual(Quantiser):
             rest = rest - book(book.nearest(rest))
 
 
-class Product(Quantiser):
-    """Groups of consecutive dimensions, each quantised by itself. Jégou et al. 2011, sec. II.B."""
+class VectorQuantiser(Quantiser):
+    """Features as the nearest vectors of learned codebooks. van den Oord et al. 2017; Jégou et al. 2011, sec. II.B.
 
-    def __init__(self, spec: Quantizer) -> None:
-        super().__init__()
-        self.parts = nn.ModuleList(Residual(spec, spec.dim // spec.groups) for _ in range(spec.groups))
-        self.layers = spec.layers
+    The dimensions fall into ``groups``, each quantised by itself, with ``layers`` codebooks one after another.
 
-    @property
-    def groups(self) -> list[Residual]:
-        """The quantiser of each group."""
-        return cast(list[Residual], list(self.parts))
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> found = VectorQuantiser(size=512, dim=64)(torch.randn(2, 64, 7, 7))
+    >>> found.latent.shape, found.indices.shape
+    (torch.Size([2, 64, 7, 7]), torch.Size([2, 1, 7, 7]))
+    """
 
-    def forward(self, rows: Tensor) -> Quantisation:
-        """Return the groups' vectors side by side; their terms add up."""
-        parts = [group(part) for group, part in zip(self.groups, rows.chunk(len(self.groups), 1), strict=True)]
+    def __init__(
+        self,
+        size: int = 512,
+        dim: int = 64,
+        *,
+        layers: int = 1,
+        groups: int = 1,
+        distance: Distance = "euclidean",
+        gradient: Gradient = "straight_through",
+        learning: Learning = MOVING_AVERAGES,
+    ) -> None:
+        super().__init__(dim, size, layers * groups)
+        self.layers = layers
+        self.groups = [
+            Residual(size, dim // groups, layers=layers, distance=distance, gradient=gradient, learning=learning)
+            for _ in range(groups)
+        ]
+        self.parts = nn.ModuleList(self.groups)
+
+    def quantise(self, rows: Tensor) -> Quantisation:
+        """Return the groups' vectors and indices side by side; their terms add up."""
+        parts = [group.quantise(part) for group, part in zip(self.groups, rows.chunk(len(self.groups), 1), strict=True)]
         return Quantisation(
             torch.cat([part.latent for part in parts], 1),
             torch.cat([part.indices for part in parts], 1),
@@ -152,7 +200,7 @@ class Product(Quantiser):
         return torch.cat([group.search(part) for group, part in parts], 1)
 
     def learn(self, rows: Tensor, indices: Tensor) -> None:
-        """Let each group learn."""
+        """Let each group learn from its dimensions."""
         for part, (group, index) in zip(rows.chunk(len(self.groups), 1), self._with_indices(indices), strict=True):
             group.learn(part, index)
 
@@ -163,102 +211,6 @@ class Product(Quantiser):
 
     def _with_indices(self, indices: Tensor) -> list[tuple[Residual, Tensor]]:
         return list(zip(self.groups, indices.split(self.layers, 1), strict=True))
-
-
-class Scalars(Quantiser):
-    """Each channel rounded to one of its levels, between -1 and 1. Mentzer et al. 2023, sec. 3.1 and app. A.1."""
-
-    places: Tensor
-    levels: Tensor
-    reach: Tensor
-    offset: Tensor
-    shift: Tensor
-
-    def __init__(self, spec: FiniteScalar) -> None:
-        super().__init__()
-        even = [levels % 2 == 0 for levels in spec.channel_levels]
-        reach = [(levels - 1) * (1 - MARGIN) / 2 for levels in spec.channel_levels]
-        offset = [0.5 if each else 0.0 for each in even]
-        shift = [math.tan(half / most) for half, most in zip(offset, reach, strict=True)]
-        places = [math.prod(spec.channel_levels[:channel]) for channel in range(len(spec.channel_levels))]
-        for name, values in {"reach": reach, "offset": offset, "shift": shift}.items():
-            self.register_buffer(name, torch.tensor(values), persistent=False)
-        for name, numbers in {"levels": list(spec.channel_levels), "places": places}.items():
-            self.register_buffer(name, torch.tensor(numbers), persistent=False)
-
-    def bound(self, rows: Tensor) -> Tensor:
-        """Return rows squashed to where rounding gives as many whole numbers as there are levels: (N, D) -> (N, D)."""
-        return torch.tanh(rows + self.shift) * self.reach - self.offset
-
-    def forward(self, rows: Tensor) -> Quantisation:
-        """Return the levels as vectors, with the gradient of the bounded rows."""
-        bounded = self.bound(rows)
-        rounded = bounded.round()
-        vectors = straight_through(bounded, rounded) / (self.levels // 2)
-        nothing = rows.new_zeros(())
-        return Quantisation(vectors, self._indices(rounded), nothing, nothing, nothing)
-
-    def _indices(self, rounded: Tensor) -> Tensor:
-        """Return the place of whole numbers around 0 in the list of all codes: (N, D) -> (N, 1)."""
-        return ((rounded.long() + self.levels // 2) * self.places).sum(1, keepdim=True)
-
-    def vectors(self, indices: Tensor) -> Tensor:
-        """Return the levels of each channel, between -1 and 1."""
-        half = self.levels // 2
-        return (indices // self.places % self.levels - half) / half
-
-    def search(self, vectors: Tensor) -> Tensor:
-        """Return the indices of levels; those beyond the last are taken for the last."""
-        half = self.levels // 2
-        whole = (vectors * half).round()
-        return self._indices(torch.minimum(torch.maximum(whole, -half), self.levels - 1 - half))
-
-
-class Signs(Quantiser):
-    """Each channel's sign, a bit of the index. Yu et al. 2023, sec. 3.1."""
-
-    places: Tensor
-
-    def __init__(self, spec: LookupFree) -> None:
-        super().__init__()
-        self.temperature = spec.temperature
-        self.register_buffer("places", 2 ** torch.arange(spec.bits), persistent=False)
-
-    def forward(self, rows: Tensor) -> Quantisation:
-        """Return the signs, with the gradient of the rows."""
-        signs = torch.where(rows > 0, 1.0, -1.0)
-        nothing = rows.new_zeros(())
-        latent, commitment = straight_through(rows, signs), squared_distance(rows, signs)
-        return Quantisation(latent, self.search(rows), commitment, nothing, self.entropy(rows))
-
-    def entropy(self, rows: Tensor) -> Tensor:
-        """Return the mean entropy of a row's code less that of the mean distribution over codes, in nats: (N, D) -> ().
-
-        A row's distribution is a softmax of minus the squared distances over the temperature, so that its bits are
-        independent. The mean over rows is exact: one product of the distributions of the two halves of the bits.
-        """
-        logits = 4 * rows / self.temperature
-        ones = torch.sigmoid(logits)
-        own = (F.softplus(logits) - ones * logits).sum(1).mean()
-        first, second = (joint(half) for half in ones.tensor_split(2, 1))
-        mean = first.T @ second / len(rows)
-        return own + torch.xlogy(mean, mean).sum()
-
-    def vectors(self, indices: Tensor) -> Tensor:
-        """Return the signs."""
-        return 2.0 * (indices // self.places % 2) - 1
-
-    def search(self, vectors: Tensor) -> Tensor:
-        """Return the index whose bits are the positive channels."""
-        return ((vectors > 0) * self.places).sum(1, keepdim=True)
-
-
-def joint(ones: Tensor) -> Tensor:
-    """Return the distribution over all values of independent bits, from each one's probability: (N, D) -> (N, 2^D)."""
-    together = ones.new_ones(len(ones), 1)
-    for one in ones.unbind(1):
-        together = torch.cat((together * (1 - one[:, None]), together * one[:, None]), 1)
-    return together
 
 
 def squared_distance(rows: Tensor, others: Tensor) -> Tensor:

@@ -1,26 +1,30 @@
-"""What a quantising encoder can do beyond encoding: tell how it came to the code. No torch."""
+"""What specs and implementations share: the trait of a quantising encoder, its result, and names of choices. No torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 from genframe import Context
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Quantisation", "VectorQuantised"]
+__all__ = ["Distance", "Gradient", "LearningRule", "Quantisation", "VectorQuantised"]
+
+Distance: TypeAlias = Literal["euclidean", "cosine"]
+Gradient: TypeAlias = Literal["straight_through", "rotation"]
+LearningRule: TypeAlias = Literal["ema", "gradient"]
 
 
 @dataclass(frozen=True)
 class Quantisation:
-    """Data as vectors of a codebook, and what their quantisation adds to a loss, averaged over batch and positions.
+    """Features as vectors of a finite set, and the terms that quantisation adds to a loss.
 
-    ``latent``: (B, latent), with the encoder's estimate of the gradient. ``indices``: int64, (B, code). The terms are
-    scalars: ``commitment`` the squared distance of features from their vectors, held fixed; ``codebook`` that of vectors from
-    their features, held fixed, where vectors learn by gradient; ``entropy`` what ties codes to features and spreads them, in
-    nats.
+    ``latent``: (B, latent), the vectors, with an estimate of the features' gradient. ``indices``: int64, (B, code). The terms
+    are scalars, averaged over batch and positions: ``commitment`` is the squared distance of features from their vectors, which
+    are held fixed; ``codebook`` that of vectors from their features, which are held fixed, where vectors learn by gradient;
+    ``entropy``, in nats, makes each code certain and all codes equally likely.
     """
 
     latent: Tensor
@@ -32,7 +36,7 @@ class Quantisation:
 
 @runtime_checkable
 class VectorQuantised(Protocol):
-    """Quantises features of data, and tells by how much they were off."""
+    """Quantises features of data, and gives the terms that this adds to a loss."""
 
     def quantised(self, x: Tensor, context: Context | None = None) -> Quantisation:
-        """Data (B, ...) quantised; in training mode a codebook that learns by averages moves."""
+        """Return data (B, ...) quantised; in training mode a codebook that learns by moving averages is updated."""

@@ -210,7 +210,7 @@ def test_counts_over_a_window() -> None:
 def test_perplexity_and_usage() -> None:
     """Equal use of k codes has perplexity k; of two codebooks the mean is taken; half the codes used is a usage of a half."""
     codes = torch.tensor([[[0, 1], [3, 3]], [[2, 3], [3, 3]]])  # (B, codebooks, positions)
-    counts = code_counts(codes, Categorical((2, 2), 4), 2)
+    counts = code_counts(codes, 2, 4)
     assert counts.tolist() == [[1, 1, 1, 1], [0, 0, 0, 4]]
     assert float(perplexity(counts)) == pytest.approx((4 + 1) / 2)
     assert float(usage(counts)) == pytest.approx(5 / 8)
@@ -276,7 +276,7 @@ def refusal(metric: Any, composition: Composition) -> str:
 
 
 def test_code_lengths_need_probabilities(vqvae: VqModel) -> None:
-    """A decoder without likelihood, a density of discrete data, a prior without density, no codebook: refused with the mend."""
+    """A decoder without likelihood, a density of discrete data, a prior without density, no codebook: refused with a hint."""
     network = ConvDecoder(channels=(8, 8))
     assert "choose a decoder with Likelihood" in refusal(CodeLength(), check(vqvae(), SPACE))
     density = check(vqvae(decoder=NormalLikelihood(network=network)), BITS)

@@ -10,10 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe_vq import FiniteScalar, LookupFree, Quantizer
-from genframe_vq.codebook import Codebook, k_means
+from genframe_vq import Codebook, Learning, ScalarQuantiser, SignQuantiser, VectorQuantiser
+from genframe_vq.codebook import k_means
 from genframe_vq.gradients import rotation, straight_through
-from genframe_vq.quantisers import Product, Scalars, Signs
 
 
 def rows(n: int, dim: int, seed: int = 0) -> Tensor:
@@ -21,16 +20,16 @@ def rows(n: int, dim: int, seed: int = 0) -> Tensor:
     return torch.randn(n, dim, generator=torch.Generator().manual_seed(seed))
 
 
-def codebook(dim: int = 4, **fields: Any) -> Codebook:
+def codebook(dim: int = 4, *, size: int = 6, cosine: bool = False, **learning: Any) -> Codebook:
     """Return a codebook."""
     torch.manual_seed(0)
-    return Codebook(Quantizer(**{"dim": dim, "size": 6, "revive": None, **fields}), dim)
+    return Codebook(size, dim, cosine=cosine, learning=Learning(**{"revive": None, **learning}))
 
 
-def product(**fields: Any) -> Product:
+def product(*, size: int = 16, dim: int = 4, rule: Any = "ema", **choices: Any) -> VectorQuantiser:
     """Return a quantiser of several codebooks."""
     torch.manual_seed(0)
-    return Product(Quantizer(**{"dim": 4, "size": 16, "revive": None, **fields}))
+    return VectorQuantiser(size, dim, learning=Learning(rule, revive=None), **choices)
 
 
 @pytest.mark.parametrize("distance", ["euclidean", "cosine"])
@@ -38,7 +37,7 @@ def test_moving_averages_are_the_peers(distance: str) -> None:
     """Ten steps of the codebook are those of vector-quantize-pytorch, to 1e-6, indices and vectors alike."""
     peer_module = pytest.importorskip("vector_quantize_pytorch")
     cosine = distance == "cosine"
-    ours = codebook(distance=distance, decay=0.9)
+    ours = codebook(cosine=cosine, decay=0.9)
     peer = peer_module.VectorQuantize(4, 6, decay=0.9, threshold_ema_dead_code=0, use_cosine_sim=cosine, rotation_trick=False)
     peer._codebook.embed.copy_(ours.vectors[None])
     peer._codebook.embed_avg.copy_(ours.sums[None])
@@ -136,7 +135,7 @@ def test_initialisation_improves_distortion() -> None:
 @pytest.mark.parametrize("kind", ["ema", "gradient"])
 def test_dead_codes_revive(kind: str) -> None:
     """After so many batches without use, and not before, a vector lies on a row of the batch; others stay."""
-    book = codebook(codebook=kind, revive=3, decay=0.9999)
+    book = codebook(rule=kind, revive=3, decay=0.9999)
     vectors = torch.full((6, 4), 100.0)
     vectors[0] = 0.0
     book.restart(torch.ones(6, dtype=torch.bool), vectors)
@@ -152,7 +151,7 @@ def test_dead_codes_revive(kind: str) -> None:
 def test_codes_that_are_used_do_not_restart() -> None:
     """A code that is used now and then is never put elsewhere; without revival none is."""
     for revive, far in ((3, False), (None, True)):
-        book = codebook(dim=1, size=2, revive=revive, codebook="gradient")
+        book = codebook(dim=1, size=2, revive=revive, rule="gradient")
         with torch.no_grad():
             book.weight.copy_(torch.tensor([[0.0], [100.0]]))
         for step in range(12):
@@ -161,7 +160,7 @@ def test_codes_that_are_used_do_not_restart() -> None:
         assert torch.equal(book.weight.detach(), torch.tensor([[0.0], [100.0]]))
 
 
-@pytest.mark.parametrize("fields", [{}, {"groups": 2}, {"distance": "cosine"}, {"groups": 4, "codebook": "gradient"}])
+@pytest.mark.parametrize("fields", [{}, {"groups": 2}, {"distance": "cosine"}, {"groups": 4, "rule": "gradient"}])
 def test_codes_of_vectors_are_the_codes(fields: dict[str, Any]) -> None:
     """Without layers, every code is found again from its vectors."""
     quantiser = product(**fields)
@@ -196,7 +195,7 @@ def test_residual_layers_sum() -> None:
 def test_terms_are_squared_distances() -> None:
     """Commitment moves features only and the codebook's term vectors only; moving averages have no such term."""
     for kind in ("ema", "gradient"):
-        quantiser = product(codebook=kind)
+        quantiser = product(rule=kind)
         batch = rows(50, 4).requires_grad_()
         found = quantiser(batch)
         book = quantiser.groups[0].codebooks[0]
@@ -218,7 +217,7 @@ def test_terms_are_squared_distances() -> None:
 
 def test_scalars_are_the_papers() -> None:
     """With levels 3, 5 and 4, (0.25, 0.6, -7) becomes (0, 0.5, -1): the example of the authors' notebook."""
-    scalars = Scalars(FiniteScalar(channel_levels=(3, 5, 4)))
+    scalars = ScalarQuantiser((3, 5, 4))
     found = scalars(torch.tensor([[0.25, 0.6, -7.0]]))
     assert torch.equal(found.latent, torch.tensor([[0.0, 0.5, -1.0]]))
     assert found.indices.tolist() == [[1 + 3 * 3 + 0]]
@@ -227,7 +226,7 @@ def test_scalars_are_the_papers() -> None:
 @pytest.mark.parametrize("levels", [2, 3, 4, 5, 8])
 def test_bounds_are_the_papers(levels: int) -> None:
     """bound(z) = tanh(z + tan(o / h)) h - o with h = (L - 1)(1 - 1e-3) / 2 and o = 1/2 for even L; L whole numbers result."""
-    scalars = Scalars(FiniteScalar(channel_levels=(levels,)))
+    scalars = ScalarQuantiser((levels,))
     half, offset = (levels - 1) * (1 - 1e-3) / 2, 0.0 if levels % 2 else 0.5
     for z in (-9.0, -1.3, 0.0, 0.4, 9.0):
         expected = math.tanh(z + math.tan(offset / half)) * half - offset
@@ -238,7 +237,7 @@ def test_bounds_are_the_papers(levels: int) -> None:
 
 def test_scalars_pass_the_gradient_of_the_bound() -> None:
     """The gradient is that of tanh, scaled into [-1, 1]."""
-    scalars = Scalars(FiniteScalar(channel_levels=(5,)))
+    scalars = ScalarQuantiser((5,))
     row = torch.tensor([[0.7]], requires_grad=True)
     scalars(row).latent.sum().backward()
     assert float(row.grad) == pytest.approx(2 * (1 - 1e-3) * (1 - math.tanh(0.7) ** 2) / 2, rel=1e-5)
@@ -247,7 +246,7 @@ def test_scalars_pass_the_gradient_of_the_bound() -> None:
 @pytest.mark.parametrize("levels", [(4, 3, 2), (2, 2, 2, 5), (7,)])
 def test_scalar_codes_are_a_bijection(levels: tuple[int, ...]) -> None:
     """Every index is the code of its vector, no two vectors are alike, and all lie between -1 and 1."""
-    scalars = Scalars(FiniteScalar(channel_levels=levels))
+    scalars = ScalarQuantiser(levels)
     codes = torch.arange(math.prod(levels))[:, None]
     vectors = scalars.vectors(codes)
     assert torch.equal(scalars.search(vectors), codes)
@@ -257,7 +256,7 @@ def test_scalar_codes_are_a_bijection(levels: tuple[int, ...]) -> None:
 
 def test_scalar_codes_of_data_are_their_vectors() -> None:
     """What encoding gives, vectors and indices, belongs together."""
-    scalars = Scalars(FiniteScalar(channel_levels=(8, 5, 3)))
+    scalars = ScalarQuantiser((8, 5, 3))
     found = scalars(3 * rows(500, 3))
     assert torch.equal(scalars.vectors(found.indices), found.latent)
     assert torch.equal(scalars.search(found.latent), found.indices)
@@ -265,7 +264,7 @@ def test_scalar_codes_of_data_are_their_vectors() -> None:
 
 def test_signs_are_bits() -> None:
     """The index of (+, -, +) is 1 + 4; 0 counts as negative; all indices come back from their vectors."""
-    signs = Signs(LookupFree(bits=3))
+    signs = SignQuantiser(3)
     found = signs(torch.tensor([[0.2, -5.0, 1.0], [0.0, 0.0, 0.0]]))
     assert found.indices.tolist() == [[5], [0]]
     assert found.latent.tolist() == [[1, -1, 1], [-1, -1, -1]]
@@ -277,7 +276,7 @@ def test_signs_are_bits() -> None:
 @pytest.mark.parametrize("bits", [1, 2, 5])
 def test_the_entropy_term_is_enumerated(bits: int) -> None:
     """It is the mean entropy of softmax(-|z - c|² / T) over all codes c, less the entropy of its mean."""
-    signs = Signs(LookupFree(bits=bits, temperature=1.7))
+    signs = SignQuantiser(bits, temperature=1.7)
     batch = rows(40, bits).double()
     codes = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=bits)), dtype=torch.float64)
     shares = torch.softmax(-torch.cdist(batch, codes).square() / 1.7, 1)
@@ -287,5 +286,5 @@ def test_the_entropy_term_is_enumerated(bits: int) -> None:
 
 def test_the_entropy_term_has_its_gradient() -> None:
     """It agrees with finite differences."""
-    signs = Signs(LookupFree(bits=3))
+    signs = SignQuantiser(3)
     assert torch.autograd.gradcheck(signs.entropy, rows(6, 3).double().requires_grad_())

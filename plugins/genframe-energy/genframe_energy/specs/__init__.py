@@ -1,28 +1,10 @@
-"""Specs of Boltzmann machines, energy models, and what trains, draws and measures them. No torch."""
+"""Specs of Boltzmann machines, energy models, and what trains, draws from and measures them. No torch."""
 
-from __future__ import annotations
+from . import losses, metrics, priors, samplers, stack
+from .losses import *
+from .metrics import *
+from .priors import *
+from .samplers import *
+from .stack import *
 
-from .losses import ContrastiveDivergence, LangevinLikelihood, NoiseContrastive, ScoreMatching
-from .metrics import LogLikelihood, Mixing
-from .priors import Dbm, Neural, Rbm
-from .samplers import Chain, Gibbs, Hmc, Langevin, Tempering
-from .stack import Stack, Unstacked
-
-__all__ = [
-    "Chain",
-    "ContrastiveDivergence",
-    "Dbm",
-    "Gibbs",
-    "Hmc",
-    "Langevin",
-    "LangevinLikelihood",
-    "LogLikelihood",
-    "Mixing",
-    "Neural",
-    "NoiseContrastive",
-    "Rbm",
-    "ScoreMatching",
-    "Stack",
-    "Tempering",
-    "Unstacked",
-]
+__all__ = [*stack.__all__, *priors.__all__, *losses.__all__, *samplers.__all__, *metrics.__all__]

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from genframe import LossSpec, Mismatch, Needs, Spaces, at
 from genframe.traits import Energy, Identity, MarkovKernel
 
-from ..traits import HiddenUnits
+from ..traits import HiddenUnits, Matching
 from .priors import continuous
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ __all__ = ["ContrastiveDivergence", "LangevinLikelihood", "NoiseContrastive", "S
 class ContrastiveDivergence(LossSpec):
     """Contrastive divergence: the energy of data against that of chains after k transitions. Hinton 2002; Tieleman 2008.
 
-    Chains begin at the data of each batch, or go on from where they were (``persistent``), as part of the checkpoint.
-    Momentum is the optimizer's: ``train.optimizer: sgd`` with ``train.betas``.
+    Chains start from the data of each batch, or are ``persistent`` and continue from step to step; then the checkpoint has
+    them. Momentum is the optimizer's: ``train.optimizer: sgd`` with ``train.betas``.
     """
 
     type: Literal["energy/contrastive_divergence"] = "energy/contrastive_divergence"
@@ -31,7 +31,7 @@ class ContrastiveDivergence(LossSpec):
     persistent: bool = Field(default=False, description="keep the chains from step to step (Tieleman 2008)")
     chains: PositiveInt = Field(default=100, description="number of persistent chains")
     weight_decay: NonNegativeFloat = Field(
-        default=0.0, description="half of it times the squared weights is added; biases are left alone (Hinton 2012, sec. 10)"
+        default=0.0, description="half of it times the squared weights is added, without the biases (Hinton 2012, sec. 10)"
     )
     sparsity_cost: NonNegativeFloat = Field(
         default=0.0, description="weight of the squared distance of hidden units' mean activities from their target"
@@ -51,7 +51,7 @@ class ContrastiveDivergence(LossSpec):
         return {"encoder": Identity, "prior": (Energy, MarkovKernel, *hidden)}
 
     def accepts(self, spaces: Spaces) -> None:
-        """Accept a condition only where chains begin at data."""
+        """Accept a condition only where chains start from data."""
         if self.persistent and spaces.context is not None:
             with at("persistent"):
                 raise Mismatch("a chain that persists has no condition, and this model has one", "say persistent: false")
@@ -60,14 +60,20 @@ class ContrastiveDivergence(LossSpec):
         """Make the loss with its chains."""
         from ..divergence import ContrastiveDivergenceLoss
 
-        return ContrastiveDivergenceLoss(self, spaces.code)
+        return ContrastiveDivergenceLoss(
+            self.k,
+            chains=self.chains if self.persistent else None,
+            weight_decay=self.weight_decay,
+            sparsity_cost=self.sparsity_cost,
+            sparsity_target=self.sparsity_target,
+        )
 
 
 class LangevinLikelihood(LossSpec):
     """Maximum likelihood by chains of Langevin dynamics that a replay buffer keeps. Nijkamp et al. 2019; Du & Mordatch 2019.
 
-    A step draws as many chains as there are data from the buffer, starts a few anew, walks, and puts them back; the buffer is
-    part of the checkpoint.
+    A step draws as many chains from the buffer as the batch has examples, restarts a few, walks, and puts them back. The
+    checkpoint has the buffer.
     """
 
     type: Literal["energy/langevin_likelihood"] = "energy/langevin_likelihood"
@@ -77,7 +83,7 @@ class LangevinLikelihood(LossSpec):
     step_size: PositiveFloat = Field(default=0.1, description="standard deviation of a step's noise, in units of the code")
     adjusted: bool = Field(default=False, description="accept each step by Metropolis and Hastings' rule")
     buffer: PositiveInt = Field(default=10_000, description="number of chains that are kept")
-    restart: float = Field(default=0.05, ge=0, le=1, description="share of chains that start anew from random states")
+    restart: float = Field(default=0.05, ge=0, le=1, description="share of chains that restart from random states")
     energy_cost: NonNegativeFloat = Field(
         default=0.0, description="weight of the mean squared energy of data and chains, which keeps it small (ibid., sec. 3.4)"
     )
@@ -98,20 +104,28 @@ class LangevinLikelihood(LossSpec):
         """Make the loss with its buffer."""
         from ..likelihood import LangevinLikelihoodLoss
 
-        return LangevinLikelihoodLoss(self, spaces.code)
+        return LangevinLikelihoodLoss(
+            spaces.code,
+            steps=self.steps,
+            step_size=self.step_size,
+            adjusted=self.adjusted,
+            buffer=self.buffer,
+            restart=self.restart,
+            energy_cost=self.energy_cost,
+        )
 
 
 class ScoreMatching(LossSpec):
     """Fits the energy's gradient to that of the data's log-density, without a chain. Hyvärinen 2005.
 
-    Denoising: at data with noise it should point to the data (Vincent 2011, sec. 4.2), weighted by the squared noise. Sliced:
+    Denoising: at noisy data it should point to the data (Vincent 2011, sec. 4.2), weighted by the noise's variance. Sliced:
     Hyvärinen's objective in a random direction (Song et al. 2019, eq. 8).
     """
 
     type: Literal["energy/score_matching"] = "energy/score_matching"
     needs: ClassVar[Needs] = {"encoder": Identity, "prior": Energy}
 
-    method: Literal["denoising", "sliced"] = Field(default="denoising", description="which form of the objective")
+    method: Matching = Field(default="denoising", description="which form of the objective")
     noise: PositiveFloat = Field(
         default=0.1, description="standard deviation of the noise of denoising; the fit is of data with that much noise"
     )
@@ -124,7 +138,7 @@ class ScoreMatching(LossSpec):
         """Make the loss."""
         from ..matching import ScoreMatchingLoss
 
-        return ScoreMatchingLoss(self)
+        return ScoreMatchingLoss(self.method, noise=self.noise)
 
 
 class NoiseContrastive(LossSpec):
@@ -136,7 +150,7 @@ class NoiseContrastive(LossSpec):
     type: Literal["energy/noise_contrastive"] = "energy/noise_contrastive"
     needs: ClassVar[Needs] = {"encoder": Identity, "prior": Energy}
 
-    ratio: PositiveInt = Field(default=1, description="draws of noise for each datum")
+    ratio: PositiveInt = Field(default=1, description="draws of noise for each example")
     deviation: PositiveFloat = Field(default=1.0, description="standard deviation of the noise N(0, deviation² I)")
 
     def accepts(self, spaces: Spaces) -> None:
@@ -147,4 +161,4 @@ class NoiseContrastive(LossSpec):
         """Make the loss with its constant."""
         from ..matching import NoiseContrastiveLoss
 
-        return NoiseContrastiveLoss(self)
+        return NoiseContrastiveLoss(self.ratio, deviation=self.deviation)

@@ -10,8 +10,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 from genframe import Composition, MetricSpec, Spaces
 from genframe.traits import Energy
 
-from ..traits import Annealed
-from .samplers import Chain
+from ..traits import Annealed, Walks
 
 if TYPE_CHECKING:
     from genframe import Encoder, Metric
@@ -24,9 +23,9 @@ Schedule = tuple[tuple[PositiveInt, float], ...]
 class LogLikelihood(MetricSpec):
     """Log-likelihood in nats, -energy - log Z, with log Z by annealed importance sampling. Salakhutdinov & Murray 2008.
 
-    Runs go from units with the marginals of the training data to the model, and back from states of long chains: forward runs
-    underestimate log Z in the mean, reverse ones overestimate it where the chains had mixed. The interval spans the 95 %
-    intervals of both (delta method, Student's t). Up to 20 hidden units log Z is enumerated.
+    Runs go from units with the marginals of the training data to the model, and back from states of long chains. Forward runs
+    underestimate log Z in the mean; reverse ones overestimate it if the chains had mixed. The interval spans the 95 % intervals
+    of both (delta method, Student's t). Up to 20 hidden units log Z is enumerated.
     """
 
     type: Literal["energy/log_likelihood"] = "energy/log_likelihood"
@@ -35,10 +34,10 @@ class LogLikelihood(MetricSpec):
     betas: Schedule = Field(
         default=((500, 0.5), (4000, 0.9), (10000, 1.0)),
         min_length=1,
-        description="inverse temperatures: pairs of a number of steps and where they end, the last at 1",
+        description="inverse temperatures: pairs of a number of steps and the value at their end, the last at 1",
     )
     sweeps: PositiveInt = Field(default=1000, description="transitions from data to the states from which runs go back")
-    limit: PositiveInt | None = Field(default=None, description="use only the first so many data; all if left out")
+    limit: PositiveInt | None = Field(default=None, description="number of examples to use, the first ones; all if left out")
 
     @classmethod
     def bounded(cls) -> Self:
@@ -54,7 +53,7 @@ class LogLikelihood(MetricSpec):
         return betas
 
     def refusal(self, composition: Composition) -> str:
-        """Refuse densities that are no energy's, energies that may have no integral, and conditions."""
+        """Refuse densities without an energy, energies that may have no integral, and conditions."""
         if composition.density != "unnormalised":
             return f"the density of this model is {composition.density}; a log normaliser is of an unnormalised one"
         if not composition.has("prior", Annealed):
@@ -70,13 +69,13 @@ class LogLikelihood(MetricSpec):
         """Make the metric."""
         from ..metrics import LogLikelihoodMetric
 
-        return LogLikelihoodMetric(self)
+        return LogLikelihoodMetric(self.samples, betas=self.betas, sweeps=self.sweeps, limit=self.limit)
 
 
 class Mixing(MetricSpec):
     """Whether the sampler's chains have mixed: split R-hat and effective sample size of the energy and of each dimension.
 
-    Gelman et al. 2013 (BDA3), sec. 11.4 and 11.5; Geyer 1992. Of the dimensions, those that move, the worst is reported.
+    Gelman et al. 2013 (BDA3), sec. 11.4 and 11.5; Geyer 1992. Of the dimensions that move, the worst is reported.
     """
 
     type: Literal["energy/mixing"] = "energy/mixing"
@@ -87,7 +86,7 @@ class Mixing(MetricSpec):
 
     def refusal(self, composition: Composition) -> str:
         """Refuse samplers that are no chains, priors without an energy, and conditions."""
-        if not isinstance(composition.spec.sampler, Chain):
+        if Walks not in composition.spec.sampler.provides:
             return f"{composition.spec.sampler.type!r} is no chain; one such as energy/gibbs is"
         if not composition.has("prior", Energy):
             return f"{composition.spec.prior.type!r} has no energy to measure"
@@ -99,4 +98,4 @@ class Mixing(MetricSpec):
         """Make the metric."""
         from ..metrics import MixingMetric
 
-        return MixingMetric(self)
+        return MixingMetric(self.chains, burn_in=self.burn_in, draws=self.draws)

@@ -23,16 +23,16 @@ from genframe import (
 from genframe.traits import DataDependent, Energy, MarkovKernel, SamplingKind, TraitSet
 from genframe_nets import MLP
 
-from ..traits import Annealed, HiddenUnits, MeanField
+from ..traits import Annealed, HiddenUnits, MeanField, Variance
 
 if TYPE_CHECKING:
     from genframe import Encoder, Prior
 
-__all__ = ["Dbm", "Neural", "Rbm", "continuous"]
+__all__ = ["Dbm", "Neural", "Rbm"]
 
 
 def visible_kind(code: Space) -> Literal["Bernoulli", "softmax", "Gaussian"]:
-    """Return which visible units codes of this space have.
+    """Return which visible units the codes of this space need.
 
     :raises Mismatch: if there are none for it.
     """
@@ -49,7 +49,7 @@ def visible_kind(code: Space) -> Literal["Bernoulli", "softmax", "Gaussian"]:
 
 
 def continuous(code: Space, who: str) -> Real:
-    """Return ``code`` if an energy of it has a gradient.
+    """Return ``code`` if its energy has a gradient.
 
     :raises Mismatch: otherwise.
     """
@@ -63,7 +63,7 @@ class Rbm(PriorSpec):
     """A restricted Boltzmann machine: visible units that are the code, hidden bits, no weights within either. Smolensky 1986.
 
     The visible units follow the codes: Bernoulli for bits, softmax for more classes, Gaussian for unbounded real values.
-    Its energy is the free energy, in which the hidden units are summed over (Hinton 2012, sec. 16.1).
+    Its energy is the free energy: hidden units are summed over (Hinton 2012, sec. 16.1).
     """
 
     type: Literal["energy/rbm"] = "energy/rbm"
@@ -71,16 +71,16 @@ class Rbm(PriorSpec):
     sampling: ClassVar[SamplingKind] = "Markov chain"
 
     hidden: PositiveInt = Field(default=64, description="number of hidden units")
-    variance: Literal["unit", "learned"] = Field(
+    variance: Variance = Field(
         default="unit", description="of Gaussian visible units given the hidden ones; learned for each (Cho et al. 2011)"
     )
     centred: bool = Field(
         default=False,
-        description="take the data's means from the visible units and 1/2 from the hidden ones where they meet the weights: "
-        "the same machines, with a gradient that stands larger learning rates (Montavon & Müller 2012; Melchior et al. 2016)",
+        description="subtract the data's means from visible units and 1/2 from hidden ones before they meet the weights: "
+        "the same models, with gradients that allow larger learning rates (Montavon & Müller 2012; Melchior et al. 2016)",
     )
     sweeps: PositiveInt = Field(
-        default=1000, description="sweeps of block Gibbs from a random state to a draw, where no sampler says otherwise"
+        default=1000, description="block Gibbs sweeps from a random state to a sample, unless a sampler says otherwise"
     )
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
@@ -91,17 +91,19 @@ class Rbm(PriorSpec):
                 raise Mismatch(f"{kind} units have no variance, and the codes are {code}", "leave 'variance' out")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
-        """Make the machine."""
+        """Make the RBM."""
         from ..rbm import RestrictedBoltzmannMachine
 
-        return RestrictedBoltzmannMachine(self, spaces.code)
+        return RestrictedBoltzmannMachine(
+            spaces.code, self.hidden, variance=self.variance, centred=self.centred, sweeps=self.sweeps
+        )
 
 
 class Dbm(PriorSpec):
     """A deep Boltzmann machine: layers of bits with weights between neighbours, centred. Salakhutdinov & Hinton 2009.
 
-    Its energy is the mean-field bound of the free energy, from above, so that log-likelihoods are bounded from below. Chains
-    walk over all layers, odd ones given even ones and back. Centred (Montavon & Müller 2012), it needs no pretraining.
+    Its energy is an upper bound of the free energy, by mean field, so that log-likelihoods are lower bounds. Chains walk over
+    all layers: odd ones given even ones, and back. It is centred (Montavon & Müller 2012) and needs no pretraining.
     """
 
     type: Literal["energy/dbm"] = "energy/dbm"
@@ -113,7 +115,7 @@ class Dbm(PriorSpec):
     )
     mean_field: PositiveInt = Field(default=10, description="iterations of mean field, each over all hidden layers")
     sweeps: PositiveInt = Field(
-        default=1000, description="sweeps of block Gibbs from a random state to a draw, where no sampler says otherwise"
+        default=1000, description="block Gibbs sweeps from a random state to a sample, unless a sampler says otherwise"
     )
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
@@ -122,16 +124,16 @@ class Dbm(PriorSpec):
             raise Mismatch(f"a deep Boltzmann machine has layers of bits, found {code}", "say energy/rbm, or binarise the data")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
-        """Make the machine."""
+        """Make the Boltzmann machine."""
         from ..dbm import DeepBoltzmannMachine
 
-        return DeepBoltzmannMachine(self, spaces.code)
+        return DeepBoltzmannMachine(spaces.code, self.hidden, mean_field=self.mean_field, sweeps=self.sweeps)
 
 
 class Neural(PriorSpec):
     """A network's scalar as energy: log p(x) = -f(x) - |x|² / 2 base² - log Z. LeCun et al. 2006; Xie et al. 2016, eq. 2.
 
-    The network is any encoder of the codes: its features get a linear head, summed over places; a single feature is f itself.
+    The network is any encoder of the codes: its features get a linear head, summed over positions; one feature is f itself.
     Its transition is a step of Metropolis-adjusted Langevin dynamics (Roberts & Tweedie 1996).
     """
 
@@ -144,7 +146,7 @@ class Neural(PriorSpec):
     )
     step_size: PositiveFloat = Field(default=0.1, description="standard deviation of the noise of a transition")
     sweeps: PositiveInt = Field(
-        default=1000, description="transitions from a random state to a draw, where no sampler says otherwise"
+        default=1000, description="transitions from a random state to a sample, unless a sampler says otherwise"
     )
 
     @property
@@ -165,4 +167,7 @@ class Neural(PriorSpec):
         """Make the network with its head."""
         from ..neural import NeuralEnergy
 
-        return NeuralEnergy(self, require_real(spaces.code, self.type), spaces.context)
+        code = require_real(spaces.code, self.type)
+        network = self.network.build(self.network.spaces(code, spaces.context))
+        features = require_real(self.network.latent_space(code), self.type)
+        return NeuralEnergy(network, code, features=features, base=self.base, step_size=self.step_size, sweeps=self.sweeps)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from genframe import Mismatch, ModelSpec, Needs, SamplerSpec, Spaces
-from genframe.traits import Energy, MarkovKernel, SamplingKind
+from genframe import Mismatch, ModelSpec, Needs, SamplerSpec, Spaces, traits
+from genframe.traits import Energy, MarkovKernel, SamplingKind, TraitSet
 
+from ..traits import Walks
 from .priors import continuous
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = ["Chain", "Gibbs", "Hmc", "Langevin", "Tempering"]
 class Chain(SamplerSpec):
     """A walk of many steps from random states; abstract."""
 
+    provides: ClassVar[TraitSet] = traits(Walks)
     sampling: ClassVar[SamplingKind] = "Markov chain"
 
     steps: PositiveInt = Field(default=1000, description="steps of each chain; the last state is the sample")
@@ -43,7 +45,7 @@ class Gibbs(Chain):
         """Make the sampler."""
         from ..chains import GibbsSampler
 
-        return GibbsSampler(self)
+        return GibbsSampler(self.steps, burn_in=self.burn_in, thinning=self.thinning)
 
 
 class GradientChain(Chain):
@@ -75,7 +77,9 @@ class Langevin(GradientChain):
         """Make the sampler."""
         from ..chains import LangevinSampler
 
-        return LangevinSampler(self)
+        return LangevinSampler(
+            self.steps, burn_in=self.burn_in, thinning=self.thinning, step_size=self.step_size, adjusted=self.adjusted
+        )
 
 
 class Hmc(GradientChain):
@@ -89,11 +93,13 @@ class Hmc(GradientChain):
         """Make the sampler."""
         from ..chains import HmcSampler
 
-        return HmcSampler(self)
+        return HmcSampler(
+            self.steps, burn_in=self.burn_in, thinning=self.thinning, step_size=self.step_size, leapfrogs=self.leapfrogs
+        )
 
 
 class Tempering(GradientChain):
-    """Parallel tempering: chains of adjusted Langevin dynamics at rising temperatures, neighbours of which swap states.
+    """Parallel tempering: chains of adjusted Langevin dynamics at rising temperatures, of which neighbours swap states.
 
     Swendsen & Wang 1986; Geyer 1991. A chain at temperature T has the energy E / T and steps of step_size * sqrt(T). The first
     one's states are the samples.
@@ -116,4 +122,10 @@ class Tempering(GradientChain):
         """Make the sampler."""
         from ..chains import TemperingSampler
 
-        return TemperingSampler(self)
+        return TemperingSampler(
+            self.steps,
+            burn_in=self.burn_in,
+            thinning=self.thinning,
+            step_size=self.step_size,
+            temperatures=self.temperatures,
+        )

@@ -1,4 +1,4 @@
-"""Specs of the stack of machines and of its decoder. No torch."""
+"""Specs of the stack of RBMs and of its decoder. No torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from genframe import ContextSpace, DecoderSpec, EncoderSpec, Mismatch, Needs, Real, Space, Spaces, require_real, traits
+from genframe import (
+    ContextSpace,
+    DecoderSpec,
+    EncoderSpec,
+    Mismatch,
+    Needs,
+    Real,
+    Space,
+    Spaces,
+    Unsupported,
+    require_real,
+    traits,
+)
 from genframe.traits import DataDependent, Pretrainable, TraitSet
 
 from ..traits import Stacked
-from .priors import Rbm
 
 if TYPE_CHECKING:
     from genframe import Decoder, Encoder
@@ -19,33 +30,33 @@ __all__ = ["Stack", "Unstacked"]
 
 
 def probabilities(data: Space, who: str) -> Real:
-    """Return ``data`` if its values can be taken for probabilities of bits.
+    """Return ``data`` if its values can be read as probabilities of bits.
 
     :raises Mismatch: otherwise.
     """
     space = require_real(data, who)
     if not space.bounded:
-        raise Mismatch(f"{who} takes values for probabilities of bits, and these have no bounds: {space}")
+        raise Mismatch(f"{who} reads values as probabilities of bits, and these have no bounds: {space}")
     return space
 
 
 class Stack(EncoderSpec):
     """A stack of restricted Boltzmann machines, pretrained layer by layer. Hinton & Salakhutdinov 2006.
 
-    Bounded data count as probabilities of bits. In a stage that trains the encoder alone each layer learns by contrastive
-    divergence from the mean activities of the layer below, all layers at once (the paper: one after the other); then the stack
-    is an autoencoder's first half, by energy/unstacked. Without linear units the code is bits, drawn with the top layer's
-    probabilities: a machine as their prior makes a deep belief network (Hinton et al. 2006).
+    Bounded data are read as probabilities of bits. In a stage that trains the encoder alone each layer learns by contrastive
+    divergence from the mean activities of the layer below, all layers at once (the paper: one after the other). Then the stack
+    is the first half of an autoencoder, with energy/unstacked. Without linear units the code is bits, drawn with the top
+    layer's probabilities: an RBM as their prior makes a deep belief network (Hinton et al. 2006).
     """
 
     type: Literal["energy/stack"] = "energy/stack"
     provides: ClassVar[TraitSet] = traits(DataDependent, Pretrainable, Stacked)
 
     hidden: tuple[PositiveInt, ...] = Field(default=(128, 64), min_length=1, description="sizes of the layers of hidden bits")
-    dim: PositiveInt | None = Field(default=None, description="linear units on top, N(., 1); none, and the code is bits")
+    dim: PositiveInt | None = Field(default=None, description="linear units on top, N(., 1); the code is bits if left out")
     k: PositiveInt = Field(default=1, description="transitions of each chain in a step of pretraining (CD-k)")
     weight_decay: NonNegativeFloat = Field(
-        default=0.0, description="half of it times the squared weights is added in pretraining; biases are left alone"
+        default=0.0, description="half of it times the squared weights is added in pretraining, without the biases"
     )
 
     def latent_space(self, data: Space) -> Space:
@@ -58,22 +69,19 @@ class Stack(EncoderSpec):
         latent = self.latent_space(data)
         return latent if self.dim is not None else Real(latent.shape, 0, 1, levels=2)
 
-    def machine(self, hidden: int) -> Rbm:
-        """Return the spec of a layer with so many hidden units."""
-        return Rbm(hidden=hidden)
-
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the layers."""
         from ..stack import StackEncoder
 
-        return StackEncoder(self, probabilities(spaces.data, self.type))
+        data = probabilities(spaces.data, self.type)
+        return StackEncoder(data, self.hidden, dim=self.dim, k=self.k, weight_decay=self.weight_decay)
 
 
 class Unstacked(DecoderSpec):
     """The layers of energy/stack run backwards, from a code's mean activities to data's means.
 
-    Its weights are its own and begin as the stack's, transposed, when it first learns (Hinton & Salakhutdinov 2006); tied they
-    are the stack's throughout, as those of a deep belief network without fine-tuning.
+    Its weights are its own; they are copied from the stack before its first step of training (Hinton & Salakhutdinov 2006).
+    Tied, they are the stack's throughout, as in a deep belief network without fine-tuning.
     """
 
     type: Literal["energy/unstacked"] = "energy/unstacked"
@@ -87,11 +95,13 @@ class Unstacked(DecoderSpec):
         return traits() if self.tied else traits(DataDependent)
 
     def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
-        """Accept bounded data; that the latent is the stack's own follows from the need."""
+        """Accept bounded data; the need for Stacked makes the latent the stack's own."""
         probabilities(data, self.type)
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the layers."""
         from ..stack import UnstackedDecoder
 
+        if not isinstance(encoder, Stacked):
+            raise Unsupported("energy/unstacked needs an encoder with Stacked, such as energy/stack")
         return UnstackedDecoder(probabilities(spaces.data, self.type), encoder, tied=self.tied)

@@ -1,7 +1,7 @@
 """Specs of the plugin's components. No torch."""
 
-from .encoders import FiniteScalar, LookupFree, QuantiserSpec, Quantizer
-from .losses import VqVae
-from .metrics import CodebookUse, CodeLength
+from . import criteria, encoders
+from .criteria import *
+from .encoders import *
 
-__all__ = ["CodeLength", "CodebookUse", "FiniteScalar", "LookupFree", "QuantiserSpec", "Quantizer", "VqVae"]
+__all__ = [*encoders.__all__, *criteria.__all__]

@@ -23,10 +23,12 @@ from genframe import (
 from genframe.traits import DataDependent, Quantized, TraitSet
 from genframe_nets import Conv
 
-from ..traits import VectorQuantised
+from ..traits import Distance, Gradient, LearningRule, VectorQuantised
 
 if TYPE_CHECKING:
     from genframe import Encoder
+
+    from ..quantisers import Quantiser
 
 __all__ = ["FiniteScalar", "LookupFree", "QuantiserSpec", "Quantizer"]
 
@@ -35,7 +37,7 @@ MOST_CODES = 2**31
 
 
 class QuantiserSpec(EncoderSpec):
-    """An encoder whose latents are vectors of a finite set: one at each position of a network's features."""
+    """An encoder whose latents are vectors of a finite set: one at each position of a network's features; abstract."""
 
     network: EncoderSpec = Field(default=Conv(), description="the network that reads the data; gives features on a grid")
 
@@ -46,12 +48,12 @@ class QuantiserSpec(EncoderSpec):
 
     @property
     def codes(self) -> int:
-        """How many values an index has."""
+        """The number of values of an index."""
         raise NotImplementedError(f"{type(self).__name__}.codes")
 
     @property
     def codebooks(self) -> int:
-        """How many indices a position has."""
+        """The number of indices of a position."""
         return 1
 
     @property
@@ -68,6 +70,18 @@ class QuantiserSpec(EncoderSpec):
         grid = self._features(data).shape[1:]
         return Categorical((self.codebooks, *grid) if self.codebooks > 1 else grid, self.codes)
 
+    def quantiser(self) -> Quantiser:
+        """Make what quantises the projected features."""
+        raise NotImplementedError(f"{type(self).__name__}.quantiser")
+
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
+        """Make the encoder."""
+        from ..encoders import QuantisedEncoder
+
+        quantiser = self.quantiser()  # before the network, whose weights depend on what was drawn
+        network = self.network.build(self.network.spaces(spaces.data, spaces.context))
+        return QuantisedEncoder(network, quantiser, features=self._features(spaces.data), data=spaces.data)
+
     def _features(self, data: Space) -> Real:
         with at("network"):
             features = require_real(self.network.latent_space(data), "a quantiser")
@@ -82,10 +96,10 @@ class QuantiserSpec(EncoderSpec):
 class Quantizer(QuantiserSpec):
     """Features as the nearest vectors of learned codebooks. van den Oord et al. 2017 (VQ-VAE).
 
-    Several codebooks: ``layers`` quantise what those before them left (Zeghidour et al. 2021), ``groups`` each its share of
-    the dimensions (Jégou et al. 2011). Codebooks start from k-means over the features of training data; those that learn by
-    moving averages (ibid., app. A.1) are smoothed by 1e-5. Codes lie on the unit sphere where distance is by cosine (Yu et al.
-    2021, sec. 3.2). Averages and revival move codebooks only where the encoder learns, by the loss vq/vqvae.
+    There may be several codebooks: each of the ``layers`` quantises what those before it left (Zeghidour et al. 2021), each of
+    the ``groups`` a share of the dimensions (Jégou et al. 2011). Codebooks start from k-means over the features of training
+    data. Counts of moving averages (ibid., app. A.1) are smoothed by 1e-5. With cosine distance codes lie on the unit sphere
+    (Yu et al. 2021, sec. 3.2). Averages and revival change a codebook only while the encoder learns, by the loss vq/vqvae.
     """
 
     type: Literal["vq/quantizer"] = "vq/quantizer"
@@ -94,17 +108,17 @@ class Quantizer(QuantiserSpec):
     dim: PositiveInt = Field(default=64, description="size of a vector; features are projected to it")
     layers: PositiveInt = Field(default=1, description="codebooks one after another, of what is left")
     groups: PositiveInt = Field(default=1, description="codebooks side by side, each of a share of the dimensions")
-    distance: Literal["euclidean", "cosine"] = Field(default="euclidean", description="how near a vector is")
-    gradient: Literal["straight_through", "rotation"] = Field(
+    distance: Distance = Field(default="euclidean", description="distance by which the nearest vector is chosen")
+    gradient: Gradient = Field(
         default="straight_through",
         description="of the features: that of the vectors as it is, or rotated with them (Fifty et al. 2024)",
     )
-    codebook: Literal["ema", "gradient"] = Field(
+    codebook: LearningRule = Field(
         default="ema", description="how vectors learn: as moving averages of their features, or by gradient"
     )
-    decay: float = Field(default=0.99, gt=0, lt=1, description="of the moving averages, a batch")
+    decay: float = Field(default=0.99, gt=0, lt=1, description="of the moving averages, per batch")
     revive: PositiveInt | None = Field(
-        default=100, description="batches without use after which a vector is put onto a feature of the batch; never if none"
+        default=100, description="batches without use after which a vector is moved to a feature of the batch; never if none"
     )
 
     @model_validator(mode="after")
@@ -112,12 +126,12 @@ class Quantizer(QuantiserSpec):
         if self.dim % self.groups:
             raise ValueError(f"groups: {self.groups} does not divide dim: {self.dim}; choose a divisor")
         if self.distance == "cosine" and self.layers > 1:
-            raise ValueError("what a vector on the sphere leaves has no direction to go by: leave layers or distance out")
+            raise ValueError("what a vector on the sphere leaves has no direction: leave layers or distance out")
         return self
 
     @property
     def provides(self) -> TraitSet:
-        """Provide DataDependent too, for codebooks start from features of data."""
+        """Provide DataDependent too: codebooks start from features of data."""
         return super().provides | traits(DataDependent)
 
     @property
@@ -135,12 +149,20 @@ class Quantizer(QuantiserSpec):
         """Layers of every group."""
         return self.layers * self.groups
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..encoders import QuantisedEncoder
-        from ..quantisers import Product
+    def quantiser(self) -> Quantiser:
+        """Make the codebooks."""
+        from ..codebook import Learning
+        from ..quantisers import VectorQuantiser
 
-        return QuantisedEncoder(self, Product(self), spaces.data, spaces.context)
+        return VectorQuantiser(
+            self.size,
+            self.dim,
+            layers=self.layers,
+            groups=self.groups,
+            distance=self.distance,
+            gradient=self.gradient,
+            learning=Learning(self.codebook, self.decay, self.revive),
+        )
 
 
 class FiniteScalar(QuantiserSpec):
@@ -168,25 +190,24 @@ class FiniteScalar(QuantiserSpec):
         """The product of the levels."""
         return math.prod(self.channel_levels)
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..encoders import QuantisedEncoder
-        from ..quantisers import Scalars
+    def quantiser(self) -> Quantiser:
+        """Make the rounding to levels."""
+        from ..scalars import ScalarQuantiser
 
-        return QuantisedEncoder(self, Scalars(self), spaces.data, spaces.context)
+        return ScalarQuantiser(self.channel_levels)
 
 
 class LookupFree(QuantiserSpec):
     """Lookup-free quantisation: the signs of a few channels are the bits of an index. Yu et al. 2023 (MAGVIT-v2), sec. 3.1.
 
-    Its entropy term, in the loss vq/vqvae, makes each sign certain and all codes as likely as each other.
+    Its entropy term, in the loss vq/vqvae, makes each sign certain and all codes equally likely.
     """
 
     type: Literal["vq/lfq"] = "vq/lfq"
 
     bits: Annotated[int, Field(ge=1, le=20)] = Field(default=9, description="channels; there are 2^bits codes")
     temperature: PositiveFloat = Field(
-        default=1.0, description="of the distribution over codes that the entropy term is of; squared units of features"
+        default=1.0, description="of the distribution over codes in the entropy term, in squared units of features"
     )
 
     @property
@@ -199,9 +220,8 @@ class LookupFree(QuantiserSpec):
         """All values of the bits."""
         return 1 << self.bits
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Make the encoder."""
-        from ..encoders import QuantisedEncoder
-        from ..quantisers import Signs
+    def quantiser(self) -> Quantiser:
+        """Make the signs."""
+        from ..scalars import SignQuantiser
 
-        return QuantisedEncoder(self, Signs(self), spaces.data, spaces.context)
+        return SignQuantiser(self.bits, temperature=self.temperature)
