@@ -120,7 +120,7 @@ def test_tokens_without_attention_are_refused():
         with pytest.raises(Mismatch) as caught:
             action(space, space, TOKENS)
         assert str(caught.value.problem) == (
-            "nets/unet reads tokens by attention and has none, the context is a sequence 4×6; "
+            "nets/unet reads tokens by attention and has none, the context is a sequence of 4 vectors of 6; "
             "give levels in 'attention', such as [2]"
         )
     with pytest.raises(ValueError, match="reads a sequence by attention and has none: give levels in 'attention'"):
