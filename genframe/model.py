@@ -288,7 +288,7 @@ class Model(nn.Module):
         :raises ValueError: if ``condition`` does not have ``n`` rows.
         :raises Unsupported: with ``compile``, if there is no compiler on this machine.
         """
-        with _compiled(self) if compile else nullcontext(), run_in(precision, self.device):
+        with _compiled(self) if compile else nullcontext(), evaluating(self), run_in(precision, self.device):
             chunks = [
                 self.sampler.draw(self, len(rows), context, generator)
                 for context, rows, generator in self._chunks(n, condition, seed)
@@ -322,7 +322,7 @@ class Model(nn.Module):
                     yield state.x
                 passed = share
 
-        with run_in(precision, self.device):
+        with evaluating(self), run_in(precision, self.device):
             chunks = [torch.stack(list(shown(*chunk))) for chunk in self._chunks(n, condition, seed)]  # (states, rows, ...)
         return [self._samples(x, seed) for x in torch.cat(chunks, 1)[:, :n]]
 
@@ -331,16 +331,15 @@ class Model(nn.Module):
         return Samples(x.float() if x.dtype == torch.bfloat16 else x, self.composition.data, seed)
 
     def _chunks(self, n: int, condition: Any, seed: int) -> Iterator[tuple[Context | None, range, Generator]]:
-        """Yield the context, the rows and the generator of each whole chunk of samples."""
+        """Yield the context, the rows and the generator of each whole chunk of samples; the caller evaluates the model."""
         if isinstance(condition, int):
             condition = self._class(condition, n)
         if condition is not None and len(condition) != n:
             raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
         composition = self.composition
-        with evaluating(self):
-            for number, rows in enumerate(_chunks_of(n, composition.data.dims, direct=composition.sampling == "direct")):
-                context = self.context(_whole_chunk(condition, rows))
-                yield context, rows, generator_for(self.device, seed, number)
+        for number, rows in enumerate(_chunks_of(n, composition.data.dims, direct=composition.sampling == "direct")):
+            context = self.context(_whole_chunk(condition, rows))
+            yield context, rows, generator_for(self.device, seed, number)
 
     def _class(self, number: int, n: int) -> Tensor:
         """Return a class as the condition of ``n`` samples.

@@ -89,6 +89,8 @@ def plugin_cases(name: str, examples: Mapping[str, Sequence[ComponentSpec | Exam
     plugin = next((plugin for plugin in installed().plugins if plugin.name == name), None)
     yield Case(f"{name}-no-torch", lambda: _plugin_findings(name, plugin, examples))
     for spec in plugin.specs if plugin is not None else ():
+        if not spec.listed:
+            continue
         given = [each if isinstance(each, Example) else Example(each) for each in examples.get(spec.type_name(), ())]
         component = Component(spec, [example for example in given if isinstance(example.spec, spec)])
         yield from _component_cases(component, CHECKS)

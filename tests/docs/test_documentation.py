@@ -19,6 +19,7 @@ from genframe.cli import parser, summaries
 from genframe.experiment import documents
 from genframe.experiment import spec as experiment
 from genframe.specs import KINDS, Spec
+from genframe.training import settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -135,7 +136,12 @@ def test_every_command_is_in_the_reference(reference: dict[str, str]) -> None:
 def test_every_experiment_field_is_in_the_reference(reference: dict[str, str]) -> None:
     """Each field of an experiment, of training and of evaluation has a row in its section."""
     sections = module(DOCS / "_ext" / "spec_reference.py").SECTIONS
-    known = [value for value in vars(experiment).values() if inspect.isclass(value) and value.__module__ == experiment.__name__]
+    known = [
+        value
+        for module in (experiment, settings)
+        for value in vars(module).values()
+        if inspect.isclass(value) and value.__module__ == module.__name__
+    ]
     assert set(sections.values()) == {value for value in known if issubclass(value, Spec)}
     for title, model in sections.items():
         section = reference["experiments"].partition(f"\n## {title}\n")[2].partition("\n## ")[0]

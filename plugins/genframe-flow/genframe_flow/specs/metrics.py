@@ -24,7 +24,7 @@ class Inversion(MetricSpec):
     type: Literal["flow/inversion"] = "flow/inversion"
 
     bound: PositiveFloat = Field(default=1e-4, description="the largest error that a result calls within the bound")
-    limit: PositiveInt | None = Field(default=None, description="how many examples to use, from the start of the split; all if none")
+    limit: PositiveInt | None = Field(default=None, description="how many examples to use, from the start; all if none")
 
     def refusal(self, composition: Composition) -> str:
         """Refuse models without an encoder that is one to one."""
