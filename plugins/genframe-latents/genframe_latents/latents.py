@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from genframe import Composition, Context, Model, Real, Unsupported, evaluating, generator_for
+from genframe.spaces import require_real
 from genframe.specs import Role
 from genframe.suggestions import fitting, has
 from genframe.traits import Invertible, NormalBase, Posterior
@@ -43,7 +44,7 @@ class Latents(ABC):
     @property
     def space(self) -> Real:
         """The space of a latent."""
-        return cast(Real, self.model.composition.latent)
+        return require_real(self.model.composition.latent, "work on latents")
 
     def encode(self, x: Tensor, condition: Any = None) -> Tensor:
         """Return the latent of each example, a function of the example and the seed: (N, data) -> (N, latent)."""
@@ -198,7 +199,8 @@ def latents_of(model: Model, seed: int = 0) -> Latents:
 
 def base_of(model: Model) -> NormalBase | None:
     """Return the model's prior if it maps to a normal base."""
-    return cast(NormalBase, model.prior) if model.composition.has("prior", NormalBase) else None
+    prior = model.prior
+    return prior if isinstance(prior, NormalBase) and model.composition.has("prior", NormalBase) else None
 
 
 def to_base(model: Model, latent: Tensor, context: Context | None = None) -> Tensor:
