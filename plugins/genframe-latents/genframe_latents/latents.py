@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, TypeAlias
 
 import torch
 from torch import Tensor
@@ -81,21 +81,25 @@ class _Encoded(Latents):
     """Latents by the model's own encoder."""
 
     def _encoded(self, x: Tensor, context: Context | None) -> Tensor:
-        if self.route == "posterior mean":
-            return cast(Posterior, self.model.encoder).posterior(x, context).mean
-        assert self.model.encoder is not None
-        return self.model.encoder.encode(x, context)
+        encoder = self.model.encoder
+        assert encoder is not None
+        if self.route == "posterior mean" and isinstance(encoder, Posterior):
+            return encoder.posterior(x, context).mean
+        return encoder.encode(x, context)
 
 
 class _Flowing(Latents):
     """Latents by the sampler's walk in reverse: the noise to which the probability flow leads."""
 
     def _encoded(self, x: Tensor, context: Context | None) -> Tensor:
-        return cast(Invertible, self.model.sampler).invert(self.model, x, context)
+        sampler = self.model.sampler
+        assert isinstance(sampler, Invertible)
+        return sampler.invert(self.model, x, context)
 
     def _decoded(self, latent: Tensor, context: Context | None) -> Tensor:
         sampler = self.model.sampler
-        return sampler.last(cast(Invertible, sampler).trajectory_from(self.model, latent, context))
+        assert isinstance(sampler, Invertible)
+        return sampler.last(sampler.trajectory_from(self.model, latent, context))
 
 
 class Search(Latents):
