@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .editing import Average, Moved, distances, manifold_distance, measured, spread_of, with_residual
     from .interpolation import between_pairs, interpolated, linear, spherical
     from .latents import Latents, Search, base_of, from_base, latents_of, to_base
+    from .metrics import CodeLengthMetric, LinearProbeMetric, logistic_regression
     from .route import Route, route_of
     from .specs import CodeLength, LinearProbe
 
@@ -18,10 +19,12 @@ __all__ = [
     "Attribute",
     "Average",
     "CodeLength",
+    "CodeLengthMetric",
     "Components",
     "Direction",
     "Latents",
     "LinearProbe",
+    "LinearProbeMetric",
     "Moved",
     "Route",
     "Search",
@@ -35,6 +38,7 @@ __all__ = [
     "labels_of",
     "latents_of",
     "linear",
+    "logistic_regression",
     "manifold_distance",
     "measured",
     "read_tensors",
@@ -52,6 +56,7 @@ _LOADED_WHEN_USED = {
     "editing": ("Average", "Moved", "distances", "manifold_distance", "measured", "spread_of", "with_residual"),
     "interpolation": ("between_pairs", "interpolated", "linear", "spherical"),
     "latents": ("Latents", "Search", "base_of", "from_base", "latents_of", "to_base"),
+    "metrics": ("CodeLengthMetric", "LinearProbeMetric", "logistic_regression"),
     "route": ("Route", "route_of"),
     "specs": ("CodeLength", "LinearProbe"),
 }

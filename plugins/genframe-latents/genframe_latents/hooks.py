@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, hookimpl
+from genframe import ComponentSpec, components, hookimpl
 
-from .specs import CodeLength, LinearProbe
+from . import specs
 
 __all__ = ["genframe_specs"]
 
@@ -12,4 +12,4 @@ __all__ = ["genframe_specs"]
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the metrics of latents."""
-    return [CodeLength, LinearProbe]
+    return components(specs)

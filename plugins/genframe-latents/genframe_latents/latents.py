@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, TypeAlias
 
 import torch
 from torch import Tensor
 
 from genframe import Composition, Context, Model, Real, Unsupported, evaluating, generator_for
+from genframe.spaces import require_real
 from genframe.specs import Role
 from genframe.suggestions import fitting, has
 from genframe.traits import Invertible, NormalBase, Posterior
@@ -43,7 +44,7 @@ class Latents(ABC):
     @property
     def space(self) -> Real:
         """The space of a latent."""
-        return cast(Real, self.model.composition.latent)
+        return require_real(self.model.composition.latent, "work on latents")
 
     def encode(self, x: Tensor, condition: Any = None) -> Tensor:
         """Return the latent of each example, a function of the example and the seed: (N, data) -> (N, latent)."""
@@ -80,21 +81,25 @@ class _Encoded(Latents):
     """Latents by the model's own encoder."""
 
     def _encoded(self, x: Tensor, context: Context | None) -> Tensor:
-        if self.route == "posterior mean":
-            return cast(Posterior, self.model.encoder).posterior(x, context).mean
-        assert self.model.encoder is not None
-        return self.model.encoder.encode(x, context)
+        encoder = self.model.encoder
+        assert encoder is not None
+        if self.route == "posterior mean" and isinstance(encoder, Posterior):
+            return encoder.posterior(x, context).mean
+        return encoder.encode(x, context)
 
 
 class _Flowing(Latents):
     """Latents by the sampler's walk in reverse: the noise to which the probability flow leads."""
 
     def _encoded(self, x: Tensor, context: Context | None) -> Tensor:
-        return cast(Invertible, self.model.sampler).invert(self.model, x, context)
+        sampler = self.model.sampler
+        assert isinstance(sampler, Invertible)
+        return sampler.invert(self.model, x, context)
 
     def _decoded(self, latent: Tensor, context: Context | None) -> Tensor:
         sampler = self.model.sampler
-        return sampler.last(cast(Invertible, sampler).trajectory_from(self.model, latent, context))
+        assert isinstance(sampler, Invertible)
+        return sampler.last(sampler.trajectory_from(self.model, latent, context))
 
 
 class Search(Latents):
@@ -198,7 +203,8 @@ def latents_of(model: Model, seed: int = 0) -> Latents:
 
 def base_of(model: Model) -> NormalBase | None:
     """Return the model's prior if it maps to a normal base."""
-    return cast(NormalBase, model.prior) if model.composition.has("prior", NormalBase) else None
+    prior = model.prior
+    return prior if isinstance(prior, NormalBase) and model.composition.has("prior", NormalBase) else None
 
 
 def to_base(model: Model, latent: Tensor, context: Context | None = None) -> Tensor:

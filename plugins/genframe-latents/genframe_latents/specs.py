@@ -57,10 +57,10 @@ class LinearProbe(MetricSpec):
         return _no_latent(composition)
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
-        """Make the metric."""
+        """Build the metric."""
         from .metrics import LinearProbeMetric
 
-        return LinearProbeMetric(self)
+        return LinearProbeMetric(self.of.load, self.l2, self.limit)
 
 
 class CodeLength(MetricSpec):
@@ -83,7 +83,7 @@ class CodeLength(MetricSpec):
         return _no_latent(composition)
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
-        """Make the metric."""
+        """Build the metric."""
         from .metrics import CodeLengthMetric
 
-        return CodeLengthMetric(self)
+        return CodeLengthMetric(self.step, self.limit)

@@ -1,75 +1,71 @@
-"""genframe plugin: metrics with their protocol stamped on every result, and the classifiers whose features some compare."""
+"""genframe plugin: metrics with their protocol stamped on every result, and the classifiers whose features some compare.
+
+Importing this package does not import torch: the implementations are loaded when they are first used.
+"""
 
 from __future__ import annotations
 
-from genframe import ComponentSpec, Recipe, hookimpl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .specs import (
-    Accuracy,
-    Elbo,
-    Frechet,
-    KernelDistance,
-    Mmd,
-    Modes,
-    Nll,
-    Parzen,
-    Pca,
-    Perceptual,
-    PrecisionRecall,
-    Reconstruction,
-    SamplingCost,
-    SamplingTime,
-    ShapesRead,
-    SlicedWasserstein,
-    StackedModes,
-    TwoSample,
-)
+from genframe import ComponentSpec, Recipe, components, hookimpl
 
-__all__ = [
-    "Accuracy",
-    "Elbo",
-    "Frechet",
-    "KernelDistance",
-    "Mmd",
-    "Modes",
-    "Nll",
-    "Parzen",
-    "Pca",
-    "Perceptual",
-    "PrecisionRecall",
-    "Reconstruction",
-    "SamplingCost",
-    "SamplingTime",
-    "ShapesRead",
-    "SlicedWasserstein",
-    "StackedModes",
-    "TwoSample",
-]
+from . import specs
+from .specs.cost import *
+from .specs.distances import *
+from .specs.likelihoods import *
+from .specs.modes import *
+from .specs.reconstruction import *
+
+if TYPE_CHECKING:
+    from .accuracy import *
+    from .c2st import *
+    from .classifier import *
+    from .cost import *
+    from .discrepancy import *
+    from .estimates import *
+    from .features import *
+    from .frechet import *
+    from .likelihoods import *
+    from .modes import *
+    from .neighbours import *
+    from .pairs import *
+    from .parzen import *
+    from .perceptual import *
+    from .reconstruction import *
+    from .shapes import *
+    from .sliced import *
+    from .stacks import *
+
+_LOADED_WHEN_USED = {
+    "accuracy": ("AccuracyMetric",),
+    "classifier": ("Classifier", "class_log_probs"),
+    "cost": ("SamplingCostMetric", "SamplingTimeMetric", "Usage"),
+    "discrepancy": ("KernelDistanceMetric", "MmdMetric", "kernel_distance", "median_distance", "mmd", "squared_mmd"),
+    "estimates": ("Estimate", "jackknife"),
+    "features": ("Extractor", "extractor"),
+    "frechet": ("FrechetMetric", "Moments", "frechet_distance", "moments", "normal_distance"),
+    "likelihoods": ("ElboMetric", "NllMetric", "importance_weighted", "rate_and_distortion"),
+    "modes": ("Coverage", "ModesMetric", "coverage", "divergence_from_equal", "expected_coverage"),
+    "neighbours": ("Neighbourhood", "PrecisionRecallMetric", "precision_recall"),
+    "pairs": ("FeatureComparison",),
+    "parzen": ("ParzenMetric", "parzen_log_prob"),
+    "perceptual": ("FrozenEncoder", "PerceptualLoss"),
+    "reconstruction": ("PcaMetric", "PrincipalComponents", "ReconstructionMetric", "principal_components"),
+    "shapes": ("ShapesMetric",),
+    "sliced": ("SlicedWassersteinMetric", "sliced_wasserstein", "wasserstein"),
+    "stacks": ("StackedModesMetric", "modes_of"),
+    "c2st": ("TwoSampleMetric", "p_value", "two_sample"),
+}
+_MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
+
+__all__ = [*specs.__all__, *_MODULE_OF]
 
 
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the metrics, and the loss over features."""
-    return [
-        Accuracy,
-        Elbo,
-        Frechet,
-        KernelDistance,
-        Mmd,
-        Modes,
-        Nll,
-        Parzen,
-        Pca,
-        Perceptual,
-        PrecisionRecall,
-        Reconstruction,
-        SamplingCost,
-        SamplingTime,
-        ShapesRead,
-        SlicedWasserstein,
-        StackedModes,
-        TwoSample,
-    ]
+    return components(specs)
 
 
 @hookimpl
@@ -82,3 +78,13 @@ def genframe_recipes() -> list[Recipe]:
         "faces-classifier": "a classifier of sunglasses on CMU faces, persons held out, to judge edits",
     }
     return [Recipe(name, "genframe_metrics", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})

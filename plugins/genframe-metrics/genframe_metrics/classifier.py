@@ -1,15 +1,15 @@
-"""A model of labels, conditional on data, as a classifier of what other models make: its verdicts and its features."""
+"""A model of labels that is conditional on data, as a classifier of what other models make."""
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 import torch
 from torch import Tensor
 
-from genframe import Categorical, Context, Model, Space, Unsupported, evaluating
+from genframe import Categorical, Model, Space, Unsupported, evaluating
 from genframe.data import into
-from genframe.spaces import alike
+from genframe.spaces import alike, require_categorical
 from genframe.traits import Density, Identity
 
 __all__ = ["Classifier", "class_log_probs"]
@@ -20,18 +20,32 @@ ROWS: Final = 500
 def class_log_probs(model: Model, condition: Tensor) -> Tensor:
     """Return the log-probability of each class of a model of labels, in nats: (B, ...) -> (B, size).
 
-    Conditions are encoded once; the model's encoder is the identity.
+    Each condition is encoded once. The model's encoder must be the identity.
+
+    :raises Mismatch: if the data of the model is not classes.
+    :raises Unsupported: if its prior has no density.
     """
-    space, context = cast(Categorical, model.composition.data), model.context(condition)
+    space, prior = require_categorical(model.composition.data, "a classifier"), model.prior
+    if not isinstance(prior, Density):
+        raise Unsupported("the probabilities of classes are read from the prior, which needs Density")
+    context = model.context(condition)
     classes = torch.arange(space.size, device=condition.device).reshape(-1, *space.shape)
-    prior = cast(Density, model.prior)
     return torch.stack([prior.log_prob(one.expand(len(condition), *space.shape), context) for one in classes], 1)
 
 
 class Classifier:
-    """The verdicts of a classifier, such as one trained by ``digits-classifier``, on data of ``space``.
+    """The classes and the features that a classifier, such as ``digits-classifier`` trains, gives data of ``space``.
 
-    The data may have other bounds than its training data, and may be dequantised where its training data were not.
+    The data may have other bounds than the training data of the classifier. It may be dequantised where the training data
+    was not.
+
+    >>> spec = {"encoder": "core/identity", "decoder": "core/identity", "loss": "core/nll"}
+    >>> condition = {"type": "nets/mlp", "hidden": [8]}
+    >>> spec = ModelSpec.model_validate({**spec, "prior": "core/categorical", "condition": condition})
+    >>> image = Real((1, 8, 8), 0, 1, 17)
+    >>> classifier = Classifier(compose(spec, Categorical((), 10), image), image)
+    >>> classifier.log_probs(torch.rand(3, 1, 8, 8)).shape
+    torch.Size([3, 10])
 
     :raises Unsupported: if the model is not a classifier, or does not read such data.
     """
@@ -61,8 +75,8 @@ class Classifier:
     def features(self, x: Tensor) -> Tensor:
         """Return the features that the classifier computes, in double precision: (N, data) -> (N, D)."""
         with evaluating(self.model):
-            contexts = [cast(Context, self.model.context(self._read(rows))) for rows in x.split(ROWS)]
-        return torch.cat([context.tensors[0].flatten(1) for context in contexts]).double()
+            contexts = [self.model.context(self._read(rows)) for rows in x.split(ROWS)]
+        return torch.cat([context.tensors[0].flatten(1) for context in contexts if context is not None]).double()
 
     def _read(self, x: Tensor) -> Tensor:
         return into(self.reads, x, self.space)

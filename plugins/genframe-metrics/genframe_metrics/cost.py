@@ -9,17 +9,16 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from genframe import Metric, MetricResult, Model, Split, evaluating, generator_for, stamp
 
 from .protocol import conditions_in_turn, drawn, prepared
-from .specs import SamplingCost, SamplingTime
 
 __all__ = ["SamplingCostMetric", "SamplingTimeMetric", "Usage", "processor"]
 
@@ -27,9 +26,16 @@ DRAW: Final = 3
 
 
 class Usage(TorchDispatchMode):
-    """Counts floating-point operations of matrix products and convolutions, and how often each weight takes part in one."""
+    """Counts the floating-point operations of matrix products and convolutions, and how often each weight is used in one.
 
-    def __init__(self, model: Model) -> None:
+    >>> network = nn.Linear(4, 16, bias=False)
+    >>> with Usage(network) as usage:
+    ...     y = network(torch.ones(3, 4))
+    >>> usage.calls, usage.flops  # 2 * 3 * 4 * 16
+    (1, 384)
+    """
+
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
         self.uses: Counter[int] = Counter()
@@ -37,7 +43,7 @@ class Usage(TorchDispatchMode):
 
     @property
     def calls(self) -> int:
-        """The uses of the weight that is used most often; none where no weight is."""
+        """How often the most used weight is used; 0 if no weight is."""
         return max(self.uses.values(), default=0)
 
     def __torch_dispatch__(
@@ -60,19 +66,28 @@ def _draw(model: Model, n: int, split: Split, seed: int, number: int) -> Tensor:
 
 
 class SamplingCostMetric(Metric):
-    """Passes through the network and operations to draw a sample."""
+    """Passes through the network, and operations, to draw a sample.
 
-    def __init__(self, spec: SamplingCost) -> None:
-        self.spec = spec
+    :param batch: how many samples are drawn together.
+
+    >>> calls, flops = SamplingCostMetric(batch=8).measure(model, test, train=train)
+    >>> calls.value, flops.value  # this model is the prior N(0, I) alone
+    (0, 0.0)
+    """
+
+    type: ClassVar[str] = "metrics/sampling_cost"
+
+    def __init__(self, batch: int = 64) -> None:
+        self.batch = batch
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return ``network_calls`` and ``flops`` a sample; both are counted, so that they have no error."""
-        n = self.spec.batch
+        """Return ``network_calls`` and ``flops`` per sample; both are counts, without error."""
+        n = self.batch
         with evaluating(model):
             _draw(model, n, split, seed, 0)  # what is computed once for all samples is not counted
             with Usage(model) as usage:
                 _draw(model, n, split, seed, 1)
-        protocol = stamp(self.spec, split, seed, batch=n, torch=torch.__version__)
+        protocol = stamp(self.type, split, seed, batch=n, torch=torch.__version__)
         return [
             MetricResult("network_calls", usage.calls, "a sample", protocol, note="uses of the weight that is used most often"),
             MetricResult("flops", usage.flops / n, "a sample", protocol, note="of matrix products and convolutions"),
@@ -80,14 +95,24 @@ class SamplingCostMetric(Metric):
 
 
 class SamplingTimeMetric(Metric):
-    """Seconds to draw a sample."""
+    """Seconds to draw a sample.
 
-    def __init__(self, spec: SamplingTime) -> None:
-        self.spec = spec
+    :param batch: how many samples are drawn together.
+    :param repeats: how many batches are timed, after one that is not; at least 2.
+
+    >>> (result,) = SamplingTimeMetric(batch=8, repeats=2).measure(model, test, train=train)
+    >>> result.unit, result.value > 0
+    ('s a sample', True)
+    """
+
+    type: ClassVar[str] = "metrics/sampling_time"
+
+    def __init__(self, batch: int = 64, repeats: int = 5) -> None:
+        self.batch, self.repeats = batch, repeats
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return ``sampling_time`` in seconds a sample, with its error over repetitions."""
-        n, repeats = self.spec.batch, self.spec.repeats
+        """Return ``sampling_time`` in seconds per sample, with its error over repetitions."""
+        n, repeats = self.batch, self.repeats
         seconds = []
         with evaluating(model):
             for number in range(repeats + 1):
@@ -98,7 +123,7 @@ class SamplingTimeMetric(Metric):
                 seconds.append((time.perf_counter() - started) / n)
         measured = seconds[1:]  # the first fills caches
         protocol = stamp(
-            self.spec,
+            self.type,
             split,
             seed,
             batch=n,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import Generator, Tensor
@@ -15,23 +15,24 @@ from .estimates import Estimate
 from .features import vectors
 from .pairs import FeatureComparison
 from .protocol import drawn, prepared, samples_in_turn
-from .specs import KernelDistance, Mmd
 
-__all__ = ["KernelDistanceMetric", "MmdMetric", "kernel_distance", "median_distance", "squared_mmd"]
+__all__ = ["KernelDistanceMetric", "MmdMetric", "kernel_distance", "median_distance", "mmd", "squared_mmd"]
 
 BLOCK: Final = 256
 MEDIAN_ROWS: Final = 1000
 
 
 def median_distance(x: Tensor) -> float:
-    """Return the median distance between different rows of ``x`` (N, D), their mean where most of them are equal.
+    """Return the median distance between different rows of ``x`` (N, D), or the mean if the median is 0.
 
-    :raises DataError: if all rows are equal, so that no bandwidth suits them.
+    Only the first 1000 rows are used.
+
+    :raises DataError: if all rows are equal, so that no bandwidth fits.
     """
     distances = torch.pdist(x[:MEDIAN_ROWS])
     median, mean = float(distances.median()), float(distances.mean())
     if mean == 0:
-        raise DataError("the data are all equal, so their distances give no bandwidth for a discrepancy")
+        raise DataError("the examples are all equal, so their distances give no bandwidth for a discrepancy")
     return median if median != 0 else mean
 
 
@@ -41,18 +42,42 @@ def _gaussian(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Tensor:
     return torch.stack([torch.exp(-squares / (2 * bandwidth**2)) for bandwidth in bandwidths]).mean(0)
 
 
+def mmd(x: Tensor, y: Tensor, scales: Sequence[float] = (0.5, 1.0, 2.0)) -> Estimate:
+    """Return the squared maximum mean discrepancy of (n, D) and (n, D), without bias, and its standard error; n is at least 4.
+
+    The kernel is a mean of Gaussians. Their bandwidths are ``scales`` times the median distance between rows of ``x``.
+
+    :raises DataError: if all rows of ``x`` are equal.
+
+    Source: Gretton et al. 2012, eq. 4.
+
+    >>> x, y = torch.randn(2, 500, 4, generator=torch.Generator().manual_seed(0))
+    >>> same, shifted = mmd(x, y), mmd(x, y + 1)
+    >>> abs(same.value) < 3 * same.standard_error, shifted.value > 10 * shifted.standard_error
+    (True, True)
+    """
+    median = median_distance(x.double())
+    return squared_mmd(x.double(), y.double(), [median * scale for scale in scales])
+
+
 def squared_mmd(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Estimate:
     """Return the squared discrepancy under a mean of Gaussian kernels: (n, D), (n, D)."""
     return _discrepancy(x, y, lambda rows, columns: _gaussian(rows, columns, bandwidths))
 
 
 def kernel_distance(x: Tensor, y: Tensor) -> Estimate:
-    """Return the squared discrepancy under the kernel (x·y / D + 1)³: (n, D), (n, D). Bińkowski et al. 2018, sec. 4."""
+    """Return the squared discrepancy under the kernel (x·y / D + 1)³: (n, D), (n, D). Bińkowski et al. 2018, sec. 4.
+
+    >>> x = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    >>> kernel_distance(x, 2 * x).value > kernel_distance(x, 1.5 * x).value > 0
+    True
+    """
+    x, y = x.double(), y.double()
     return _discrepancy(x, y, lambda rows, columns: (rows @ columns.T / x.shape[1] + 1) ** 3)
 
 
 def _discrepancy(x: Tensor, y: Tensor, kernel: Callable[[Tensor, Tensor], Tensor]) -> Estimate:
-    """Return the unbiased estimate between as many ``x`` as ``y``, at least four, (n, D) each in double precision.
+    """Return the unbiased estimate between ``x`` and ``y``, (n, D) each in double precision, with n at least 4.
 
     1 / (n (n - 1)) sum_{i != j} h_ij,  h_ij = k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i)
 
@@ -88,26 +113,36 @@ def _standard_error(sums: Tensor, squares: Tensor) -> float:
 
 
 class MmdMetric(Metric):
-    """Squared discrepancy of samples from data, and of one half of the data from the other."""
+    """Squared maximum mean discrepancy between samples and data, and between two halves of the data.
 
-    def __init__(self, spec: Mmd) -> None:
-        self.spec = spec
+    :param n: how many samples, and how many examples if there are as many.
+    :param scales: bandwidths of the kernels, in units of the median distance between examples.
+
+    >>> found, of_data = MmdMetric(n=100).measure(model, test, train=train)  # a model of N(0, I), and such data
+    >>> found.name, abs(found.value) < 3 * found.standard_error
+    ('mmd2', True)
+    """
+
+    type: ClassVar[str] = "metrics/mmd"
+
+    def __init__(self, n: int = 1000, scales: Sequence[float] = (0.5, 1.0, 2.0)) -> None:
+        self.n, self.scales = n, scales
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return ``mmd2`` and ``mmd2_of_data``; samples are drawn under the data's conditions where there are any.
+        """Return ``mmd2`` and ``mmd2_of_data``; samples are drawn under the conditions of the data, if any.
 
-        :raises DataError: if there are fewer than 8 data, or if all are equal.
+        :raises DataError: if there are fewer than 8 examples, or if all are equal.
         """
-        used = drawn(split, self.spec.n, seed)
+        used = drawn(split, self.n, seed)
         if len(used) < 8:
-            raise DataError(f"a discrepancy and its baseline need 8 data, the split {split.name!r} has {len(used)}")
+            raise DataError(f"a discrepancy and its baseline need 8 examples, the split {split.name!r} has {len(used)}")
         space = model.composition.data
         data = prepared(used, seed, model.device)
         x, y = vectors(data.x, space), vectors(samples_in_turn(model, len(used), data, seed), space)
         median = median_distance(x)
-        bandwidths = [median * scale for scale in self.spec.scales]
+        bandwidths = [median * scale for scale in self.scales]
         protocol = stamp(
-            self.spec, split, seed, data=len(used), samples=len(y), kernel="mean of Gaussians", bandwidths=self._rule()
+            self.type, split, seed, data=len(used), samples=len(y), kernel="mean of Gaussians", bandwidths=self._rule()
         )
         half = len(x) // 2
         bad = "; ".join(note for note in (not_finite(x, "data"), not_finite(y, "samples")) if note)
@@ -119,7 +154,7 @@ class MmdMetric(Metric):
         ]
 
     def _rule(self) -> str:
-        scales = ", ".join(f"{scale:g}" for scale in self.spec.scales)
+        scales = ", ".join(f"{scale:g}" for scale in self.scales)
         return f"{scales} times the median distance of the first {MEDIAN_ROWS} data used"
 
 
@@ -127,12 +162,18 @@ def _result(name: str, estimate: Estimate, protocol: dict[str, object], note: st
     return MetricResult(name, estimate.value, "", protocol, estimate.standard_error, note)
 
 
-class KernelDistanceMetric(FeatureComparison[KernelDistance]):
-    """``kd(...)`` and ``kd_of_data(...)``."""
+class KernelDistanceMetric(FeatureComparison):
+    """Kernel distance of features: ``kd(...)``, and ``kd_of_data(...)`` of training data. Bińkowski et al. 2018, sec. 4.
 
+    >>> found, of_data = KernelDistanceMetric(n=100).measure(model, test, train=train)
+    >>> found.name, of_data.name
+    ('kd(values)', 'kd_of_data(values)')
+    """
+
+    type = "metrics/kernel_distance"
     names = ("kd",)
 
     def compare(self, data: Tensor, other: Tensor, generator: Generator) -> Mapping[str, Estimate]:
-        """Return the squared discrepancy of as many rows of either."""
+        """Return the squared discrepancy of equally many rows of both."""
         n = min(len(data), len(other))
         return {"kd": kernel_distance(data[:n], other[:n])}

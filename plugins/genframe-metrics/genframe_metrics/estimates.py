@@ -1,4 +1,4 @@
-"""Figures of two sets of rows with their standard errors."""
+"""Statistics of two sets of rows with their standard errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ JACKKNIFE: Final = f"jackknife of {FOLDS} blocks"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, and its standard error where there is one."""
+    """A value, and its standard error if it has one.
+
+    >>> x, y = torch.zeros(20, 1), torch.ones(30, 1)
+    >>> jackknife(lambda x, y: float(y.mean() - x.mean()), x, y)
+    Estimate(value=1.0, standard_error=0.0, note='')
+    """
 
     value: float
     standard_error: float | None = None

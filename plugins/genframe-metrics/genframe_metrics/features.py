@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ from genframe.data import into
 
 from .runs import condition_encoder, readable
 
-__all__ = ["Extractor", "applied", "extractor", "reader", "unusable", "vectors"]
+__all__ = ["Extractor", "applied", "extractor", "reader", "vectors", "why_no_features"]
 
 ROWS: Final = 500  # read at once; bounds memory
 
@@ -40,28 +40,37 @@ def vectors(x: Tensor, space: Space) -> Tensor:
 
 @dataclass(frozen=True)
 class Extractor:
-    """A map of data to features, (N, data) -> (N, D), by its name and what a stamp says of it."""
+    """A function from data to features, (N, data) -> (N, D), with its name and what else a stamp says of it.
+
+    >>> halves = Extractor("halves", lambda x: x[:, :4])
+    >>> halves.extract(torch.ones(3, 8)).shape, halves.stamped
+    (torch.Size([3, 4]), {'name': 'halves'})
+    """
 
     name: str
-    stamp: Mapping[str, Any]
     extract: Callable[[Tensor], Tensor]
+    stamp: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def stamped(self) -> dict[str, Any]:
+        """What the stamp of a result says of the features."""
+        return {"name": self.name, **self.stamp}
 
 
 def extractor(run: Path | None, space: Space, device: torch.device) -> Extractor:
-    """Return the extractor of a run for data of ``space``; that of the values themselves for ``None``.
+    """Return the extractor of a run for data of ``space``; without a run, that of the values themselves.
 
     :raises RunError: if the run is missing or does not read such data.
     :raises CheckpointError: if it has no valid checkpoint.
     """
     if run is None:
-        return Extractor("values", {"name": "values"}, partial(vectors, space=space))
+        return Extractor("values", partial(vectors, space=space))
     found = reader(run, space, device)
-    name = found.experiment.name
-    stamp = {"name": name, "weights": found.model.weights_digest()}
-    return Extractor(name, stamp, partial(_contexts, model=found.model, space=space))
+    extract = partial(_contexts, model=found.model, space=space)
+    return Extractor(found.experiment.name, extract, {"weights": found.model.weights_digest()})
 
 
-def unusable(run: Path, space: Space) -> str:
+def why_no_features(run: Path, space: Space) -> str:
     """Return why the run gives no features of data of ``space``, or an empty string."""
     try:
         reader(run, space, torch.device("cpu"))
@@ -84,6 +93,18 @@ def reader(run: Path, space: Space, device: torch.device) -> Run:
     return load(run.expanduser(), device=str(device))
 
 
+def encoder_weights(run: Path, space: Space, expected: object) -> Mapping[str, Tensor]:
+    """Return the weights of the condition encoder of a run, whose spec must be ``expected``.
+
+    :raises RunError: if the run is missing, does not read data of ``space``, or has another encoder.
+    :raises CheckpointError: if it has no valid checkpoint.
+    """
+    model = reader(run, space, torch.device("cpu")).model
+    if model.condition is None or model.composition.spec.condition != expected:
+        raise RunError(f"{run} has another encoder than 'network' says; leave network and reads out")
+    return model.condition.state_dict()
+
+
 def _flat(context: Context | None) -> Tensor:
     """Return all values of a context, row by row."""
     assert context is not None
@@ -91,11 +112,12 @@ def _flat(context: Context | None) -> Tensor:
 
 
 def applied(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Return ``function`` of all rows, a few at a time: (N, ...) -> (N, ...)."""
+    """Return ``function`` of all rows, 500 at a time: (N, ...) -> (N, ...)."""
     return torch.cat([function(rows) for rows in x.split(ROWS)])
 
 
 def _contexts(x: Tensor, model: Model, space: Space) -> Tensor:
-    target = cast(Space, model.composition.condition)
+    target = model.composition.condition
+    assert target is not None
     with evaluating(model):
         return applied(lambda rows: _flat(model.context(into(target, rows, space))), x).double()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Generator, Tensor
 
 from .estimates import JACKKNIFE, Estimate, jackknife_error, without_each_fold
+from .features import Extractor
 from .pairs import FeatureComparison
-from .specs import PrecisionRecall
 
-__all__ = ["Neighbourhood", "PrecisionRecallMetric", "neighbourhood"]
+__all__ = ["Neighbourhood", "PrecisionRecallMetric", "precision_recall"]
 
 ROWS: Final = 512
 
@@ -22,7 +23,12 @@ Kept: TypeAlias = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """How well samples lie among data, and data among samples; 1 is perfect, and density may be above."""
+    """How well samples lie among data, and data among samples; 1 is perfect, and density may be above 1.
+
+    >>> data = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
+    >>> precision_recall(data, data[:2] + 0.5, k=1)
+    Neighbourhood(precision=1.0, recall=0.75, density=2.0, coverage=0.75)
+    """
 
     precision: float
     recall: float
@@ -30,8 +36,10 @@ class Neighbourhood:
     coverage: float
 
 
-def neighbourhood(data: Tensor, samples: Tensor, k: int) -> Neighbourhood:
-    """Return the four figures of samples (m, D) among data (n, D), by balls that reach to the k-th neighbour of its own kind.
+def precision_recall(data: Tensor, samples: Tensor, k: int = 5) -> Neighbourhood:
+    """Return precision, recall, density and coverage of samples (m, D) for data (n, D).
+
+    They count who lies in whose ball: around each row, out to its k-th nearest neighbour of its own kind.
 
     Source: Kynkäänniemi et al. 2019, eq. 1 and 2; Naeem et al. 2020, eq. 3 and 5.
     """
@@ -45,7 +53,7 @@ def _all(data: Tensor, samples: Tensor) -> Kept:
 
 
 def _neighbourhoods(data: Tensor, samples: Tensor, k: int, subsets: Sequence[Kept]) -> list[Neighbourhood]:
-    """Return the figures of each subset, (n,) and (m,) masks; distances are computed once for all of them."""
+    """Return the values of each subset, (n,) and (m,) masks; distances are computed once for all of them."""
     reach = _radii(data, k, [kept for kept, _ in subsets])
     reach_back = _radii(samples, k, [kept for _, kept in subsets])
     inside = [torch.zeros(int(kept.sum()), device=data.device) for _, kept in subsets]
@@ -85,18 +93,32 @@ def _radii(x: Tensor, k: int, subsets: Sequence[Tensor]) -> Tensor:
     return torch.cat(blocks, 1)
 
 
-class PrecisionRecallMetric(FeatureComparison[PrecisionRecall]):
-    """Precision, recall, density and coverage, each with its jackknife error."""
+class PrecisionRecallMetric(FeatureComparison):
+    """Precision, recall, density and coverage, each with its jackknife error.
 
+    :param features: a function from data to features, the folder of a run that gives them, or the values themselves.
+    :param n: how many samples, and how many examples if there are as many; at least 20.
+    :param neighbours: k, the neighbour to which a ball reaches.
+
+    >>> results = PrecisionRecallMetric(n=100, neighbours=3).measure(model, test, train=train)
+    >>> [result.name for result in results[::2]]
+    ['precision(values)', 'recall(values)', 'density(values)', 'coverage(values)']
+    """
+
+    type = "metrics/precision_recall"
     names = tuple(field.name for field in fields(Neighbourhood))
 
+    def __init__(self, features: Path | Extractor | None = None, n: int = 2048, neighbours: int = 5) -> None:
+        super().__init__(features, n)
+        self.neighbours = neighbours
+
     def compare(self, data: Tensor, other: Tensor, generator: Generator) -> Mapping[str, Estimate]:
-        """Return the four figures."""
+        """Return the four values."""
         subsets = [_all(data, other), *zip(without_each_fold(data), without_each_fold(other), strict=True)]
-        whole, *without = _neighbourhoods(data, other, self.spec.neighbours, subsets)
+        whole, *without = _neighbourhoods(data, other, self.neighbours, subsets)
         errors = {name: jackknife_error([getattr(one, name) for one in without]) for name in self.names}
         return {name: Estimate(getattr(whole, name), errors[name]) for name in self.names}
 
     def protocol(self) -> Mapping[str, Any]:
-        """Return which neighbour is meant, and how the errors are made."""
-        return {"neighbours": self.spec.neighbours, "error": JACKKNIFE}
+        """Return which neighbour is meant, and how the errors are estimated."""
+        return {"neighbours": self.neighbours, "error": JACKKNIFE}

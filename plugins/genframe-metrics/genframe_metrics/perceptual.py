@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe import Batch, CheckpointError, Encoder, EncoderSpec, Loss, LossOutput, Model, Real, RunError, drawn_latent
+from genframe import (
+    Batch,
+    CheckpointError,
+    Loss,
+    LossOutput,
+    Model,
+    Real,
+    RunError,
+    Unsupported,
+    ask,
+    drawn_latent,
+)
 from genframe.data import into
 from genframe.execution import full_precision
 from genframe.traits import Layered
 
-from .features import reader
-from .specs import Perceptual
-
-__all__ = ["PerceptualLoss"]
+__all__ = ["FrozenEncoder", "PerceptualLoss"]
 
 LEAST_NORM: Final = 1e-6
 
 
 class FrozenEncoder(nn.Module):
-    """An encoder whose weights are buffers, so that they are saved and never trained; always in evaluation mode."""
+    """A network whose weights are buffers, so that they are saved and never trained; always in evaluation mode.
 
-    def __init__(self, encoder: Encoder) -> None:
+    >>> frozen = FrozenEncoder(nn.Linear(3, 4))
+    >>> [*frozen.parameters()], [each.shape for each in frozen(torch.ones(2, 3))]
+    ([], [torch.Size([2, 4])])
+    """
+
+    def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
+        self._layers = encoder.activations if isinstance(encoder, Layered) else self._features
         for module in encoder.modules():
             for name, parameter in list(module.named_parameters(recurse=False)):
                 delattr(module, name)
@@ -39,49 +54,69 @@ class FrozenEncoder(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the activations of each layer, or the features where the encoder does not tell them: (B, C, ...) each."""
-        return self.encoder.activations(x) if isinstance(self.encoder, Layered) else [self.encoder.encode(x)]
+        """Return the activations of each layer, or the output of a network without Layered: (B, C, ...) each."""
+        return self._layers(x)
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        return [ask(self.encoder, x)]
 
 
 class PerceptualLoss(Loss):
-    """Squared differences of unit activations, summed over channels and layers, averaged over positions."""
+    """Squared differences of unit activations, summed over channels and layers, averaged over positions.
 
-    def __init__(self, spec: Perceptual, data: Real) -> None:
+    :param network: whose activations are compared; an encoder with Layered, or any module, of which the output is compared.
+        Its weights do not move.
+    :param reads: the space of what the network reads.
+    :param data: the space of the model's data.
+    :param weights: gives the weights of the network when training starts; without it the network keeps its own.
+
+    Source: Zhang et al. 2018, eq. 1, without its fitted weights.
+
+    >>> image = Real((3, 8, 8), 0, 1)
+    >>> loss = PerceptualLoss(nn.Conv2d(3, 16, 3), reads=image, data=image)
+    >>> x, other = torch.rand(2, 5, 3, 8, 8)
+    >>> float(loss.distance(x, x)), bool(loss.distance(x, other) > 0)
+    (0.0, True)
+    """
+
+    def __init__(
+        self, network: nn.Module, reads: Real, data: Real, weights: Callable[[], Mapping[str, Tensor]] | None = None
+    ) -> None:
         super().__init__()
-        self.spec, self.data, self.space = spec, data, cast(Real, spec.reads)
-        self.network = FrozenEncoder(cast(EncoderSpec, spec.network).build(cast(EncoderSpec, spec.network).spaces(self.space)))
-        self.without_weights = f"{spec.features} has given no weights yet"
+        self.data, self.space, self.weights = data, reads, weights
+        self.network = FrozenEncoder(network)
+        self.without_weights = "" if weights is None else "the network of the perceptual loss has no weights yet"
         self.register_load_state_dict_post_hook(lambda module, keys: setattr(module, "without_weights", ""))  # type: ignore[no-untyped-call]
 
     def begin(self, model: Model) -> None:
-        """Take the weights of the run's encoder, if it is there; a checkpoint may bring them as well."""
-        if model.device.type == "meta":  # tensors without values, whose sizes alone are wanted
+        """Take the weights that ``weights`` gives, if it can; a checkpoint may bring them instead."""
+        if self.weights is None or model.device.type == "meta":  # a model on meta has no values; only its sizes are read
             self.without_weights = ""
             return
         try:
-            run = reader(self.spec.features, self.data, torch.device("cpu"))
-            if run.model.composition.spec.condition != self.spec.network:
-                raise RunError(f"{self.spec.features} has another encoder than 'network' says; leave network and reads out")
-            self.network.encoder.load_state_dict(cast(Encoder, run.model.condition).state_dict())
+            self.network.encoder.load_state_dict(self.weights())
         except (RunError, CheckpointError) as error:
             self.without_weights = self.without_weights and str(error)
         else:
             self.without_weights = ""
 
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
-        """Return the distance, averaged over the batch.
+        """Return the distance of reconstructions from the batch, averaged over it.
 
-        :raises RunError: if neither the run nor a checkpoint has given the encoder its weights.
+        :raises RunError: if the network has no weights: neither ``weights`` nor a checkpoint gave them.
+        :raises Unsupported: if the model has no encoder.
         """
         if self.without_weights:
             raise RunError(self.without_weights)
+        if model.encoder is None:
+            raise Unsupported("a perceptual loss compares reconstructions, and this model has no encoder")
         context = model.context(batch.condition)
-        latent = drawn_latent(cast(Encoder, model.encoder), batch.x, context)
+        latent = drawn_latent(model.encoder, batch.x, context)
         distance = self.distance(model.decoder.decode(latent, context), batch.x)
         return LossOutput(distance, {"perceptual": distance.detach()})
 
     def distance(self, x: Tensor, target: Tensor) -> Tensor:
-        """Return the mean distance of data from others, to which no gradient goes: (B, data), (B, data) -> ()."""
+        """Return the mean distance of ``x`` from ``target``, which gets no gradient: (B, data), (B, data) -> ()."""
         with torch.no_grad():
             others = self.network(into(self.space, target, self.data))
         own = self.network(into(self.space, x, self.data))

@@ -1,17 +1,18 @@
-"""What the files of a run say of the encoder whose features are used. No torch."""
+"""What runs and compositions say of encoders whose features are used, and of classifiers. No torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from genframe import EncoderSpec, GenframeError, Mismatch, Space, describe
+from genframe import Categorical, Composition, EncoderSpec, GenframeError, Mismatch, Space, describe
 from genframe.spaces import alike
+from genframe.traits import Density, Identity
 
-__all__ = ["condition_encoder", "readable"]
+__all__ = ["condition_encoder", "readable", "why_no_classifier"]
 
 
 def condition_encoder(run: Path) -> tuple[EncoderSpec, Space]:
-    """Return the condition encoder of a run and the space of what it reads.
+    """Return the spec of the condition encoder of a run, and the space of what it reads.
 
     :raises Mismatch: if there is no run, or none with a condition.
     """
@@ -31,9 +32,23 @@ def condition_encoder(run: Path) -> tuple[EncoderSpec, Space]:
 
 
 def readable(run: Path, target: Space, space: Space) -> None:
-    """Accept data of ``space`` if the run, which reads ``target``, reads them.
+    """Check that the run, which reads ``target``, can read data of ``space``.
 
-    :raises Mismatch: if it does not.
+    :raises Mismatch: if it cannot.
     """
     if not alike(target, space):
-        raise Mismatch(f"{run} reads {target}, found {space}", "train it on data that are prepared as these are")
+        raise Mismatch(f"{run} reads {target}, found {space}", "train it on data that is prepared in the same way")
+
+
+def why_no_classifier(composition: Composition) -> str:
+    """Return why a model does not give each class a probability for a condition, or an empty string."""
+    data = composition.data
+    if not isinstance(data, Categorical) or data.dims != 1:
+        return f"the data of this model is {data}, not one class; make it of the labels of another dataset with data/labels"
+    if composition.condition is None:
+        return "this model has no condition, so it cannot tell the classes of examples apart"
+    if not (composition.has("encoder", Identity) and composition.has("prior", Density)):
+        return (
+            "the probabilities of classes are read from the prior: it needs the encoder core/identity and a prior with Density"
+        )
+    return ""

@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from torch.distributions import MultivariateNormal
 
 from genframe import (
+    Context,
     Decoder,
     DecoderSpec,
     Encoder,
@@ -83,11 +84,11 @@ class PpcaEncoder(Encoder):
         self.register_buffer("gain", inverse @ W.T)
         self.register_buffer("covariance", widening * SIGMA**2 * inverse)
 
-    def posterior(self, x: Tensor, context: Tensor | None = None) -> Gaussian:
+    def posterior(self, x: Tensor, context: Context | None = None) -> Gaussian:
         """q(z|x)."""
         return Gaussian((x - B) @ self.gain.T, self.covariance)
 
-    def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Mean of q(z|x)."""
         return self.posterior(x).mean
 
@@ -100,11 +101,11 @@ class PpcaDecoder(Decoder):
         self.register_buffer("weight", W)
         self.shift, self.rows = shift, []  # type: ignore[var-annotated]
 
-    def decode(self, latent: Tensor, context: Tensor | None = None) -> Tensor:
+    def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
         """Mean of p(x|z)."""
         return latent.double() @ self.weight.T + B + self.shift
 
-    def likelihood(self, latent: Tensor, context: Tensor | None = None) -> Gaussian:
+    def likelihood(self, latent: Tensor, context: Context | None = None) -> Gaussian:
         """p(x|z)."""
         self.rows.append(len(latent))
         return Gaussian(self.decode(latent), SIGMA**2 * torch.eye(4, dtype=torch.float64))

@@ -15,8 +15,8 @@ from genframe.testing import part
 from genframe_metrics import Frechet, KernelDistance, PrecisionRecall
 from genframe_metrics.discrepancy import kernel_distance
 from genframe_metrics.estimates import jackknife
-from genframe_metrics.frechet import Moments, frechet_distance, moments
-from genframe_metrics.neighbours import PrecisionRecallMetric, neighbourhood
+from genframe_metrics.frechet import Moments, frechet_distance, normal_distance
+from genframe_metrics.neighbours import PrecisionRecallMetric, precision_recall
 
 POINTS = ModelSpec(encoder=IdentityEncoder(), decoder=IdentityDecoder(), prior=Normal(), loss=NegativeLogLikelihood())
 
@@ -28,7 +28,7 @@ def normal(n: int, d: int, seed: int, shift: float = 0.0) -> Tensor:
 
 def distance(x: Tensor, y: Tensor) -> float:
     """Return the Fréchet distance of samples."""
-    return frechet_distance(moments(x), moments(y))
+    return frechet_distance(x, y)
 
 
 def test_frechet_distance_of_three_points() -> None:
@@ -43,7 +43,7 @@ def test_frechet_distance_of_diagonal_normals() -> None:
     s, t = torch.tensor([1.0, 0.5, 0.0, 3.0]).double(), torch.tensor([2.0, 0.0, 0.0, 1.0]).double()
     m, k = torch.tensor([0.0, 1.0, 2.0, 3.0]).double(), torch.tensor([1.0, 1.0, 0.0, 3.5]).double()
     turn = torch.linalg.qr(normal(4, 4, 0)).Q
-    found = frechet_distance(Moments(m @ turn, torch.diag(s) @ turn), Moments(k @ turn, torch.diag(t) @ turn))
+    found = normal_distance(Moments(m @ turn, torch.diag(s) @ turn), Moments(k @ turn, torch.diag(t) @ turn))
     assert found == pytest.approx(float((m - k).square().sum() + (s - t).square().sum()), abs=1e-12)
 
 
@@ -127,7 +127,7 @@ def test_frechet_and_kernel_distance_equal_torchmetrics() -> None:
 def test_neighbourhood_of_points_on_a_line() -> None:
     """Data 0, 1, 2, 10 reach 1, 1, 1, 8; samples 2.5, 2.6 lie near 2 and 10, a third at 30 near none and reaches 27.4."""
     data, samples = (torch.tensor(rows).double()[:, None] for rows in ([0.0, 1.0, 2.0, 10.0], [2.5, 2.6, 30.0]))
-    found = neighbourhood(data, samples, 1)
+    found = precision_recall(data, samples, 1)
     assert found.precision == pytest.approx(2 / 3)
     assert found.density == pytest.approx(4 / 3)  # two samples in two balls each, of three
     assert found.coverage == pytest.approx(2 / 4)
@@ -137,7 +137,7 @@ def test_neighbourhood_of_points_on_a_line() -> None:
 def test_equal_data_and_samples_are_perfect() -> None:
     """Samples that are the data have precision, recall and coverage 1; repeated rows are at no distance from each other."""
     x = normal(50, 3, 0).repeat(2, 1)
-    found = neighbourhood(x, x, 1)
+    found = precision_recall(x, x, 1)
     assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
 
 
@@ -147,7 +147,7 @@ def test_density_and_coverage_of_a_perfect_sampler() -> None:
     Source: Naeem et al. 2020, sec. 3.2.
     """
     n, m, k = 60, 40, 5
-    found = [neighbourhood(normal(n, 2, 2 * seed), normal(m, 2, 2 * seed + 1), k) for seed in range(200)]
+    found = [precision_recall(normal(n, 2, 2 * seed), normal(m, 2, 2 * seed + 1), k) for seed in range(200)]
     expected = 1 - math.prod((n - j) / (n + m - j) for j in range(1, k + 1))
     for name, value in (("density", 1.0), ("coverage", expected)):
         values = torch.tensor([getattr(one, name) for one in found])
@@ -156,7 +156,7 @@ def test_density_and_coverage_of_a_perfect_sampler() -> None:
 
 def test_errors_of_the_four_figures_are_somewhat_more_than_their_spread() -> None:
     """Between two normals, the jackknife's error is from 1 to 2.2 times the deviation over repetitions, never far below it."""
-    metric = PrecisionRecallMetric(PrecisionRecall())
+    metric = PrecisionRecallMetric()
     made = torch.Generator().manual_seed(0)
     found = [metric.compare(normal(200, 3, 2 * i), normal(200, 3, 2 * i + 1, 0.5) * 0.7, made) for i in range(60)]
     for name in metric.names:
@@ -168,7 +168,7 @@ def test_neighbourhood_equals_prdc() -> None:
     """The four figures are those of the authors' package, for more data than are compared at once."""
     prdc = pytest.importorskip("prdc")
     data, samples = normal(600, 4, 0), normal(700, 4, 1, 0.7)
-    found, expected = neighbourhood(data, samples, 5), prdc.compute_prdc(data.numpy(), samples.numpy(), nearest_k=5)
+    found, expected = precision_recall(data, samples, 5), prdc.compute_prdc(data.numpy(), samples.numpy(), nearest_k=5)
     for name, value in expected.items():
         assert getattr(found, name) == pytest.approx(value, abs=1e-12)
 
@@ -178,7 +178,7 @@ def test_blocks_of_neighbours_do_not_matter() -> None:
     data, samples = normal(600, 2, 0), normal(520, 2, 1, 1.0)
     between, k = torch.cdist(data, samples), 3
     reach, reach_back = (torch.cdist(x, x).sort(1).values[:, k] for x in (data, samples))
-    found = neighbourhood(data, samples, k)
+    found = precision_recall(data, samples, k)
     inside = between <= reach[:, None]
     assert found.precision == pytest.approx(float(inside.any(0).double().mean()), abs=1e-12)
     assert found.density == pytest.approx(float(inside.double().sum()) / k / 520, abs=1e-6)
@@ -223,5 +223,5 @@ def test_few_data_are_refused(sizes: tuple[int, int]) -> None:
     model = compose(POINTS, Real((2,)))
     test, train = (Split(name, torch.zeros(n, 2)) for n, name in zip(sizes, ("test", "train"), strict=True))
     few = "test" if sizes[0] == 19 else "train"
-    with pytest.raises(DataError, match=f"needs 20 data, the split '{few}' has 19"):
+    with pytest.raises(DataError, match=f"needs 20 examples, the split '{few}' has 19"):
         part(Frechet()).measure(model, test, train=train)

@@ -31,7 +31,7 @@ from genframe.experiment.loading import read_experiment
 from genframe.testing import part
 from genframe_data import Digits, Stacked
 from genframe_metrics import Accuracy, Frechet, StackedModes
-from genframe_metrics.classifier import class_log_probs
+from genframe_metrics.classifier import Classifier, class_log_probs
 from genframe_metrics.features import extractor
 from genframe_metrics.stacks import modes_of
 
@@ -98,7 +98,7 @@ def test_probabilities_of_the_classes_sum_to_one(classifier: Run) -> None:
 @pytest.mark.parametrize(
     ("model", "data", "condition", "reason"),
     [
-        ({"encoder": "core/identity", "prior": "core/normal"}, Real((2,)), None, "the data of this model are Real(2), not one"),
+        ({"encoder": "core/identity", "prior": "core/normal"}, Real((2,)), None, "the data of this model is Real(2), not one"),
         ({"encoder": "core/identity", "prior": "core/categorical"}, Categorical((2,), 3), None, "not one class"),
         ({"encoder": "core/identity", "prior": "core/categorical"}, Categorical((), 3), None, "has no condition"),
     ],
@@ -119,8 +119,8 @@ def test_features_are_the_context(run: Path, classifier: Run) -> None:
     assert expected is not None
     features = found.extract(x)
     assert features.dtype == torch.float64
-    torch.testing.assert_close(features, expected.detach().double(), rtol=1e-4, atol=1e-4)
-    assert (found.name, set(found.stamp)) == ("digits-classifier", {"name", "weights"})
+    torch.testing.assert_close(features, expected.tensors[0].detach().double(), rtol=1e-4, atol=1e-4)
+    assert (found.name, set(found.stamped)) == ("digits-classifier", {"name", "weights"})
 
 
 def test_images_of_another_range_have_the_same_features(run: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_run_that_reads_other_data_is_refused(run: Path, space: Real, message:
     model = generator_of(space)
     assert message in Frechet(features=run).refusal(model.composition)
     split = Split("test", torch.zeros(30, *space.shape))
-    with pytest.raises(RunError, match=r"train it on data that are prepared"):
+    with pytest.raises(RunError, match=r"train it on data that is prepared"):
         part(Frechet(features=run)).measure(model, split, train=split)
 
 
@@ -212,7 +212,7 @@ def test_modes_of_stacks_are_the_classes_of_their_channels(classifier: Run) -> N
     """A stack's mode is the number whose digits are the classes of its three channels."""
     x = Stacked(of=Digits(), n=50, held_out=50).load().split("test").batch(slice(None)).x
     classes = [class_log_probs(classifier.model, x[:, place : place + 1]).argmax(1) for place in range(3)]
-    assert torch.equal(modes_of(classifier.model, x, STACKS), 100 * classes[0] + 10 * classes[1] + classes[2])
+    assert torch.equal(modes_of(Classifier(classifier.model, DIGITS), x), 100 * classes[0] + 10 * classes[1] + classes[2])
 
 
 def test_data_reach_the_modes_that_their_labels_say(run: Path) -> None:

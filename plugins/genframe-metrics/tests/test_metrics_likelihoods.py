@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genframe import Batch, Categorical, MetricResult, Model, ModelSpec, Real, Split, compose
+from genframe import Batch, Categorical, Context, MetricResult, Model, ModelSpec, Real, Split, compose
 from genframe.testing import part
 from genframe_metrics import Elbo, Nll
 from genframe_metrics.likelihoods import importance_weighted
@@ -80,7 +80,7 @@ class Tabled(torch.nn.Module):
     def context(self, condition: Tensor | None) -> None:
         """There is none."""
 
-    def log_weights(self, x: Tensor, context: Tensor | None, *, samples: int, generator: Any) -> Tensor:
+    def log_weights(self, x: Tensor, context: Context | None, *, samples: int, generator: Any) -> Tensor:
         """Return the next rows."""
         self.at += samples
         return self.table[self.at - samples : self.at]

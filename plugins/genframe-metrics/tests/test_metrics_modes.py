@@ -11,7 +11,7 @@ from genframe import ModelSpec, Real, Split, check, compose
 from genframe.core import IdentityDecoder, IdentityEncoder, NegativeLogLikelihood, Normal
 from genframe.testing import part
 from genframe_metrics import Modes
-from genframe_metrics.coverage import coverage, expected_coverage
+from genframe_metrics.modes import coverage, expected_coverage
 
 PLANE = torch.tensor([[0.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
 POINTS = ModelSpec(encoder=IdentityEncoder(), decoder=IdentityDecoder(), prior=Normal(), loss=NegativeLogLikelihood())

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from genframe import (
     Categorical,
+    Context,
     Encoder,
     Model,
     ModelSpec,
@@ -42,12 +43,14 @@ class Painter(Prior):
         super().__init__()
         self.colours = colours
 
-    def sample(self, n: int, context: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+    def sample(self, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return the pictures."""
         if context is None:
             drawn = np.repeat(pictures(np.array([[0]]), np.array([[4]])), n, 0)
         else:
-            words = read_captions(context.argmax(2)).numpy()
+            assert context.vector is not None
+            one_hot = context.vector.unflatten(1, (*CAPTIONS.shape, -1))  # (n, words, classes)
+            words = read_captions(one_hot.argmax(2)).numpy()
             drawn = np.concatenate([self.paint(row[row[:, 0] >= 0]) for row in words])
         return torch.from_numpy(drawn).float() / 255
 
@@ -122,7 +125,7 @@ def test_without_captions_only_shapes_are_read() -> None:
 def test_other_pictures_and_conditions_are_refused() -> None:
     """Shapes are read off pictures of data/shapes, under its captions or none."""
     other = check(spec(), Real((1, 8, 8), 0, 1))
-    assert "read off pictures of data/shapes, and the data are Real(1×8×8, 0 to 1)" in ShapesRead().refusal(other)
+    assert "read off pictures of data/shapes, and the data is Real(1×8×8, 0 to 1)" in ShapesRead().refusal(other)
     classes = check(spec(condition=OneHot()), DATA.space, Categorical((), 10))
     assert "not a caption of data/shapes" in ShapesRead().refusal(classes)
     assert ShapesRead().refusal(check(spec(condition=OneHot()), DATA.space, CAPTIONS)) == ""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genframe.testing import part
 from genframe_metrics import TwoSample
-from genframe_metrics.two_sample import FOLDS, by_neighbours, by_network, p_value
+from genframe_metrics.c2st import FOLDS, by_neighbours, by_network, p_value
 
 
 def rows(n: int, d: int, seed: int, shift: float, scale: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:

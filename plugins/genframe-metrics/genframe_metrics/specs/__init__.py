@@ -1,35 +1,12 @@
-"""Specs of the metrics. No torch."""
+"""Specs of the metrics, and of the loss over features. No torch."""
 
 from __future__ import annotations
 
-from .classifiers import Accuracy, StackedModes
-from .cost import SamplingCost, SamplingTime
-from .distances import FeatureMetric, Frechet, KernelDistance, Mmd, PrecisionRecall, SlicedWasserstein, TwoSample
-from .likelihoods import Elbo, Nll
-from .modes import Modes
-from .parzen import Parzen
-from .perceptual import Perceptual
-from .reconstruction import Pca, Reconstruction
-from .shapes import ShapesRead
+from . import cost, distances, likelihoods, modes, reconstruction
+from .cost import *
+from .distances import *
+from .likelihoods import *
+from .modes import *
+from .reconstruction import *
 
-__all__ = [
-    "Accuracy",
-    "Elbo",
-    "FeatureMetric",
-    "Frechet",
-    "KernelDistance",
-    "Mmd",
-    "Modes",
-    "Nll",
-    "Parzen",
-    "Pca",
-    "Perceptual",
-    "PrecisionRecall",
-    "Reconstruction",
-    "SamplingCost",
-    "SamplingTime",
-    "ShapesRead",
-    "SlicedWasserstein",
-    "StackedModes",
-    "TwoSample",
-]
+__all__ = [*cost.__all__, *distances.__all__, *likelihoods.__all__, *modes.__all__, *reconstruction.__all__]

@@ -17,8 +17,8 @@ __all__ = ["SamplingCost", "SamplingTime"]
 class SamplingCost(MetricSpec):
     """Passes through the network to draw a sample, and the floating-point operations of its products and convolutions.
 
-    A pass is a product or a convolution with one and the same weight; the weight that takes part in most is counted. Samples
-    are drawn as one batch, so that no row is in vain.
+    A pass is a product or a convolution with one and the same weight; the most used weight is counted. Samples are drawn as one
+    batch, so that no row is wasted.
     """
 
     type: Literal["metrics/sampling_cost"] = "metrics/sampling_cost"
@@ -26,17 +26,17 @@ class SamplingCost(MetricSpec):
     batch: PositiveInt = Field(default=64, description="samples that are drawn together")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
-        """Make the metric."""
+        """Build the metric."""
         from ..cost import SamplingCostMetric
 
-        return SamplingCostMetric(self)
+        return SamplingCostMetric(self.batch)
 
 
 class SamplingTime(MetricSpec):
-    """Wall-clock seconds to draw a sample, of a batch drawn together, divided by its size.
+    """Wall-clock seconds per sample of a batch that is drawn together.
 
-    The stamp names the processor, the number of threads and torch's version: figures of two machines do not compare, and on one
-    that has other work to do they swing.
+    The stamp names the processor, the number of threads and the version of torch: times of two machines do not compare, and
+    those of a busy machine vary.
     """
 
     type: Literal["metrics/sampling_time"] = "metrics/sampling_time"
@@ -46,7 +46,7 @@ class SamplingTime(MetricSpec):
     repeats: Annotated[int, Field(ge=2)] = Field(default=5, description="batches that are timed, after one that is not")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Metric:
-        """Make the metric."""
+        """Build the metric."""
         from ..cost import SamplingTimeMetric
 
-        return SamplingTimeMetric(self)
+        return SamplingTimeMetric(self.batch, self.repeats)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -12,11 +13,12 @@ from torch.nn import functional as F
 
 from genframe import normal_like
 
+from .choices import C2stClassifier
 from .estimates import Estimate
+from .features import Extractor
 from .pairs import FeatureComparison
-from .specs import TwoSample
 
-__all__ = ["TwoSampleMetric", "by_neighbours", "by_network", "p_value"]
+__all__ = ["TwoSampleMetric", "by_neighbours", "by_network", "p_value", "two_sample"]
 
 FOLDS: Final = 5
 HIDDEN: Final = 32
@@ -24,7 +26,7 @@ STEPS: Final = 100
 
 
 def by_neighbours(x: Tensor, labels: Tensor, fold: Tensor) -> Tensor:
-    """Return for each row how right the vote of its neighbours in the other folds is: (N, D), (N,), (N,) -> (N,).
+    """Return for each row how right its neighbours in the other folds vote: (N, D), (N,), (N,) -> (N,).
 
     A tie is half right. There are ⌊√n⌋ neighbours, n rows being in the other folds. Lopez-Paz & Oquab 2017, sec. 5.
     """
@@ -39,7 +41,7 @@ def by_neighbours(x: Tensor, labels: Tensor, fold: Tensor) -> Tensor:
     return right
 
 
-def by_network(x: Tensor, labels: Tensor, fold: Tensor, generator: Generator) -> Tensor:
+def by_network(x: Tensor, labels: Tensor, fold: Tensor, generator: Generator | None = None) -> Tensor:
     """Return for each row whether a perceptron that is trained on the other folds is right: (N, D), (N,), (N,) -> (N,).
 
     One for each fold, trained side by side: a hidden layer of 32 rectified units, 100 steps of Adam on all rows of the
@@ -74,24 +76,59 @@ def p_value(accuracy: float, n: int) -> float:
     return 0.5 * math.erfc((accuracy - 0.5) * math.sqrt(2 * n))
 
 
-class TwoSampleMetric(FeatureComparison[TwoSample]):
-    """``c2st(...)``, the accuracy of a classifier of samples against data on what it has not seen."""
+def two_sample(
+    data: Tensor,
+    other: Tensor,
+    classifier: C2stClassifier = "network",
+    generator: Generator | None = None,
+) -> Estimate:
+    """Return how often a classifier tells (n, D) from (m, D) on rows that it has not seen, with its binomial error.
 
+    It is 1/2 where the two are alike. The larger set is cut to the size of the smaller.
+
+    >>> x, y = torch.randn(2, 200, 3, generator=torch.Generator().manual_seed(0))
+    >>> two_sample(x, y, "neighbours").value < 0.6 < 0.9 < two_sample(x, y + 3, "neighbours").value
+    True
+    """
+    n = min(len(data), len(other))
+    x = torch.cat([data[:n], other[:n]])
+    labels = (torch.arange(2 * n, device=x.device) >= n).long()
+    fold = torch.arange(n, device=x.device).repeat(2) % FOLDS
+    right = by_network(x, labels, fold, generator) if classifier == "network" else by_neighbours(x, labels, fold)
+    accuracy = float(right.mean())
+    chance = f"by chance with p = {p_value(accuracy, 2 * n):.2g}"
+    return Estimate(accuracy, math.sqrt(accuracy * (1 - accuracy) / (2 * n)), chance)
+
+
+class TwoSampleMetric(FeatureComparison):
+    """``c2st(...)``, the accuracy of a classifier of samples against data, on rows that it has not seen.
+
+    :param features: a function from data to features, the folder of a run that gives them, or the values themselves.
+    :param n: how many samples, and how many examples if there are as many; at least 20.
+    :param classifier: a perceptron with one hidden layer, or the vote of the √n nearest neighbours.
+
+    >>> found, of_data = TwoSampleMetric(n=100, classifier="neighbours").measure(model, test, train=train)
+    >>> found.name, 0.3 < found.value < 0.7
+    ('c2st(values)', True)
+    """
+
+    type = "metrics/two_sample"
     names = ("c2st",)
     unit = "accuracy"
 
+    def __init__(
+        self,
+        features: Path | Extractor | None = None,
+        n: int = 2048,
+        classifier: C2stClassifier = "network",
+    ) -> None:
+        super().__init__(features, n)
+        self.classifier = classifier
+
     def compare(self, data: Tensor, other: Tensor, generator: Generator) -> Mapping[str, Estimate]:
         """Return the accuracy over all folds, with its binomial error."""
-        n = min(len(data), len(other))
-        x = torch.cat([data[:n], other[:n]])
-        labels = (torch.arange(2 * n, device=x.device) >= n).long()
-        fold = torch.arange(n, device=x.device).repeat(2) % FOLDS
-        networks = self.spec.classifier == "network"
-        right = by_network(x, labels, fold, generator) if networks else by_neighbours(x, labels, fold)
-        accuracy = float(right.mean())
-        chance = f"by chance with p = {p_value(accuracy, 2 * n):.2g}"
-        return {"c2st": Estimate(accuracy, math.sqrt(accuracy * (1 - accuracy) / (2 * n)), chance)}
+        return {"c2st": two_sample(data, other, self.classifier, generator)}
 
     def protocol(self) -> Mapping[str, Any]:
-        """Return the classifier, how it is validated, and how the error is made."""
-        return {"classifier": self.spec.classifier, "folds": FOLDS, "error": "binomial"}
+        """Return the classifier, how it is validated, and how the error is estimated."""
+        return {"classifier": self.classifier, "folds": FOLDS, "error": "binomial"}

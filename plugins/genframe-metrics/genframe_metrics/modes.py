@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,14 +14,20 @@ from genframe import Metric, MetricResult, Model, Split, stamp
 from genframe.measurement import not_finite
 
 from .protocol import prepared, samples_in_turn
-from .specs import Modes
 
 __all__ = ["Coverage", "ModesMetric", "coverage", "divergence_from_equal", "expected_coverage"]
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Modes reached, the share of samples near one, and the divergence of the modes' shares from equal ones in nats."""
+    """How many modes are reached, the share of samples near a mode, and the divergence of the modes' shares from equal ones.
+
+    The divergence is in nats.
+
+    >>> modes = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+    >>> coverage(torch.tensor([[0.1, 0.0], [0.9, 0.0], [5.0, 0.0], [0.0, 0.0]]), modes, radius=0.2)
+    Coverage(modes=2.0, high_quality=0.75, reverse_kl=0.0)
+    """
 
     modes: float
     high_quality: float
@@ -55,24 +63,40 @@ def expected_coverage(modes: int, n: int, within: float) -> Coverage:
 
 
 class ModesMetric(Metric):
-    """The coverage of known modes by samples."""
+    """The coverage of known modes in the plane by samples. Lin et al. 2018, sec. 4.1.
 
-    def __init__(self, spec: Modes) -> None:
-        self.spec = spec
+    :param modes: the modes, (K, 2).
+    :param sigma: the standard deviation of the data around each mode.
+    :param n: how many samples to draw.
+    :param within: how many standard deviations from a mode are near.
+    :param name: the name of these modes in the stamp of a result.
+
+    >>> metric = ModesMetric([(0, 0), (9, 0)], sigma=1.0, n=200)
+    >>> results = metric.measure(model, test, train=train)  # a model of N(0, I)
+    >>> results[0].name, results[0].value, results[0].unit
+    ('modes', 1.0, 'of 2')
+    """
+
+    type: ClassVar[str] = "metrics/modes"
+
+    def __init__(
+        self, modes: Sequence[tuple[float, float]], sigma: float, n: int = 2500, within: float = 3.0, name: str = "modes"
+    ) -> None:
+        self.modes, self.sigma, self.n, self.within, self.name = modes, sigma, n, within, name
 
     def measure(self, model: Model, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return ``modes``, ``high_quality`` and ``reverse_kl``, each with that of a perfect sampler after it.
+        """Return ``modes``, ``high_quality`` and ``reverse_kl``, each followed by that of a perfect sampler.
 
-        A conditional model draws under the split's conditions in turn.
+        A conditional model draws under the conditions of the split in turn.
         """
-        spec = self.spec
         data = prepared(split, seed, model.device)
-        samples = samples_in_turn(model, spec.n, data, seed).double()
-        modes = torch.tensor(spec.places, dtype=torch.float64, device=samples.device)
-        found = coverage(samples, modes, spec.within * spec.sigma)
-        perfect = expected_coverage(len(modes), spec.n, spec.within)
-        protocol = stamp(spec, split, seed, data=len(split), samples=spec.n, toy=spec.toy, sigma=spec.sigma, within=spec.within)
-        error = math.sqrt(found.high_quality * (1 - found.high_quality) / spec.n)
+        samples = samples_in_turn(model, self.n, data, seed).double()
+        modes = torch.tensor(self.modes, dtype=torch.float64, device=samples.device)
+        found = coverage(samples, modes, self.within * self.sigma)
+        perfect = expected_coverage(len(modes), self.n, self.within)
+        settings = {"toy": self.name, "sigma": self.sigma, "within": self.within}
+        protocol = stamp(self.type, split, seed, data=len(split), samples=self.n, **settings)
+        error = math.sqrt(found.high_quality * (1 - found.high_quality) / self.n)
         note = not_finite(samples, "samples")
         results = []
         for name, unit, standard_error in (
