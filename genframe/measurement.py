@@ -17,7 +17,6 @@ from .data import Split, data_digest
 from .model import Model, evaluating
 from .plugins import installed
 from .roles import Batch, MetricResult, generator_for
-from .specs import MetricSpec
 
 __all__ = ["DATA", "average", "blocks", "not_finite", "samples", "sharing_samples", "stamp"]
 
@@ -76,16 +75,15 @@ def samples(model: Model, n: int, condition: Tensor | None, seed: int) -> Tensor
     return found
 
 
-def stamp(metric: str | MetricSpec, split: Split, seed: int, **parameters: Any) -> dict[str, Any]:
+def stamp(metric: str, split: Split, seed: int, **parameters: Any) -> dict[str, Any]:
     """Return the protocol of a result: metric, versions, dataset, seed, and the ``parameters`` that its estimate depends on.
 
-    :param metric: the metric's name, such as ``vq/codebook``, or its spec; the version of that plugin is noted.
+    :param metric: the metric's name, such as ``vq/codebook``; the version of that plugin is noted.
     """
-    name = metric if isinstance(metric, str) else metric.type
-    namespace = name.partition("/")[0]
+    namespace = metric.partition("/")[0]
     versions = {plugin.distribution: plugin.version for plugin in installed().plugins if plugin.name == namespace}
     return {
-        "metric": name,
+        "metric": metric,
         "versions": {"genframe": version("genframe"), **versions},
         "split": split.name,
         "digest": data_digest(split.stored.cpu(), split.condition.cpu() if split.condition is not None else None),
