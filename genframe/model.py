@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain, repeat
 from types import MethodType
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, TypeVar, get_args
 
 import torch
 from markupsafe import Markup
@@ -251,11 +251,11 @@ class Model(nn.Module):
         with evaluating(self):
             context = self.context(condition)
             if "encoder" in dependent:
-                cast(DataDependent, self.encoder).initialise(x, context)
+                self.part("encoder", DataDependent).initialise(x, context)
             if "decoder" in dependent:
-                cast(DataDependent, self.decoder).initialise(x, context)
+                self.part("decoder", DataDependent).initialise(x, context)
             if "prior" in dependent:
-                cast(DataDependent, self.prior).initialise(self._all_codes(x, condition), context)
+                self.part("prior", DataDependent).initialise(self._all_codes(x, condition), context)
 
     def _all_codes(self, x: Tensor, condition: Any) -> Tensor:
         """Return a code of each of many data, encoded a batch at a time; drawn where the encoder has a posterior."""
@@ -265,7 +265,7 @@ class Model(nn.Module):
     def _drawn_codes(self, x: Tensor, condition: Any) -> Tensor:
         if not self.composition.has("encoder", Posterior):
             return self.codes(x, condition)
-        encoder = cast(Encoder, self.encoder)
+        encoder = self.part("encoder", Encoder)
         return encoder.code(drawn_latent(encoder, x, self.context(condition)))
 
     def sample(
@@ -361,7 +361,7 @@ class Model(nn.Module):
         """
         context = self.context(condition)
         if self.composition.of_data and self.composition.density != "implicit":
-            decoder = cast("DataBound | DataDensity", self.decoder)
+            decoder: DataBound | DataDensity = self.part("decoder", DataBound)
             return self._result(*decoder.data_log_prob(x, self.prior, context, samples=samples, generator=generator), samples)
         if self.composition.density == "exact":
             name = "exact" if self.composition.has("encoder", Identity) else "change of variables"
@@ -391,17 +391,17 @@ class Model(nn.Module):
             raise Unsupported(
                 "importance weights need an encoder with Posterior, a decoder with Likelihood, a prior with Density"
             )
-        encoder, decoder, prior = cast(Posterior, self.encoder), cast(Likelihood, self.decoder), cast(Density, self.prior)
+        encoder, decoder, prior = self.part("encoder", Posterior), self.part("decoder", Likelihood), self.part("prior", Density)
         posterior = encoder.posterior(x, context).expand(samples)
         latent = posterior.rsample(generator)
         repeated = None if context is None else context.repeat_interleave(samples)
         log_joint = decoder.likelihood(latent, repeated).log_prob(x.repeat_interleave(samples, 0))
-        log_joint = log_joint + prior.log_prob(cast(Encoder, self.encoder).code(latent), repeated)
+        log_joint = log_joint + prior.log_prob(self.part("encoder", Encoder).code(latent), repeated)
         return (log_joint - posterior.log_prob(latent)).reshape(len(x), samples).T
 
     def _exact(self, x: Tensor, context: Context | None) -> Tensor:
-        latent, log_abs_det = cast(Bijective, self.encoder).forward_and_log_det(x, context)
-        return cast(Density, self.prior).log_prob(cast(Encoder, self.encoder).code(latent), context) + log_abs_det
+        latent, log_abs_det = self.part("encoder", Bijective).forward_and_log_det(x, context)
+        return self.part("prior", Density).log_prob(self.part("encoder", Encoder).code(latent), context) + log_abs_det
 
     def _result(self, nats: Tensor, estimator: str, samples: int) -> LogProb:
         composition = self.composition
