@@ -5,8 +5,7 @@ Importing this package does not import torch: names that need it are loaded when
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .commands import Command
 from .composition import Composition, ModelSpec, check
@@ -25,6 +24,7 @@ from .errors import (
     at,
 )
 from .hookspecs import hookimpl
+from .lazy import loaded_when_used
 from .plugins import Installed, Plugin, installed, register
 from .recipes import Recipe
 from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_categorical, require_real, vector_dims
@@ -158,6 +158,7 @@ __all__ = [
     "installed",
     "into_space",
     "load",
+    "loaded_when_used",
     "normal_like",
     "projected",
     "projection",
@@ -210,11 +211,4 @@ _LOADED_WHEN_USED = {
 _MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'genframe' has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF})
+__getattr__, __dir__ = loaded_when_used(__name__, _MODULE_OF)

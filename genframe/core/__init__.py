@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..hookspecs import hookimpl
+from ..lazy import loaded_when_used
 from ..specs import ComponentSpec, components
 from . import module, specs
 from .specs import *  # each component is listed once, in specs
@@ -18,13 +18,10 @@ __all__ = [*specs.__all__]
 _LOADED_WHEN_USED = {"StandardNormal": "parts"}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module 'genframe.core' has no attribute {name!r}")
-    return getattr(import_module(f".{_LOADED_WHEN_USED[name]}", __name__), name)
-
-
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the core components, and the specs of modules of one's own, which no list shows."""
     return [*components(specs), *components(module)]
+
+
+__getattr__, __dir__ = loaded_when_used(__name__, _LOADED_WHEN_USED)

@@ -25,6 +25,7 @@ TYPING = {
     "specs",
     "recipes",
     "hookspecs",
+    "lazy",
     "registry",
     "plugins",
     "needs",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genframe import ComponentSpec, hookimpl
+from genframe.lazy import loaded_when_used
 
 from .augmentation import Augmentation
 from .derived import Labels, Stacked
@@ -46,13 +46,10 @@ _LOADED_WHEN_USED = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module 'genframe_data' has no attribute {name!r}")
-    return getattr(import_module(f".{_LOADED_WHEN_USED[name]}", __name__), name)
-
-
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the data sets."""
     return [Digits, Toy, Idx, Npz, Images, Table, Text, Shapes, Labels, Stacked]
+
+
+__getattr__, __dir__ = loaded_when_used(__name__, _LOADED_WHEN_USED)

@@ -5,10 +5,10 @@ Importing this package does not import torch: processes, denoisers, losses and s
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genframe import ComponentSpec, Recipe, components, hookimpl
+from genframe.lazy import loaded_when_used
 
 from . import specs
 from .choices import Grid, Prediction
@@ -106,11 +106,4 @@ def genframe_recipes() -> list[Recipe]:
     return [Recipe(name, "genframe_diffusion", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_LOADED_WHEN_USED[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LOADED_WHEN_USED})
+__getattr__, __dir__ = loaded_when_used(__name__, _LOADED_WHEN_USED)

@@ -5,10 +5,10 @@ Importing this package does not import torch: the implementations are loaded whe
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genframe import ComponentSpec, Recipe, components, hookimpl
+from genframe.lazy import loaded_when_used
 
 from . import specs
 from .specs import *
@@ -84,12 +84,6 @@ _LOADED_WHEN_USED = {
 _MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
-
-
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the encoder, the decoder, the priors, losses, samplers and metrics."""
@@ -109,3 +103,6 @@ def genframe_recipes() -> list[Recipe]:
         "ebm-moons": "a network as energy of points in the plane, by Langevin dynamics with a replay buffer",
     }
     return [Recipe(name, "genframe_energy", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
+
+
+__getattr__, __dir__ = loaded_when_used(__name__, _MODULE_OF)

@@ -5,10 +5,10 @@ Importing this package does not import torch: the parts that need it are loaded 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genframe import ComponentSpec, Recipe, components, hookimpl
+from genframe.lazy import loaded_when_used
 
 from . import specs
 from .specs.autoregressive import *
@@ -89,11 +89,4 @@ def genframe_recipes() -> list[Recipe]:
     return [Recipe(name, "genframe_flow", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF})
+__getattr__, __dir__ = loaded_when_used(__name__, _MODULE_OF)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from genframe.lazy import loaded_when_used
 
 if TYPE_CHECKING:
     from .attributes import Attribute, find_attribute, labels_of
@@ -63,7 +64,4 @@ _LOADED_WHEN_USED = {
 _MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'genframe_latents' has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+__getattr__, __dir__ = loaded_when_used(__name__, _MODULE_OF)
