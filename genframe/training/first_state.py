@@ -31,7 +31,7 @@ def take_first_state(model: Model, source: Source, parts: Collection[str], seed:
     if not roles:
         return False
     with fork_rng(model.device, seed):
-        batch = source.first(MOST_ROWS)
+        batch = source.first(MOST_ROWS, seed)
         model.initialise(batch.x, batch.condition, roles)
     return True
 

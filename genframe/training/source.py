@@ -41,8 +41,8 @@ class Source(Protocol):
     def last(self) -> Batch:
         """Return the batch of the last :meth:`next` again, to find out why a step failed."""
 
-    def first(self, n: int) -> Batch:
-        """Return up to ``n`` rows, chosen at random, from which parts take their first state."""
+    def first(self, n: int, seed: int) -> Batch:
+        """Return up to ``n`` rows, chosen by ``seed``, from which parts take their first state."""
 
     def each(self, size: int) -> Iterator[Batch]:
         """Yield all rows once, in batches of up to ``size``."""
@@ -82,9 +82,9 @@ class RowSource:
         """Return the last batch again."""
         return self.rows.training_batch(self.order.last())
 
-    def first(self, n: int) -> Batch:
+    def first(self, n: int, seed: int) -> Batch:
         """Return ``n`` rows, or all if there are fewer, in a random order of the seed's."""
-        chosen = torch.randperm(len(self.rows), generator=generator_for("cpu", self.order.seed))[:n]
+        chosen = torch.randperm(len(self.rows), generator=generator_for("cpu", seed))[:n]
         return self.rows.batch(chosen.to(self.order.device))
 
     def each(self, size: int) -> Iterator[Batch]:
@@ -127,8 +127,8 @@ class LoaderSource:
         """Return the last batch again."""
         return self._last if self._last is not None else self.next()
 
-    def first(self, n: int) -> Batch:
-        """Return the rows of the first batches up to ``n``, in the loader's order."""
+    def first(self, n: int, seed: int) -> Batch:
+        """Return the rows of the first batches up to ``n``, in the loader's order, whatever the seed."""
         read, rows = [], 0
         for batch in self.each(n):
             read.append(batch.map(lambda tensor, left=n - rows: tensor[:left]))  # type: ignore[misc]

@@ -63,4 +63,5 @@ def test_losses_remark_on_each_line_of_the_log(tmp_path: Path, terms: int) -> No
     errors = [row["error"] for row in run.metrics if "error" in row]
     assert len(errors) == 2
     expected = [[f"line {error}", *[f"the error is {error}"] * max(1, terms), "validation"] for error in errors]
-    assert ear.heard == [line for lines in expected for line in lines]
+    heard = [text for text in ear.heard if not text.startswith("no plugin has test/talkative")]
+    assert heard == [line for lines in expected for line in lines]

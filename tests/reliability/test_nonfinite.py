@@ -224,7 +224,8 @@ def test_rollback_goes_back_to_the_last_checkpoint_at_half_the_rate(tmp_path: Pa
     """The policy 'rollback' goes on from the last good checkpoint with half the learning rate, and finishes."""
     heard = Heard()
     trained = run(tmp_path / "run", "loss", reporter=heard, on_nonfinite="rollback", log_every=1)
-    assert [message.partition("; back to")[2] for message in heard.messages] == [" step 5 at half the learning rate"]
+    told = [message for message in heard.messages if not message.startswith("no plugin has test/fault")]
+    assert [message.partition("; back to")[2] for message in told] == [" step 5 at half the learning rate"]
     assert trained.step == 30
     rates = {int(row["step"]): row["lr"] for row in trained.metrics}
     assert sorted(rates) == list(range(1, 31))
@@ -236,7 +237,8 @@ def test_rollback_is_not_tried_for_ever(tmp_path: Path) -> None:
     heard = Heard()
     with pytest.raises(NonFiniteError):
         run(tmp_path / "run", "loss", times=10**6, reporter=heard, on_nonfinite="rollback")
-    assert len(heard.messages) == 3
+    told = [message for message in heard.messages if not message.startswith("no plugin has test/fault")]
+    assert len(told) == 3
 
 
 def test_without_a_fault_nothing_is_said() -> None:
