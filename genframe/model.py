@@ -24,7 +24,18 @@ from .likelihood import LogProb
 from .roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, generator_for
 from .spaces import Categorical, Space
 from .specs import ComponentSpec, Precision, Role
-from .traits import Bijective, DataBound, DataDensity, DataDependent, Density, Identity, Likelihood, Posterior, Trait
+from .traits import (
+    Bijective,
+    DataBound,
+    DataDensity,
+    DataDependent,
+    Density,
+    Identity,
+    Likelihood,
+    Posterior,
+    Trait,
+    methods_of,
+)
 from .values import Context
 from .wrapping import Modules, Moved, collecting, lending
 
@@ -188,6 +199,16 @@ class Model(nn.Module):
         """Return the part in ``role`` as one with ``trait``, which ``check`` found in its spec where another part needs it."""
         found: T = getattr(self, role)
         return found
+
+    def entry_points(self, role: Role) -> tuple[str, ...]:
+        """Return the methods by which others call the part in ``role``: ``forward``, its role's own, and those of its traits.
+
+        What wraps a part, such as a sharding of its weights, has to cover them all.
+        """
+        own = {"encoder": ("encode", "codes"), "decoder": ("decode",), "prior": ("sample", "objective")}[role]
+        spec = getattr(self.composition.spec, role)
+        traits = spec.provides if spec is not None else ()
+        return tuple(dict.fromkeys(["forward", *own, *sorted(name for trait in traits for name in methods_of(trait))]))
 
     def part_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of all parts, each once."""

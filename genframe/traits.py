@@ -53,6 +53,7 @@ __all__ = [
     "Trait",
     "TraitSet",
     "Truncatable",
+    "methods_of",
     "traits",
 ]
 
@@ -347,3 +348,8 @@ TRAITS: Final[Mapping[str, Trait]] = {
     if getattr(value, "_is_protocol", False) and name not in ("Distribution", "PosteriorDistribution", "Protocol")
 }
 """The traits of this module, by name."""
+
+
+def methods_of(trait: Trait) -> list[str]:
+    """Return the names of the methods that a part with the trait has, sorted; none for a trait that only says something."""
+    return sorted(name for base in trait.__mro__ for name, value in vars(base).items() if callable(value) and name[0] != "_")

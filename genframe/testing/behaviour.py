@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..roles import Prior, generator_for
-from ..traits import Conditional, Fittable, Pretrainable, Trait
+from ..traits import Conditional, Fittable, Pretrainable, methods_of
 from .drawing import CONTEXT, departure, draw, draw_context
 from .setting import Inputs, Output, PartSetting, seeded
 
@@ -34,7 +34,7 @@ def trait_methods(setting: PartSetting) -> Iterator[str]:
     """The built part has the methods of every declared trait; a fit gives figures."""
     part = setting.build()
     for trait in sorted(setting.spec.provides, key=lambda trait: trait.__name__):
-        missing = [name for name in _methods(trait) if not hasattr(part, name)]
+        missing = [name for name in methods_of(trait) if not hasattr(part, name)]
         if missing:
             yield f"declares {trait.__name__}, but {type(part).__name__} has no {', '.join(missing)}"
     if isinstance(part, Fittable) and setting.provides(Fittable):
@@ -43,10 +43,6 @@ def trait_methods(setting: PartSetting) -> Iterator[str]:
         figures = part.fit(codes, contexts, generator_for("cpu", 0))
         if not isinstance(figures, dict):
             yield f"fit must return a dictionary of figures, found {figures!r}"
-
-
-def _methods(trait: Trait) -> list[str]:
-    return sorted(name for base in trait.__mro__ for name, value in vars(base).items() if callable(value) and name[0] != "_")
 
 
 def gradients(setting: PartSetting) -> Iterator[str]:

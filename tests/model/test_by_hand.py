@@ -56,3 +56,13 @@ def test_classes_have_to_be_said() -> None:
 
     with pytest.raises(SpecError, match="the code is of classes; say how many"):
         Model.of(Real((2,)), encoder=Signs(), decoder=IdentityAsDecoder(), loss=ExactNll())
+
+
+def test_entry_points_are_those_of_role_and_traits() -> None:
+    """Whatever calls a part does so by one of them, and the part has them all."""
+    model = autoencoder()
+    assert model.entry_points("encoder") == ("forward", "encode", "codes", "posterior")
+    assert model.entry_points("decoder") == ("forward", "decode", "likelihood")
+    assert model.entry_points("prior")[:4] == ("forward", "sample", "objective", "expected_log_prob")
+    for role in ("encoder", "decoder", "prior"):
+        assert [name for name in model.entry_points(role) if not hasattr(getattr(model, role), name)] == []  # type: ignore[arg-type]
