@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genframe import Categorical, Composition, EncoderSpec, GenframeError, Mismatch, Space, describe
+from genframe import Categorical, Composition, EncoderSpec, GenframeError, Mismatch, Space
 from genframe.spaces import alike
 from genframe.traits import Density, Identity
 
@@ -16,6 +16,8 @@ def condition_encoder(run: Path) -> tuple[EncoderSpec, Space]:
 
     :raises Mismatch: if there is no run, or none with a condition.
     """
+    from genframe import describe  # which reads experiments, and need not be loaded to list components
+
     folder = run.expanduser()
     if not (folder / "experiment.yaml").is_file():
         mend = "train a classifier, such as genframe train digits-classifier, and name its folder"
