@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from .specs import ComponentSpec, Role
+from .specs import ComponentSpec, Role, children
 from .traits import Trait
 
 if TYPE_CHECKING:
@@ -45,16 +45,7 @@ def _needed(part: ComponentSpec, role: Role) -> tuple[Trait, ...]:
 
 def _within(part: ComponentSpec, role: Role, trait: Trait | None) -> tuple[str, ...]:
     """Return the path to the nested component that has the need, so that the message names it and not its wrapper."""
-    for path, child in _children(part):
-        if role in child.needs and (trait is None or trait in _needed(child, role)):
+    for path, child in children(part):
+        if isinstance(child, ComponentSpec) and role in child.needs and (trait is None or trait in _needed(child, role)):
             return (*path, *_within(child, role, trait))
     return ()
-
-
-def _children(part: ComponentSpec) -> Iterator[tuple[tuple[str, ...], ComponentSpec]]:
-    for name in type(part).model_fields:
-        value = getattr(part, name)
-        if isinstance(value, ComponentSpec):
-            yield (name,), value
-        elif isinstance(value, tuple):
-            yield from (((name, str(i)), entry) for i, entry in enumerate(value) if isinstance(entry, ComponentSpec))

@@ -43,6 +43,7 @@ __all__ = [
     "Role",
     "SamplerSpec",
     "Spec",
+    "children",
     "components",
     "conditional_if",
     "nested",
@@ -365,17 +366,22 @@ class MetricSpec(ComponentSpec):
         raise NotImplementedError(f"{type(self).__name__}.build")
 
 
-def nested(spec: Spec, path: str = "") -> Iterator[tuple[str, ComponentSpec]]:
-    """Yield every component within a spec, from the outside in, with its place, such as ``encoder.network``."""
+def children(spec: Spec) -> Iterator[tuple[tuple[str, ...], Spec]]:
+    """Yield the specs directly within a spec, each with its path: a field, or a field and the place in its list."""
     for name in type(spec).model_fields:
         value = getattr(spec, name)
-        entries = enumerate(value) if isinstance(value, tuple) else [("", value)]
-        for number, entry in entries:
-            if isinstance(entry, Spec):
-                inner = ".".join(str(word) for word in (path, name, number) if word != "")
-                if isinstance(entry, ComponentSpec):
-                    yield inner, entry
-                yield from nested(entry, inner)
+        if isinstance(value, Spec):
+            yield (name,), value
+        elif isinstance(value, tuple):
+            yield from (((name, str(place)), entry) for place, entry in enumerate(value) if isinstance(entry, Spec))
+
+
+def nested(spec: Spec, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ComponentSpec]]:
+    """Yield every component within a spec, from the outside in, with its place, such as ``encoder.network``."""
+    for inner, child in children(spec):
+        if isinstance(child, ComponentSpec):
+            yield ".".join((*path, *inner)), child
+        yield from nested(child, (*path, *inner))
 
 
 def components(module: ModuleType) -> list[type[ComponentSpec]]:

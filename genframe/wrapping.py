@@ -71,11 +71,12 @@ def wrap(
     """Return ``module`` for a place in a spec where an encoder, a decoder or a network goes.
 
     A module moves into the model, which trains it in place; it can be in one model at a time. A function that makes a module is
-    called under the model's seed, for each model anew. What is frozen (``requires_grad``), or in evaluation mode, stays so.
+    called under the model's seed, once for each model. What is frozen (``requires_grad``), or in evaluation mode, stays so.
 
     :param out: the space of the output, or its shape; needed where an encoder goes.
     :param provides: traits of ``genframe.traits`` that the module has, where it is a whole part.
-    :param reads: which of ``time``, ``context`` and ``sequence`` it reads; by the names of ``forward``'s arguments if left out.
+    :param reads: which of ``time``, ``context`` and ``sequence`` it reads; by the names of ``forward``'s
+        arguments if left out, which of a function that makes a module are not known.
     :param call: how the module is called, if not as ``module(x)``: ``lambda net, x, time: net(x, time).sample``.
 
     >>> import torch
@@ -88,7 +89,7 @@ def wrap(
     """
     if out is not None and not isinstance(out, (Real, Categorical)):
         out = Real(tuple(out))
-    arguments = _arguments(call or (module if isinstance(module, nn.Module) else None))
+    arguments = _arguments(call or getattr(module, "forward", None))
     read = [name for name in READS if name in (arguments if reads is None else reads)]
     fields = {
         "of": _name(module),
@@ -100,9 +101,7 @@ def wrap(
 
 
 def _arguments(function: Any) -> set[str]:
-    if function is None:
-        return set()
-    return {*signature(function.forward if isinstance(function, nn.Module) else function).parameters}
+    return {*signature(function).parameters} if function is not None else set()
 
 
 def _name(source: Any) -> str:
