@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .commands import Command
-from .composition import Composition, ModelSpec, check
-from .errors import (
+from .checking.flow import check
+from .lazy import loaded_when_used
+from .plugins.discovery import Installed, Plugin, installed, register
+from .plugins.hookspecs import hookimpl
+from .plugins.recipes import Recipe
+from .specs.base import ComponentSpec, Needs, Spec, components, conditional_if
+from .specs.composition import Composition
+from .specs.dataset import DatasetSpec
+from .specs.metric import MetricSpec
+from .specs.parts import DecoderSpec, EncoderSpec, LossSpec, ModelSpec, PriorSpec, SamplerSpec
+from .types.errors import (
     CheckpointError,
     DataError,
     GenframeError,
@@ -23,59 +31,42 @@ from .errors import (
     Unsupported,
     at,
 )
-from .hookspecs import hookimpl
-from .lazy import loaded_when_used
-from .plugins import Installed, Plugin, installed, register
-from .recipes import Recipe
-from .spaces import Categorical, ContextSpace, Real, Space, Spaces, projected, require_categorical, require_real, vector_dims
-from .specs import (
-    ComponentSpec,
-    DatasetSpec,
-    DecoderSpec,
-    EncoderSpec,
-    LossSpec,
-    MetricSpec,
-    Needs,
-    PriorSpec,
-    SamplerSpec,
-    Spec,
-    components,
-    conditional_if,
+from .types.spaces import (
+    Categorical,
+    ContextSpace,
+    Real,
+    Space,
+    Spaces,
+    projected,
+    require_categorical,
+    require_real,
+    vector_dims,
 )
-from .traits import traits
-from .values import Batch, Context, LossOutput, State, vector_of
+from .types.trait.base import traits
+from .types.values import Batch, Context, LossOutput, State, vector_of
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .data import Dataset, Prepare, Split, data_digest
-    from .experiment.folder import describe
-    from .experiment.run import Evaluation, Run, evaluate, load
-    from .experiment.spec import ExperimentSpec
-    from .experiment.training import resume, train
-    from .heads import into_space, projection
-    from .likelihood import LogProb
-    from .measurement import average, blocks, stamp
-    from .model import Model, Samples, build, compose, evaluating
-    from .roles import (
-        Decoder,
-        DecoderNetwork,
-        Encoder,
-        EncoderNetwork,
-        Loss,
-        Metric,
-        MetricResult,
-        Networks,
-        Prior,
-        Sampler,
-        ask,
-        drawn_latent,
-        generator_for,
-        normal_like,
-    )
+    from .cli.commands import Command
+    from .experiment.document.spec import ExperimentSpec
+    from .experiment.run.folder import describe
+    from .experiment.run.run import Evaluation, Run, evaluate, load
+    from .experiment.run.training import resume, train
+    from .model.evaluation import evaluating
+    from .model.likelihood import LogProb
+    from .model.measurement import average, blocks, stamp
+    from .model.model import Model, build, compose
+    from .model.sampling import Samples
+    from .model.wrapping import wrap
+    from .roles.data import Dataset, Prepare, Split, data_digest
+    from .roles.heads import into_space, projection
+    from .roles.metric import Metric, MetricResult
+    from .roles.parts import Decoder, DecoderNetwork, Encoder, EncoderNetwork, Loss, Networks, Prior, Sampler, ask, drawn_latent
+    from .roles.random import generator_for, normal_like
     from .training.ema import WeightAverage
     from .training.observer import History
     from .training.settings import StageSpec, TrainSpec
     from .training.trainer import Trainer, fit
-    from .wrapping import wrap
 
 __all__ = [
     "Batch",
@@ -174,41 +165,70 @@ __all__ = [
     "wrap",
 ]
 
-__version__ = "0.1.0"
-
 _LOADED_WHEN_USED = {
-    "experiment.folder": ("describe",),
-    "experiment.run": ("Evaluation", "Run", "evaluate", "load"),
-    "experiment.spec": ("ExperimentSpec",),
-    "training.ema": ("WeightAverage",),
-    "training.observer": ("History",),
-    "training.settings": ("StageSpec", "TrainSpec"),
-    "training.trainer": ("Trainer", "fit"),
-    "wrapping": ("wrap",),
-    "experiment.training": ("resume", "train"),
-    "data": ("Dataset", "Prepare", "Split", "data_digest"),
-    "heads": ("into_space", "projection"),
-    "likelihood": ("LogProb",),
-    "measurement": ("average", "blocks", "stamp"),
-    "model": ("Model", "Samples", "build", "compose", "evaluating"),
-    "roles": (
+    "cli.commands": ("Command",),
+    "experiment.document.spec": ("ExperimentSpec",),
+    "experiment.run.folder": ("describe",),
+    "experiment.run.run": (
+        "Evaluation",
+        "Run",
+        "evaluate",
+        "load",
+    ),
+    "experiment.run.training": (
+        "resume",
+        "train",
+    ),
+    "model.likelihood": ("LogProb",),
+    "model.measurement": (
+        "average",
+        "blocks",
+        "stamp",
+    ),
+    "model.evaluation": ("evaluating",),
+    "model.model": ("Model", "build", "compose"),
+    "model.sampling": ("Samples",),
+    "model.wrapping": ("wrap",),
+    "roles.data": (
+        "Dataset",
+        "Prepare",
+        "Split",
+        "data_digest",
+    ),
+    "roles.heads": (
+        "into_space",
+        "projection",
+    ),
+    "roles.metric": (
+        "Metric",
+        "MetricResult",
+    ),
+    "roles.parts": (
         "Decoder",
         "DecoderNetwork",
         "Encoder",
         "EncoderNetwork",
         "Loss",
-        "Metric",
-        "MetricResult",
         "Networks",
         "Prior",
         "Sampler",
         "ask",
         "drawn_latent",
+    ),
+    "roles.random": (
         "generator_for",
         "normal_like",
     ),
+    "training.ema": ("WeightAverage",),
+    "training.observer": ("History",),
+    "training.settings": (
+        "StageSpec",
+        "TrainSpec",
+    ),
+    "training.trainer": (
+        "Trainer",
+        "fit",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names}
-
-
 __getattr__, __dir__ = loaded_when_used(__name__, _MODULE_OF)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import to_jsonable_python
 
 from genframe import ComponentSpec, Spec, installed
+from genframe.checking import traits_of
 from genframe.cli import parser, summaries
-from genframe.experiment.spec import EvaluateSpec, ExperimentSpec
-from genframe.specs import ANY_OF_KIND, KINDS, Kind
-from genframe.suggestions import traits_of
+from genframe.experiment.document.spec import EvaluateSpec, ExperimentSpec
+from genframe.specs import KINDS, Kind
+from genframe.specs.base import ANY_OF_KIND
 from genframe.training.settings import PlayerSpec, StageSpec, StartSpec, TrainSpec
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The ``genframe`` command.
 
 Every heavy import happens inside a command: ``--help``, ``list``, ``show``, ``check``, ``schema`` and
-``plugins`` never import torch. Exit codes are those of :mod:`genframe.errors`; 2 is a mistake in the
+``plugins`` never import torch. Exit codes are those of :mod:`genframe.types.errors`; 2 is a mistake in the
 command line or a spec, 130 and 143 are SIGINT and SIGTERM.
 """
 
@@ -17,9 +17,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import Final, NoReturn
 
-from ..commands import Commands, find, load
-from ..errors import GenframeError, PluginError, StorageError
-from ..isolation import reason
+from ..plugins.isolation import reason
+from ..types.errors import GenframeError, PluginError, StorageError
+from .commands import Commands, find, load
 from .values import joined_ranges
 
 __all__ = ["COMMANDS", "EXIT_CODES", "grammar_of", "main", "of_plugins", "parser", "summaries"]
@@ -68,7 +68,7 @@ def parser(only: str | None = None, names: Mapping[str, str] | None = None) -> a
 
     :raises PluginError: if a plugin's command is broken.
     """
-    from .. import __version__
+    from ..version import __version__
 
     names = summaries() if names is None else names
     root = _Parser(

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..composition import Composition
-    from ..experiment.loading import Experiment
+    from ..experiment.document.loading import Experiment
+    from ..specs.composition import Composition
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,14 +21,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Type the experiment and print what came out."""
-    from ..experiment.loading import check_placed, read_experiment
+    from ..experiment.document.loading import check_placed, read_experiment
     from .output import print_json
 
     experiment = read_experiment(options.source, options.overrides)
     composition = check_placed(experiment)
     outcome = _outcome(experiment, composition)
     if options.explain:
-        from ..experiment.origins import values
+        from ..experiment.document.origins import values
         from .sizes import sizes
 
         rows = [{"path": value.path, "value": value.value, "from": value.origin} for value in values(experiment)]

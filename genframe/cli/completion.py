@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
 
 def candidates(typed: list[str]) -> list[str]:
     """Return the words that may follow those ``typed`` after ``genframe``."""
-    from . import COMMANDS, grammar_of, of_plugins, summaries
+    from ..cli import COMMANDS, grammar_of, of_plugins, summaries
 
     if not typed or (typed[0] not in COMMANDS and typed[0] not in of_plugins().found):
         return list(summaries())
@@ -59,7 +59,7 @@ def _names(action: argparse.Action) -> list[str]:
 
 
 def _components() -> list[str]:
-    from ..plugins import installed
+    from ..plugins.discovery import installed
 
     return sorted({spec.type_name() for spec in installed().components()})
 
@@ -69,7 +69,7 @@ def _files() -> list[str]:
 
 
 def _recipes() -> list[str]:
-    from ..plugins import installed
+    from ..plugins.discovery import installed
 
     return sorted(installed().recipes)
 
@@ -79,14 +79,14 @@ def _runs() -> list[str]:
 
 
 def _slots() -> list[str]:
-    from ..suggestions import SLOTS
+    from ..checking.suggestions import SLOTS
 
     return [*(f"model.{slot}" for slot in SLOTS), "data"]
 
 
 def _assignments() -> list[str]:
     """Return what can be put into each slot by an override."""
-    from ..plugins import installed
-    from ..suggestions import SLOTS
+    from ..checking.suggestions import SLOTS
+    from ..plugins.discovery import installed
 
     return [f"model.{slot}={name}" for slot, kind in SLOTS.items() for name in installed().registry(kind).names()]

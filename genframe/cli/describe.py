@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from ..specs import ComponentSpec, Spec
-from ..suggestions import traits_of
+from ..checking.suggestions import traits_of
+from ..specs.base import ComponentSpec, Spec
 
 __all__ = ["brief", "full"]
 

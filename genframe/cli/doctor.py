@@ -45,7 +45,7 @@ def _findings() -> Iterator[Finding]:
 
 
 def _plugins() -> Iterator[Finding]:
-    from ..plugins import installed
+    from ..plugins.discovery import installed
 
     for plugin in installed().plugins:
         found = plugin.reason or "; ".join(plugin.notes) or f"{len(plugin.specs)} components"
@@ -54,7 +54,7 @@ def _plugins() -> Iterator[Finding]:
 
 def _dependencies() -> Iterator[Finding]:
     """Compare installed versions with what genframe and each plugin ask for."""
-    from ..plugins import installed
+    from ..plugins.discovery import installed
 
     distributions = dict.fromkeys(["genframe", *(plugin.distribution for plugin in installed().plugins)])
     texts = [text for distribution in distributions for text in _requirements(distribution)]

@@ -25,9 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, print, and keep the results in the run's folder."""
-    from ..experiment.folder import RunFolder
-    from ..experiment.loading import experiment_from
-    from ..experiment.run import evaluate
+    from ..experiment.document.loading import experiment_from
+    from ..experiment.run.folder import RunFolder
+    from ..experiment.run.run import evaluate
     from .output import print_json
 
     trained = opened(options.run, options.device)

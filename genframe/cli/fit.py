@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import DataError, Problem, SpecError
-from ..specs import ComponentSpec, Kind, MetricSpec
-from ..suggestions import SLOTS, at_path
+from ..checking.suggestions import SLOTS, at_path
+from ..specs.base import ComponentSpec, Kind
+from ..specs.metric import MetricSpec
+from ..types.errors import DataError, Problem, SpecError
 
 if TYPE_CHECKING:
-    from ..experiment.documents import Document
-    from ..experiment.loading import Experiment
+    from ..experiment.document import Document
+    from ..experiment.document.loading import Experiment
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Put each installed component into the slot, with its defaults, and print which pass the check."""
-    from ..experiment import overrides
-    from ..experiment.loading import read_document
+    from ..experiment.document import overrides
+    from ..experiment.document.loading import read_document
     from .output import print_json, print_table
 
     document = overrides.apply(read_document(options.source), options.overrides)
@@ -40,8 +41,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _outcomes(slot: str, document: Document) -> Iterator[tuple[str, str]]:
     """Yield each component of the slot's kind, and why it does not fit."""
-    from ..experiment.loading import experiment_from
-    from ..plugins import installed
+    from ..experiment.document.loading import experiment_from
+    from ..plugins.discovery import installed
 
     for name in installed().registry(_kind_at(slot, document)).names():
         try:
@@ -57,7 +58,7 @@ def _refusal(slot: str, experiment: Experiment) -> str:
 
     :raises SpecError: if the types do not fit.
     """
-    from ..experiment.spec import check_experiment
+    from ..experiment.document.spec import check_experiment
 
     composition = check_experiment(experiment.spec)
     part = at_path(experiment.spec, slot.split("."))
@@ -66,7 +67,7 @@ def _refusal(slot: str, experiment: Experiment) -> str:
 
 def _kind_at(slot: str, document: Document) -> Kind:
     """Return the kind of component that the slot takes: a top slot's, or that of the component now in it."""
-    from ..experiment.loading import experiment_from
+    from ..experiment.document.loading import experiment_from
 
     keys = slot.split(".")
     if keys[0] == "model" and len(keys) == 2 and keys[1] in SLOTS:

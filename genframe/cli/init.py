@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import RunError
+from ..types.errors import RunError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,9 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the recipe's text with the line that tells editors its schema, and the schema beside it."""
-    from ..experiment.loading import recipe_text
-    from ..experiment.schema import schema_text
-    from ..files import storing
+    from ..experiment.document.loading import recipe_text
+    from ..experiment.document.schema import schema_text
+    from ..output.files import storing
 
     text = recipe_text(options.recipe)
     path = options.file or Path(f"{options.recipe}.yaml")

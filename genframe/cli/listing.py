@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..specs import KINDS
+from ..specs.base import KINDS
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print every installed component, by kind."""
-    from ..plugins import installed
+    from ..plugins.discovery import installed
     from .describe import brief
     from .output import print_json, print_table
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..training.observer import Silent
+from ..training.reporter import Silent
 
 __all__ = ["Bar", "Lines", "Messages", "print_json", "print_table", "say"]
 

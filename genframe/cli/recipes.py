@@ -12,7 +12,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print every recipe."""
-    from ..plugins import installed
+    from ..plugins.discovery import installed
     from .output import print_json, print_table
 
     recipes = [recipe for _, recipe in sorted(installed().recipes.items())]

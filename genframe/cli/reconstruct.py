@@ -19,8 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Encode and decode the first data of a split, and draw both."""
-    from ..experiment.reconstruction import reconstruct
-    from ..picture import pairs, write
+    from ..experiment.run.reconstruction import reconstruct
+    from ..output.picture import pairs, write
     from .output import print_json
 
     trained = opened(options.run, options.device)

@@ -16,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Go on training; of a run that is complete, say so and leave it as it is."""
-    from ..experiment.training import is_complete, resume
+    from ..experiment.run.training import is_complete, resume
     from ..training.allocation import keep_freed_memory
     from ..training.signals import Interrupted
     from .output import print_json, say

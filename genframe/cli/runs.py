@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import StorageError, Unsupported
+from ..types.errors import StorageError, Unsupported
 
 if TYPE_CHECKING:
-    from ..experiment.run import Run
+    from ..experiment.run.run import Run
 
 __all__ = ["add_arguments", "make_room", "opened"]
 
@@ -27,7 +27,7 @@ def opened(folder: Path, device: str = "cpu") -> Run:
     """
     import torch
 
-    from ..experiment.run import load
+    from ..experiment.run.run import load
     from ..training.environment import pick_device
     from .output import say
 
@@ -45,7 +45,7 @@ def make_room(path: Path) -> None:
 
     :raises StorageError: if the volume refuses.
     """
-    from ..files import storing
+    from ..output.files import storing
 
     if path.parent.exists() and not path.parent.is_dir():
         raise StorageError(f"{path} cannot be written: {path.parent} is not a folder")

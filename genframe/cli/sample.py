@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
-from ..captions import caption_bytes, reads_captions
-from ..errors import DataError, RunError, SpecError
-from ..spaces import Categorical
-from ..specs import Precision
+from ..types.captions import caption_bytes, reads_captions
+from ..types.errors import DataError, RunError, SpecError
+from ..types.spaces import Categorical
+from ..types.values import Precision
 from .runs import add_arguments, make_room, opened
 from .values import LARGEST, count, natural, samples_file
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..experiment.run import Run
-    from ..model import Samples
+    from ..experiment.run.run import Run
+    from ..model.sampling import Samples
 
 LARGEST_PICTURE = 2**20
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
@@ -124,7 +124,7 @@ def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:
     :raises DataError: if the picture does not say them.
     :raises RunError: if the run is not there any more, or was trained on.
     """
-    from ..picture import read_info
+    from ..output.picture import read_info
 
     info, picture = read_info(options.like), options.like
     of_class, states = (None if info.get(name) is None else _carried(info, name, picture) for name in ("class", "states"))
@@ -179,7 +179,7 @@ def _condition(trained: Run, wanted: _Wanted) -> Tensor | None:
     """
     import torch
 
-    from ..experiment.run import default_condition
+    from ..experiment.run.run import default_condition
 
     space = trained.model.composition.condition
     if wanted.captions and reads_captions(space):
@@ -203,7 +203,7 @@ def _default_path(trained: Run, wanted: _Wanted) -> Path:
 
 def _save_samples(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -> None:
     """Draw samples, and write them as a picture or an array."""
-    from ..picture import save
+    from ..output.picture import save
 
     condition = _condition(trained, wanted)
     samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=compile, precision=wanted.precision)
@@ -217,7 +217,7 @@ def _save_states(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) ->
     """Draw the way to the samples: a row of states each, an animation, or an array of (n, states, data)."""
     import torch
 
-    from ..picture import animate, save
+    from ..output.picture import animate, save
 
     if compile:
         raise SpecError("states on the way are not drawn by compiled parts; leave out --compile")
@@ -241,7 +241,7 @@ def _info(trained: Run, samples: Samples, condition: Tensor | None, wanted: _Wan
 def _archive(path: Path, x: Tensor) -> None:
     import numpy as np
 
-    from ..files import storing
+    from ..output.files import storing
 
     with storing(path):
         np.savez_compressed(path, x=x.cpu().numpy())

@@ -13,8 +13,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print or write the JSON Schema of experiments."""
-    from ..experiment.schema import schema_text
-    from ..files import storing
+    from ..experiment.document.schema import schema_text
+    from ..output.files import storing
 
     if options.out is None:
         print(schema_text(), end="")

@@ -15,7 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print fields, defaults, traits and paper of every component of that name."""
-    from ..plugins import installed
+    from ..plugins.discovery import installed
     from .describe import full
     from .output import print_json
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from ..composition import Composition
-from ..model import Model
-from ..roles import Batch
-from ..spaces import Categorical, Space
+from ..model.model import Model
+from ..specs.composition import Composition
 from ..training.settings import TrainSpec
+from ..types.spaces import Categorical, Space
+from ..types.values import Batch
 
 __all__ = ["sizes"]
 

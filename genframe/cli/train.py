@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..experiment.run import Run
-    from ..training.observer import Reporter
+    from ..experiment.run.run import Run
+    from ..training.reporter import Reporter
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +23,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train, then say what there is and what to do next."""
-    from ..experiment.loading import check_placed, read_experiment
+    from ..experiment.document.loading import check_placed, read_experiment
 
     experiment = read_experiment(options.source, options.overrides)
     check_placed(experiment)
 
-    from ..experiment.training import train
+    from ..experiment.run.training import train
     from ..training.allocation import keep_freed_memory
     from ..training.signals import Interrupted
     from .output import say
@@ -63,7 +63,7 @@ def reporter(quiet: bool) -> AbstractContextManager[Reporter]:
 
 def finish(trained: Run, as_json: bool) -> None:
     """Measure a run; print its figures, its picture and three commands that go on from it."""
-    from ..experiment.run import evaluate
+    from ..experiment.run.run import evaluate
     from .output import print_json, say
 
     spec = trained.experiment.evaluate
@@ -101,7 +101,7 @@ def picture(trained: Run) -> Path | None:
 
 def next_commands(trained: Run) -> list[str]:
     """Return three commands that go on from the run: samples, what else it can do, and more of it."""
-    from ..experiment.reconstruction import reconstructs
+    from ..experiment.run.reconstruction import reconstructs
 
     folder = trained.folder
     look = f"reconstruct {folder}" if reconstructs(trained) else f"evaluate {folder}"

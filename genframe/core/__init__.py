@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..hookspecs import hookimpl
+from .. import specs as contract
 from ..lazy import loaded_when_used
-from ..specs import ComponentSpec, components
-from . import module, specs
+from ..plugins.hookspecs import hookimpl
+from . import specs
 from .specs import *  # each component is listed once, in specs
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ _LOADED_WHEN_USED = {"StandardNormal": "parts"}
 
 
 @hookimpl
-def genframe_specs() -> list[type[ComponentSpec]]:
+def genframe_specs() -> list[type[contract.ComponentSpec]]:
     """Return the core components, and the specs of modules of one's own, which no list shows."""
-    return [*components(specs), *components(module)]
+    return [*contract.components(specs), *contract.components(contract.module)]
 
 
 __getattr__, __dir__ = loaded_when_used(__name__, _LOADED_WHEN_USED)

@@ -10,8 +10,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ..roles import Prior, generator_for
-from ..traits import Conditional, Fittable, Pretrainable, methods_of
+from ..roles.parts import Prior
+from ..roles.random import generator_for
+from ..types.trait.base import methods_of
+from ..types.trait.parts import Conditional, Pretrainable
+from ..types.trait.priors import Fittable
 from .drawing import CONTEXT, departure, draw, draw_context
 from .setting import Inputs, Output, PartSetting, seeded
 

@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from ..specs import KINDS, ComponentSpec, Kind
-from ..traits import (
-    Bijective,
-    Conditional,
-    DataDependent,
-    Density,
-    GaussianExpectation,
-    Likelihood,
-    Posterior,
-    Tempered,
-    Trait,
-)
-from . import behaviour, datasets, initialising, losses, metrics, paperwork, probability, samplers, temperatures
+from ..specs.base import KINDS, ComponentSpec, Kind
+from ..testing import behaviour, datasets, initialising, losses, metrics, paperwork, probability, samplers, temperatures
+from ..types.trait.base import Trait
+from ..types.trait.decoders import Likelihood
+from ..types.trait.encoders import Bijective, Posterior
+from ..types.trait.parts import Conditional, DataDependent
+from ..types.trait.priors import Density, GaussianExpectation, Tempered
 from .example import Example
 from .finding import Finding
 from .search import default, models, part_settings

@@ -9,9 +9,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..data import Split, data_digest
-from ..roles import Batch, generator_for
-from ..specs import DatasetSpec
+from ..roles.data import Split, data_digest
+from ..roles.random import generator_for
+from ..specs.dataset import DatasetSpec
+from ..types.values import Batch
 from .drawing import departure
 from .setting import seeded
 

@@ -7,9 +7,9 @@ from typing import Final
 import torch
 from torch import Generator, Tensor
 
-from ..roles import generator_for
-from ..spaces import Categorical, ContextSpace, Real, Space, format_shape
-from ..values import Context
+from ..roles.random import generator_for
+from ..types.spaces import Categorical, ContextSpace, Real, Space, format_shape
+from ..types.values import Context
 
 __all__ = [
     "CONTEXT",

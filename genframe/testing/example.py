@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..composition import ModelSpec
-from ..spaces import ContextSpace, Space
-from ..specs import ComponentSpec, EncoderSpec
+from ..specs.base import ComponentSpec
+from ..specs.parts import EncoderSpec, ModelSpec
+from ..types.spaces import ContextSpace, Space
 
 __all__ = ["Example", "context_space"]
 

@@ -8,7 +8,8 @@ from typing import Final, cast
 import torch
 from torch import nn
 
-from ..traits import Bijective, DataDependent
+from ..types.trait.encoders import Bijective
+from ..types.trait.parts import DataDependent
 from .behaviour import everything, same
 from .probability import jacobians
 from .setting import PartSetting, seeded

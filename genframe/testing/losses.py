@@ -10,8 +10,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ..model import Model
-from ..roles import Batch
+from ..model.model import Model
+from ..types.values import Batch
 from .behaviour import distinct, registered_twice
 from .setting import ModelSetting, seeded
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import torch
 
-from ..data import Split
-from ..roles import Metric, MetricResult
+from ..roles.data import Split
+from ..roles.metric import Metric, MetricResult
 from .part import part
 from .setting import ModelSetting, seeded
 

@@ -8,20 +8,13 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..errors import Mismatch
-from ..plugins import installed
-from ..spaces import Categorical, Real, Space, Spaces, format_shape
-from ..specs import (
-    ComponentSpec,
-    DatasetSpec,
-    DecoderSpec,
-    EncoderSpec,
-    Kind,
-    LossSpec,
-    MetricSpec,
-    PriorSpec,
-    SamplerSpec,
-)
+from ..plugins.discovery import installed
+from ..specs.base import ComponentSpec, Kind
+from ..specs.dataset import DatasetSpec
+from ..specs.metric import MetricSpec
+from ..specs.parts import DecoderSpec, EncoderSpec, LossSpec, PriorSpec, SamplerSpec
+from ..types.errors import Mismatch
+from ..types.spaces import Categorical, Real, Space, Spaces, format_shape
 from .drawing import LATENTS, SPACES
 
 __all__ = ["documented", "refusals", "round_trip"]

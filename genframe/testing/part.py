@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final, overload
 
-from ..roles import Decoder, Encoder, Loss, Metric, Prior, Sampler
-from ..spaces import ContextSpace, Real, Space, Spaces
-from ..specs import ComponentSpec, DecoderSpec, EncoderSpec, LossSpec, MetricSpec, PriorSpec, SamplerSpec, with_article
+from ..roles.metric import Metric
+from ..roles.parts import Decoder, Encoder, Loss, Prior, Sampler
+from ..specs.base import ComponentSpec, with_article
+from ..specs.metric import MetricSpec
+from ..specs.parts import DecoderSpec, EncoderSpec, LossSpec, PriorSpec, SamplerSpec
+from ..types.spaces import ContextSpace, Real, Space, Spaces
 from .example import context_space
 
 __all__ = ["part"]

@@ -9,25 +9,14 @@ from typing import cast
 import torch
 from torch import Generator, Tensor, nn
 
-from ..roles import Decoder, Encoder, Prior, ask
-from ..spaces import Space
-from ..specs import DecoderSpec, EncoderSpec, PriorSpec
-from ..traits import (
-    Bijective,
-    Denoiser,
-    Density,
-    Energy,
-    GaussianExpectation,
-    Likelihood,
-    MarkovKernel,
-    NoiseProcess,
-    Posterior,
-    ProbabilityMass,
-    Quantized,
-    Tempered,
-    TimeConditioned,
-)
-from ..values import Context
+from ..roles.parts import Decoder, Encoder, Prior, ask
+from ..specs.parts import DecoderSpec, EncoderSpec, PriorSpec
+from ..types.spaces import Space
+from ..types.trait.decoders import Denoiser, Likelihood
+from ..types.trait.encoders import Bijective, NoiseProcess, Posterior, Quantized
+from ..types.trait.parts import TimeConditioned
+from ..types.trait.priors import Density, Energy, GaussianExpectation, MarkovKernel, ProbabilityMass, Tempered
+from ..types.values import Context
 from .drawing import SCALAR, arrow, support, unbounded
 from .part import part
 from .setting import Inputs, Output, PartSetting, seeded

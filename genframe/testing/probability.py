@@ -11,9 +11,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.autograd.functional import jacobian
 
-from ..roles import Encoder, Prior, generator_for
-from ..spaces import Categorical, Real, Space
-from ..traits import Bijective, Density, GaussianExpectation, Likelihood, Posterior, ProbabilityMass
+from ..roles.parts import Encoder, Prior
+from ..roles.random import generator_for
+from ..types.spaces import Categorical, Real, Space
+from ..types.trait.decoders import Likelihood
+from ..types.trait.encoders import Bijective, Posterior
+from ..types.trait.priors import Density, GaussianExpectation, ProbabilityMass
 from .drawing import every_value
 from .parts import DecoderSetting, EncoderSetting, PriorSetting
 from .setting import PartSetting

@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..experiment import checkpoint as storage
-from ..experiment.training import resume, train
-from ..training.observer import Silent
+from ..experiment.run import checkpoint as storage
+from ..experiment.run.training import resume, train
+from ..training.reporter import Silent
 from ..training.signals import Interrupted
 
 __all__ = ["checkpoint_tensors", "train_interrupted"]

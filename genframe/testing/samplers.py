@@ -7,8 +7,8 @@ from typing import Final
 
 import torch
 
-from ..roles import generator_for
-from ..values import Context
+from ..roles.random import generator_for
+from ..types.values import Context
 from .drawing import departure, draw_context, unbounded
 from .setting import ModelSetting, seeded
 

@@ -9,13 +9,18 @@ from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
-from ..composition import Composition, ModelSpec, check
+from ..checking.flow import check
 from ..core import Ancestral, Normal, OneHot
-from ..errors import Mismatch, SpecError
-from ..plugins import installed
-from ..spaces import Categorical, ContextSpace, Space
-from ..specs import ComponentSpec, DecoderSpec, EncoderSpec, Kind, LossSpec, MetricSpec, PriorSpec, Role, SamplerSpec
-from ..traits import Conditional, Trait
+from ..plugins.discovery import installed
+from ..specs.base import ComponentSpec, Kind
+from ..specs.composition import Composition
+from ..specs.metric import MetricSpec
+from ..specs.parts import DecoderSpec, EncoderSpec, LossSpec, ModelSpec, PriorSpec, SamplerSpec
+from ..types.errors import Mismatch, SpecError
+from ..types.spaces import Categorical, ContextSpace, Space
+from ..types.trait.base import Trait
+from ..types.trait.parts import Conditional
+from ..types.values import Role
 from .drawing import CONTEXT, LATENTS, SPACES
 from .example import Example, context_space
 from .parts import DecoderSetting, EncoderSetting, PriorSetting

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from ..composition import Composition
-from ..model import Model, build
-from ..roles import Batch, Encoder
-from ..spaces import ContextSpace, Space
-from ..specs import ComponentSpec
-from ..traits import Trait
-from ..values import Context
+from ..model.model import Model, build
+from ..roles.parts import Encoder
+from ..specs.base import ComponentSpec
+from ..specs.composition import Composition
+from ..types.spaces import ContextSpace, Space
+from ..types.trait.base import Trait
+from ..types.values import Batch, Context
 from .drawing import arrow, draw, draw_context
 
 __all__ = ["Inputs", "ModelSetting", "Output", "PartSetting", "seeded"]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..plugins import Plugin, installed
-from ..specs import ComponentSpec
+from ..plugins.discovery import Plugin, installed
+from ..specs.base import ComponentSpec
 from .checks import CHECKS, Check, Component, component_of
 from .example import Example
 from .finding import ConformanceError, Finding

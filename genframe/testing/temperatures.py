@@ -8,8 +8,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..roles import Prior, generator_for
-from ..traits import Tempered
+from ..roles.parts import Prior
+from ..roles.random import generator_for
+from ..types.trait.priors import Tempered
 from .behaviour import same
 from .parts import EncoderSetting, PriorSetting
 from .setting import PartSetting

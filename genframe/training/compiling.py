@@ -9,9 +9,9 @@ from typing import Final, Literal
 
 import torch
 
-from ..errors import Problem, SpecError
-from ..execution import no_compiler
-from ..values import LossOutput
+from ..roles.precision import no_compiler
+from ..types.errors import Problem, SpecError
+from ..types.values import LossOutput
 from .environment import pick_device
 from .objective import Objective
 from .settings import TrainSpec

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from ..errors import CheckpointError
-from ..plugins import installed
-from .observer import Reporter
+from ..plugins.discovery import installed
+from ..types.errors import CheckpointError
+from .reporter import Reporter
 
 __all__ = ["compare", "describe", "pick_device", "threads"]
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..errors import NonFiniteError
-from ..roles import Loss
+from ..roles.parts import Loss
+from ..roles.random import fork_rng
+from ..types.errors import NonFiniteError
 from .nonfinite import first_nonfinite, first_nonfinite_parameter
-from .observer import Observer, Reporter, Row
-from .randomness import fork_rng
-from .settings import TrainSpec
+from .observer import History, Observer, Row
+from .reporter import Reporter
 from .signals import Interrupted, StopRequest
-from .window import MetricWindow
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
+from .state import Training
 
 __all__ = ["Events"]
 
@@ -27,63 +23,63 @@ __all__ = ["Events"]
 class Events:
     """Does what is due after a step, and tells the observer and the reporter."""
 
-    def __init__(self, settings: TrainSpec, observer: Observer, reporter: Reporter, stop: StopRequest) -> None:
-        self.settings, self.observer, self.reporter, self.stop = settings, observer, reporter, stop
-        self.window = MetricWindow()
+    def __init__(self, observer: Observer, reporter: Reporter, stop: StopRequest) -> None:
+        self.observer, self.reporter, self.stop = observer, reporter, stop
+        self.history = History()
         self._started = time.perf_counter()
 
-    def after_step(self, trainer: Trainer, *, ends_stage: bool, ends_training: bool) -> None:
+    def after_step(self, training: Training, *, ends_stage: bool, ends_training: bool) -> None:
         """Log, validate, save and draw where it is time; the end of training has its own.
 
         :raises Interrupted: once a signal has asked for it.
         """
-        settings, step = self.settings, trainer.progress.step
+        settings, step = training.settings, training.progress.step
         if ends_stage or step % settings.log_every == 0:
-            self._log(trainer)
-        if _due(settings.validate_every, step) and trainer.validation is not None:
-            self.report(trainer, trainer.validate())
+            self._log(training)
+        if _due(settings.validate_every, step) and training.validation is not None:
+            self.report(training, validated(training))
         if ((_due(settings.checkpoint_every, step) or ends_stage) and not ends_training) or self.stop.signum is not None:
-            self.checkpoint(trainer)
+            self.checkpoint(training)
         if _due(settings.sample_every, step) and not ends_training:
-            with trainer.averaged(), fork_rng(trainer.device):
-                self.observer.picture(trainer)
+            with training.averaged(), fork_rng(training.device):
+                self.observer.picture(training)
         if self.stop.signum is not None:
             raise Interrupted(self.stop.signum, step)
 
-    def finish(self, trainer: Trainer) -> None:
+    def finish(self, training: Training) -> None:
         """Draw the picture at the end of training."""
-        with fork_rng(trainer.device):
-            self.observer.picture(trainer)
+        with fork_rng(training.device):
+            self.observer.picture(training)
 
-    def checkpoint(self, trainer: Trainer) -> None:
+    def checkpoint(self, training: Training) -> None:
         """Save, unless the weights are not finite: such a state is never kept as good.
 
         :raises NonFiniteError: if the weights are not finite.
         """
-        step, bad = trainer.progress.step, first_nonfinite(trainer.model)
+        step, bad = training.progress.step, first_nonfinite(training.model)
         if bad is not None:
             raise NonFiniteError(f"step {step}: the weights {bad!r} hold NaN or infinity, so they were not saved")
-        self.observer.checkpoint(trainer)
+        self.observer.checkpoint(training)
 
-    def report(self, trainer: Trainer, values: Row) -> None:
+    def report(self, training: Training, values: Row) -> None:
         """Keep a row of metrics, and tell it."""
-        row = {"step": float(trainer.progress.step), "stage": float(trainer.progress.stage), **values}
-        trainer.history.log(row)
+        row = {"step": float(training.progress.step), "stage": float(training.progress.stage), **values}
+        self.history.log(row)
         self.observer.log(row)
-        self.reporter.metrics(trainer.progress.step, row)
+        self.reporter.metrics(training.progress.step, row)
 
-    def _log(self, trainer: Trainer) -> None:
+    def _log(self, training: Training) -> None:
         """Report the averages since the last line; NaN in any of them stops training."""
-        row, progress = self.window.averages(), trainer.progress
+        row, progress = training.window.averages(), training.progress
         bad = [name for name, value in row.items() if not math.isfinite(value)]
         if bad:
-            weights = first_nonfinite_parameter(trainer.model)
+            weights = first_nonfinite_parameter(training.model)
             where = f"; the weights {weights!r} do too" if weights else ""
             raise NonFiniteError(f"step {progress.step}: {', '.join(bad)} held NaN or infinity since the last line{where}")
-        row["lr"] = trainer.players[0].lr * trainer.stage.rate(progress.stage_step - 1) * progress.lr_scale
+        row["lr"] = training.players[0].lr * training.stage.rate(progress.stage_step - 1) * progress.lr_scale
         row["seconds"] = time.perf_counter() - self._started
-        self.report(trainer, row)
-        for module in trainer.model.modules():
+        self.report(training, row)
+        for module in training.model.modules():
             if isinstance(module, Loss):
                 for remark in module.remarks(row):
                     self.reporter.message(remark)
@@ -94,12 +90,12 @@ def _due(every: int | None, step: int) -> bool:
 
 
 @torch.no_grad()
-def validated(trainer: Trainer, size: int) -> Row:
+def validated(training: Training) -> Row:
     """Return the loss's metrics on the validation data, under the averaged weights and with fixed noise."""
     sums: dict[str, float] = {}
-    count, stage = 0, trainer.stage
-    with trainer.averaged(), fork_rng(trainer.device, trainer.settings.seed):
-        for batch in trainer.validation_batches(size):
+    count, stage, size = 0, training.stage, max(training.settings.batch_size, 256)
+    with training.averaged(), fork_rng(training.device, training.settings.seed):
+        for batch in training.validation_batches(size):
             values: dict[str, Tensor | float] = {}
             for player in stage.players:
                 values |= stage.reported(player, stage.objective(batch, player.name))

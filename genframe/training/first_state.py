@@ -7,13 +7,13 @@ from typing import Final, get_args
 
 import torch
 
-from ..model import Model
-from ..roles import Prior
-from ..specs import Role
-from ..traits import DataDependent, Fittable
-from ..values import Context
+from ..model.model import Model
+from ..roles.parts import Prior
+from ..roles.random import fork_rng
+from ..types.trait.parts import DataDependent
+from ..types.trait.priors import Fittable
+from ..types.values import Context, Role
 from .observer import Row
-from .randomness import fork_rng
 from .source import Source
 
 __all__ = ["fit_prior", "take_first_state"]

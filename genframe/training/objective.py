@@ -8,10 +8,10 @@ from typing import cast
 import torch
 from torch import nn
 
-from ..execution import full_precision
-from ..model import Model
-from ..roles import Batch, LossOutput
-from ..traits import Pretrainable
+from ..model.model import Model
+from ..roles.precision import full_precision
+from ..types.trait.parts import Pretrainable
+from ..types.values import Batch, LossOutput
 from .settings import PartName, trains_prior_alone
 
 __all__ = ["Objective", "mean_output"]

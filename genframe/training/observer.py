@@ -1,14 +1,13 @@
-"""Who hears of training: an observer keeps what happens, a reporter shows it to a person."""
+"""An observer keeps what happens in training."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from .trainer import Trainer
+    from .state import Training
 
-__all__ = ["History", "Observer", "Reporter", "Row", "Silent"]
+__all__ = ["History", "Observer", "Row"]
 
 Row: TypeAlias = dict[str, float]
 
@@ -19,10 +18,10 @@ class Observer(Protocol):
     def log(self, row: Row) -> None:
         """Keep a row of metrics."""
 
-    def checkpoint(self, trainer: Trainer) -> None:
-        """Save the trainer's tensors and state."""
+    def checkpoint(self, training: Training) -> None:
+        """Save the training's tensors and state."""
 
-    def picture(self, trainer: Trainer) -> None:
+    def picture(self, training: Training) -> None:
         """Draw samples; the averaged weights are in place."""
 
 
@@ -39,10 +38,10 @@ class History:
         """Keep the row."""
         self.rows.append(row)
 
-    def checkpoint(self, trainer: Trainer) -> None:
+    def checkpoint(self, training: Training) -> None:
         """Save nothing."""
 
-    def picture(self, trainer: Trainer) -> None:
+    def picture(self, training: Training) -> None:
         """Draw nothing."""
 
     def __getitem__(self, name: str) -> list[float]:
@@ -52,35 +51,3 @@ class History:
     def __repr__(self) -> str:
         last = self.rows[-1] if self.rows else {}
         return f"History({len(self.rows)} rows, last {last})"
-
-
-class Reporter(Protocol):
-    """Hears of training's progress. Calls come from the loop: they must return at once."""
-
-    def begin(self, stage: str, steps: int, done: int) -> None:
-        """A stage of ``steps`` begins, of which ``done`` were made before."""
-
-    def advance(self, step: int) -> None:
-        """So many steps of the stage are done."""
-
-    def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """New averages of the loss's metrics."""
-
-    def message(self, text: str) -> None:
-        """One line that a person should read."""
-
-
-class Silent:
-    """Says nothing."""
-
-    def begin(self, stage: str, steps: int, done: int) -> None:
-        """Say nothing."""
-
-    def advance(self, step: int) -> None:
-        """Say nothing."""
-
-    def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Say nothing."""
-
-    def message(self, text: str) -> None:
-        """Say nothing."""

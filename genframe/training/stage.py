@@ -13,15 +13,15 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
-from ..errors import NonFiniteError
-from ..execution import run_in
-from ..model import Model
-from ..values import LossOutput
+from ..model.model import Model
+from ..roles.precision import run_in
+from ..roles.random import fork_rng
+from ..types.errors import NonFiniteError
+from ..types.values import LossOutput
 from .compiling import AutoCompile, compiled
 from .nonfinite import diagnosis
 from .objective import Objective, mean_output
 from .optimizer import Player, learning_rate_factor
-from .randomness import fork_rng
 from .settings import StageSpec, TrainSpec
 from .source import Source
 

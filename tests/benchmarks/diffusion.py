@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import ContextSpace, Decoder, DecoderNetwork, DecoderSpec, Encoder, Model, Real, Space, Spaces, TrainSpec, traits
-from genframe.traits import TimeConditioned, TraitSet
+from genframe.types import TimeConditioned, TraitSet
 
 from . import setup
 from .pairs import compare

@@ -15,7 +15,7 @@ import torch
 
 import genframe
 from genframe import Model, Run
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.document.loading import read_experiment
 from genframe.testing import part
 from genframe_diffusion import DDPM, Grid, GridWalk, Heun
 from genframe_metrics.estimates import jackknife

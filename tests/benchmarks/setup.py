@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from genframe import Dataset, Model, ModelSpec, Real, Space, Split, compose
-from genframe.training.observer import Silent
+from genframe.training.reporter import Silent
 from genframe.training.settings import TrainSpec
 from genframe.training.trainer import Trainer
 

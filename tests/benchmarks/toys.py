@@ -11,7 +11,7 @@ from torch import Tensor
 
 import genframe
 from genframe import Dataset, ExperimentSpec, Run
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.document.loading import read_experiment
 
 TOYS = ("moons", "rings", "checkerboard")
 ASSIGNMENTS = ("evaluate.metrics=[]", "train.validate_every=null")

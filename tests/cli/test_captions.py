@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genframe import Categorical, DataError, Real
-from genframe.captions import caption_bytes, caption_text, reads_captions
+from genframe.types import caption_bytes, caption_text, reads_captions
 
 
 def test_a_caption_is_bytes_and_zeros() -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from genframe import installed
 from genframe.cli import EXIT_CODES, grammar_of, main, summaries
-from genframe.errors import GenframeError
-from genframe.plugins import discover
+from genframe.plugins.discovery import discover
+from genframe.types import GenframeError
 
 # The plugins that are in use, and the commands that are run with them.
 CORE = {"core"}

@@ -17,10 +17,11 @@ import pytest
 import torch
 from PIL import Image
 
-from genframe import Real, picture
+from genframe import Real
 from genframe import train as train_model
 from genframe.cli import main, train
-from genframe.training.observer import Silent
+from genframe.output import picture
+from genframe.training.reporter import Silent
 
 Command: TypeAlias = Callable[..., Any]
 SMALL = [

@@ -23,11 +23,11 @@ import torch
 from torch import nn
 
 from genframe import build, generator_for
-from genframe.data import data_digest
-from genframe.experiment.loading import read_experiment
-from genframe.experiment.run import Run, shown_condition
-from genframe.experiment.spec import check_experiment
-from genframe.experiment.training import train
+from genframe.experiment.document.loading import read_experiment
+from genframe.experiment.document.spec import check_experiment
+from genframe.experiment.run.run import Run, shown_condition
+from genframe.experiment.run.training import train
+from genframe.roles import data_digest
 from genframe.testing import Example, PluginConformance
 from genframe.testing.checks import component_of
 from genframe.testing.drawing import draw_context

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from genframe import load, resume
-from genframe.data import data_digest
-from genframe.experiment.run import Run, default_condition
+from genframe.experiment.run.run import Run, default_condition
+from genframe.roles import data_digest
 from genframe.testing import train_interrupted
 from tests.compat.families import FAMILIES, STEPS
 from tests.compat.gate import machine

@@ -23,9 +23,9 @@ from types import ModuleType
 from typing import Any
 
 from genframe.cli import main
-from genframe.experiment import documents
-from genframe.experiment.loading import experiment_from, recipe_text
-from genframe.experiment.spec import ExperimentSpec, check_experiment
+from genframe.experiment import document as documents
+from genframe.experiment.document.loading import experiment_from, recipe_text
+from genframe.experiment.document.spec import ExperimentSpec, check_experiment
 
 BLOCK = re.compile(
     r"(?:^<!-- (?P<directive>file|no-run): (?P<argument>.+?) -->\n\n?)?^```(?P<language>[^\n ]*)[^\n]*\n(?P<text>.*?)^```$",

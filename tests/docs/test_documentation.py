@@ -8,18 +8,19 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from genframe import ComponentSpec, errors, hookspecs, installed
+from genframe import ComponentSpec, installed
 from genframe.cli import parser, summaries
-from genframe.experiment import documents
-from genframe.experiment import spec as experiment
+from genframe.experiment import document as documents
+from genframe.experiment.document import spec as experiment
+from genframe.plugins import hookspecs
 from genframe.specs import KINDS, Spec
 from genframe.training import settings
+from genframe.types import TRAITS, errors
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -167,16 +168,12 @@ def parse_component(kind: str, text: str) -> ComponentSpec:
 def test_every_trait_and_error_is_documented() -> None:
     """The traits have a row each with a component that provides it, and each error's exit code is in the table."""
     text = (DOCS / "parts.md").read_text(encoding="utf-8")
-    traits = import_module("genframe.traits")  # the package's name of that is a function
-    found = {name: getattr(traits, name) for name in traits.__all__}
-    inner = {"Distribution", "PosteriorDistribution"}  # what the methods of traits give
-    protocols = [name for name, value in found.items() if getattr(value, "_is_protocol", False) and name not in inner]
     rows = re.findall(r"^\| `(\w+)` \| ([a-z, ]+) \| .+ \| `([^`]+)` \|$", text, re.MULTILINE)
-    assert sorted(name for name, *_ in rows) == sorted(protocols)
+    assert sorted(name for name, *_ in rows) == sorted(TRAITS)
     for name, kinds, example in rows:
         kind = "encoder" if kinds == "any" else kinds.split(", ")[0]
         spec = parse_component(kind, example)
-        assert getattr(traits, name) in spec.provides, name
+        assert TRAITS[name] in spec.provides, name
     table = (DOCS / "experiments.md").read_text(encoding="utf-8")
     for name in errors.__all__:
         error = getattr(errors, name)

@@ -14,9 +14,9 @@ from torch._dynamo.exc import TorchDynamoException
 
 from genframe import Dataset, ModelSpec, Real, Split, Unsupported, compose
 from genframe.cli import main
-from genframe.execution import no_compiler
+from genframe.roles import no_compiler
 from genframe.training.compiling import AutoCompile
-from genframe.training.observer import Silent
+from genframe.training.reporter import Silent
 from genframe.training.settings import TrainSpec
 from genframe.training.trainer import Trainer
 

@@ -27,11 +27,11 @@ from genframe import (
 )
 from genframe.core import IdentityEncoder, ModelPrior
 from genframe.core.parts import ExactNll
-from genframe.roles import generator_for
-from genframe.training.observer import Silent
+from genframe.roles.random import generator_for
+from genframe.training.reporter import Silent
 from genframe.training.settings import TrainSpec
 from genframe.training.trainer import Trainer
-from genframe.traits import Bijective, DataDependent, Density, Fittable, TraitSet, traits
+from genframe.types import Bijective, DataDependent, Density, Fittable, TraitSet, traits
 
 SPACE = Real((3,))
 N = 40
@@ -196,7 +196,7 @@ def test_encoder_then_prior_see_the_first_data_once() -> None:
 def test_no_more_data_are_taken_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many data the first in a permutation of the seed's; codes are encoded a batch at a time, in order."""
     monkeypatch.setattr("genframe.training.first_state.MOST_ROWS", 30)
-    monkeypatch.setattr("genframe.model.ENCODE_CHUNK", 7)
+    monkeypatch.setattr("genframe.model.model.ENCODE_CHUNK", 7)
     few, other = trainer(lr=1e-12), trainer(lr=1e-12, seed=1)
     few.advance(1)
     other.advance(1)

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from genframe.errors import Problem, SpecError
-from genframe.experiment import documents
-from genframe.experiment.documents import Document, Place, dump, origin, parse, read
-from genframe.experiment.documents.document import MAX_VALUES
+from genframe.experiment import document as documents
+from genframe.experiment.document import Document, Place, dump, origin, parse, read
+from genframe.experiment.document.document import MAX_VALUES
+from genframe.types import Problem, SpecError
 
 SPEC = """\
 # yaml-language-server: $schema=spec.schema.json
@@ -515,7 +515,7 @@ def test_a_header_cannot_leave_its_comment() -> None:
 
 def test_importing_the_module_imports_neither_torch_nor_yaml() -> None:
     """The module costs nothing until a document is read."""
-    code = "import sys, genframe.experiment.overrides; print({'torch', 'yaml'} & {*sys.modules})"
+    code = "import sys, genframe.experiment.document.overrides; print({'torch', 'yaml'} & {*sys.modules})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "set()\n"
 

@@ -11,7 +11,7 @@ import torch
 
 from genframe import CheckpointError
 from genframe.training.environment import compare, describe, threads
-from genframe.training.observer import Silent
+from genframe.training.reporter import Silent
 
 
 class Heard(Silent):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from genframe import SpecError
-from genframe.experiment.loading import experiment_from
-from genframe.experiment.spec import check_experiment
+from genframe.experiment.document.loading import experiment_from
+from genframe.experiment.document.spec import check_experiment
 
 MLP = {"type": "nets/mlp", "hidden": [4]}
 GAUSSIAN = {"type": "vae/gaussian", "dim": 2, "network": MLP}

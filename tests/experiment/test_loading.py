@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from genframe import SpecError
-from genframe.experiment.loading import check_placed, experiment_from, read_experiment
+from genframe.experiment.document.loading import check_placed, experiment_from, read_experiment
 
 TEXT = """\
 name: place

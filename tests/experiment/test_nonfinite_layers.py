@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from genframe import Batch, Context, Encoder, EncoderSpec, LossOutput, ModelSpec, Real, Space, Spaces, compose
 from genframe.training.nonfinite import diagnosis
 from genframe.training.objective import Objective
-from genframe.traits import Bijective, TraitSet, traits
+from genframe.types import Bijective, TraitSet, traits
 
 
 @dataclass

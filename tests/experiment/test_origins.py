@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genframe.experiment.folder import RunFolder
-from genframe.experiment.loading import experiment_from, read_experiment
-from genframe.experiment.origins import GIVEN, differing, values, written
-from genframe.experiment.training import resume, train
+from genframe.experiment.document.loading import experiment_from, read_experiment
+from genframe.experiment.document.origins import GIVEN, differing, values, written
+from genframe.experiment.run.folder import RunFolder
+from genframe.experiment.run.training import resume, train
 
 TEXT = """name: mine
 data: {type: data/digits, limit: 60}

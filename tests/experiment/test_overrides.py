@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from genframe.errors import SpecError
-from genframe.experiment.documents import Document, Place, dump, origin, parse
-from genframe.experiment.overrides import apply
+from genframe.experiment.document import Document, Place, dump, origin, parse
+from genframe.experiment.document.overrides import apply
+from genframe.types import SpecError
 
 SPEC = """\
 name: digits

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from genframe import Context, Encoder, Prior, PriorSpec, Space, Spaces, SpecError, Unsupported, load, register, train, traits
 from genframe.core.parts import StandardNormal
-from genframe.training.observer import Silent
-from genframe.traits import Density
+from genframe.training.reporter import Silent
+from genframe.types import Density
 
 EXPERIMENT = {
     "name": "own",

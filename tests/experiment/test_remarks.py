@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from genframe import Batch, Encoder, Loss, LossOutput, LossSpec, Model, Spaces, train
-from genframe.training.observer import Silent
+from genframe.training.reporter import Silent
 
 
 class Talkative(LossSpec):

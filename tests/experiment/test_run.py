@@ -36,13 +36,13 @@ from genframe import (
     Split,
     generator_for,
 )
-from genframe.experiment import checkpoint
-from genframe.experiment.loading import read_experiment
-from genframe.experiment.run import Evaluation, Run, default_condition, evaluate, load
-from genframe.experiment.spec import ExperimentSpec
-from genframe.experiment.training import is_complete, resume, train
-from genframe.picture import read_info, save
-from genframe.training.observer import Silent
+from genframe.experiment.document.loading import read_experiment
+from genframe.experiment.document.spec import ExperimentSpec
+from genframe.experiment.run import checkpoint
+from genframe.experiment.run.run import Evaluation, Run, default_condition, evaluate, load
+from genframe.experiment.run.training import is_complete, resume, train
+from genframe.output.picture import read_info, save
+from genframe.training.reporter import Silent
 from genframe.training.signals import Interrupted
 
 MLP = {"type": "nets/mlp", "hidden": [4]}
@@ -183,7 +183,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
 
 def reloaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Load a run whose components no plugin has."""
-    monkeypatch.setattr("genframe.experiment.run.RunFolder.experiment", lambda _: experiment(sample_every=4, ema=0.5))
+    monkeypatch.setattr("genframe.experiment.run.run.RunFolder.experiment", lambda _: experiment(sample_every=4, ema=0.5))
     return load(folder)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from genframe import RunError, SpecError, StorageError
-from genframe.experiment.folder import RunFolder
-from genframe.experiment.loading import experiment_from, read_experiment
-from genframe.experiment.spec import ExperimentSpec, check_experiment
+from genframe.experiment.document.loading import experiment_from, read_experiment
+from genframe.experiment.document.spec import ExperimentSpec, check_experiment
+from genframe.experiment.run.folder import RunFolder
 
 MLP = {"type": "nets/mlp", "hidden": [4]}
 PLAIN: dict[str, Any] = {

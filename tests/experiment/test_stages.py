@@ -32,11 +32,11 @@ from genframe import (
     compose,
 )
 from genframe.training.objective import Objective
-from genframe.training.observer import Silent
 from genframe.training.order import DataOrder
+from genframe.training.reporter import Silent
 from genframe.training.settings import TrainSpec
 from genframe.training.trainer import Trainer
-from genframe.traits import Density, Fittable, TraitSet, traits
+from genframe.types import Density, Fittable, TraitSet, traits
 
 SPACE = Real((4,))
 MLP = {"type": "nets/mlp", "hidden": [5]}
@@ -294,7 +294,7 @@ def test_each_stage_begins_anew() -> None:
     stages = [{"parts": ["encoder", "decoder"], "steps": 4}, {"parts": ["decoder"], "steps": 4}]
     made = trainer(stages, warmup=4, schedule="linear")
     first = made.stage.source.order.next()
-    made._begin_stage()
+    made.begin_stage()
     made.run()
     assert isinstance(made.observer, Watch)
     rates = [row["lr"] / 0.02 for row in made.observer.rows]
@@ -311,7 +311,7 @@ def test_the_average_is_adopted_between_stages() -> None:
     made.advance(5)
     averaged = {name: tensor.clone() for name, tensor in made.average.tensors().items()}
     assert "encoder.linear.weight" in moved(averaged, dict(made.model.named_parameters()))
-    made._next_stage()
+    made.next_stage()
     assert moved(averaged, dict(made.model.named_parameters())) == set()
     assert (made.average.updates, made.progress.stage, made.progress.stage_step) == (0, 1, 0)
     made.advance(5)
@@ -338,7 +338,7 @@ def test_a_model_of_the_codes_is_trained_in_a_second_stage() -> None:
     made = trainer(stages, CODER, ema=0.5)
     initial = state(made.model)
     made.advance(12)
-    made._next_stage()
+    made.next_stage()
     first = state(made.model)
     assert roles(moved(initial, first)) == {"encoder", "decoder"}
     made.advance(80)
@@ -371,7 +371,7 @@ def test_resuming_within_any_stage_is_bit_for_bit(stop: int, parts: Mapping[str,
     torch.manual_seed(2)
     first.advance(min(stop, 12))
     if stop > 12:
-        first._next_stage()
+        first.next_stage()
         first.advance(stop - 12)
     middle = saved(first)
     torch.manual_seed(77)
@@ -399,6 +399,6 @@ def test_a_stage_that_is_gone_is_an_error() -> None:
     """A state in the second stage does not fit a spec with only one."""
     made = trainer(TWO)
     made.advance(12)
-    made._next_stage()
+    made.next_stage()
     with pytest.raises(CheckpointError, match="not of this experiment"):
         trainer(TWO[:1]).restore(*saved(made))

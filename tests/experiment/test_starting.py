@@ -10,8 +10,8 @@ import torch
 
 from genframe import ExperimentSpec, Run, SpecError, resume, train
 from genframe.core import Sum
-from genframe.experiment.spec import check_experiment
-from genframe.specs import Role
+from genframe.experiment.document.spec import check_experiment
+from genframe.types import Role
 from genframe_vae import Elbo
 from genframe_vae.losses import ElboLoss
 

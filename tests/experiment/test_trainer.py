@@ -32,7 +32,7 @@ from genframe import (
     Split,
     compose,
 )
-from genframe.training.observer import Silent
+from genframe.training.reporter import Silent
 from genframe.training.settings import TrainSpec
 from genframe.training.signals import Interrupted
 from genframe.training.trainer import Trainer

@@ -8,8 +8,8 @@ from torch import nn
 
 from genframe import Model, Real, SpecError, fit
 from genframe.core.parts import ExactNll, Identity, IdentityAsDecoder, StandardNormal
-from genframe.traits import EncoderInverse
-from genframe.traits import Identity as LeavesDataAlone
+from genframe.types import EncoderInverse
+from genframe.types import Identity as LeavesDataAlone
 from genframe_vae import BernoulliDecoder, ElboLoss, GaussianEncoder
 
 BITS = Real((6,), 0, 1, levels=2)

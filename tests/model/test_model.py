@@ -30,9 +30,8 @@ from genframe import (
     compose,
     generator_for,
 )
-from genframe.model import _chunks_of
-from genframe.roles import Batch
-from genframe.traits import Density
+from genframe.model.sampling import _chunks_of
+from genframe.types import Batch, Density
 
 PLANE = Real((2,))
 BITS = Real((1, 4, 4), 0, 1, 2)

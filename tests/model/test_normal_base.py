@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from genframe import ModelSpec, Real, compose, generator_for
-from genframe.core.parts import NestedModel, StandardNormal
-from genframe.traits import NormalBase
+from genframe.core.nested import NestedModel
+from genframe.core.parts import StandardNormal
+from genframe.types import NormalBase
 
 NET = {"type": "nets/mlp", "hidden": [16]}
 FLOW = {

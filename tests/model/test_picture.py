@@ -22,8 +22,8 @@ from PIL import Image
 from torch import Tensor
 
 from genframe import Categorical, DataError, Real, StorageError
-from genframe.picture import BACKGROUND, CELL, GAP, NOT_FINITE, PLOT, grid, pairs, png_bytes, read_info, save, write
-from genframe.png import MAX_INFO
+from genframe.output.picture import BACKGROUND, CELL, GAP, NOT_FINITE, PLOT, grid, pairs, png_bytes, read_info, save, write
+from genframe.output.png import MAX_INFO
 
 GREY = Real((1, 2, 2), 0, 1)
 INFO = {"seed": 3, "n": 4, "condition": None, "spec": {"type": "core/normal"}}
@@ -317,5 +317,5 @@ def test_damaged_pictures_never_mislead(data: st.DataObject, tmp_path_factory: p
 
 def test_reading_a_recipe_needs_no_torch() -> None:
     """The module is imported, and a recipe read, without torch."""
-    code = "import sys, genframe.picture; sys.exit('torch' in sys.modules)"
+    code = "import sys, genframe.output.picture; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,7 +9,7 @@ import torch
 
 from genframe import Encoder, EncoderSpec, Model, ModelSpec, Real, Space, Spaces, SpecError, check, compose, generator_for
 from genframe.core.parts import Identity
-from genframe.traits import Bijective, Tempered, TraitSet, traits
+from genframe.types import Bijective, Tempered, TraitSet, traits
 
 SPACE = Real((6,))
 FLOW = {"encoder": "core/identity", "decoder": "core/inverse", "loss": "core/nll"}

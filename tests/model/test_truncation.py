@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from genframe import Model, ModelSpec, Real, SpecError, check, compose, generator_for
-from genframe.experiment.loading import experiment_from
-from genframe.traits import Truncatable
+from genframe.experiment.document.loading import experiment_from
+from genframe.types import Truncatable
 
 FLOW = {"encoder": "core/identity", "decoder": "core/inverse", "loss": "core/nll"}
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from genframe import ComponentSpec, train
 from genframe.core import ModelPrior, Sum
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.document.loading import read_experiment
 from genframe_data import Labels
 from genframe_metrics import Perceptual
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from genframe import evaluate, train
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.document.loading import read_experiment
 
 pytestmark = pytest.mark.slow
 

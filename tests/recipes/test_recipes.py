@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genframe import evaluate, installed
-from genframe.experiment.loading import check_placed
+from genframe.experiment.document.loading import check_placed
 from genframe_report import read_suite
 from tests.compat import gate
 from tests.recipes.small import data_files

@@ -13,9 +13,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from genframe.errors import CheckpointError, StorageError
-from genframe.experiment import checkpoint
-from genframe.experiment.checkpoint import commit, free_space, latest, needed_bytes, read, sweep
+from genframe.experiment.run import checkpoint
+from genframe.experiment.run.checkpoint import commit, free_space, latest, needed_bytes, read, sweep
+from genframe.types import CheckpointError, StorageError
 
 FILES = ("tensors.safetensors", "state.json", "MANIFEST.json")
 DTYPES = [

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from genframe.errors import CheckpointError, StorageError
-from genframe.experiment.checkpoint import commit, latest, needed_bytes, read, sweep
+from genframe.experiment.run.checkpoint import commit, latest, needed_bytes, read, sweep
+from genframe.types import CheckpointError, StorageError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 

@@ -17,10 +17,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genframe.errors import CheckpointError
-from genframe.experiment.checkpoint import commit, latest, read
-from genframe.experiment.run import load
-from genframe.experiment.training import resume, train
+from genframe.experiment.run.checkpoint import commit, latest, read
+from genframe.experiment.run.run import load
+from genframe.experiment.run.training import resume, train
+from genframe.types import CheckpointError
 
 TENSORS = {"model/w": torch.arange(6.0).reshape(2, 3), "mask": torch.tensor([True, False, True]), "rng/n": torch.tensor(7)}
 EXPECT = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in TENSORS.items()}
@@ -438,7 +438,7 @@ FOREIGN_TO_TRAINING: dict[str, Callable[[dict[str, torch.Tensor]], object]] = {
 
 def refused_unloaded(monkeypatch: pytest.MonkeyPatch, use: Callable[[Path], object], folder: Path) -> None:
     """Check that ``use`` of the run is a CheckpointError before any tensor is loaded."""
-    reading = importlib.import_module("genframe.experiment.checkpoint.read")  # the package's read is the function
+    reading = importlib.import_module("genframe.experiment.run.checkpoint.read")  # the package's read is the function
     monkeypatch.setattr(reading, "_tensor", lambda file, name: pytest.fail(f"{name} was loaded"))
     with pytest.raises(CheckpointError, match=r"lacks|nothing expects|expected"):
         use(folder)

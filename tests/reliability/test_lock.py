@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from genframe.errors import RunError
-from genframe.experiment.lock import RunLock
+from genframe.experiment.run.lock import RunLock
+from genframe.types import RunError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 

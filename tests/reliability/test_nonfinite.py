@@ -29,10 +29,10 @@ from genframe import (
     Spaces,
     Split,
 )
-from genframe.experiment import checkpoint as storage
-from genframe.experiment.spec import ExperimentSpec
-from genframe.experiment.training import train
-from genframe.training.observer import Silent
+from genframe.experiment.document.spec import ExperimentSpec
+from genframe.experiment.run import checkpoint as storage
+from genframe.experiment.run.training import train
+from genframe.training.reporter import Silent
 
 SPACE = Real((4,))
 Place = Literal["loss", "gradient", "weights", "module", "nowhere"]

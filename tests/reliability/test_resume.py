@@ -16,10 +16,10 @@ import pytest
 import sklearn.datasets  # noqa: F401 - likewise
 import torch
 
-from genframe.experiment import checkpoint as storage
-from genframe.experiment.run import load
-from genframe.experiment.training import resume, train
-from genframe.training.observer import Silent
+from genframe.experiment.run import checkpoint as storage
+from genframe.experiment.run.run import load
+from genframe.experiment.run.training import resume, train
+from genframe.training.reporter import Silent
 from genframe.training.signals import Interrupted
 
 MLP = {"type": "nets/mlp", "hidden": [16]}

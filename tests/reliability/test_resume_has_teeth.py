@@ -26,7 +26,7 @@ from genframe import (
     Split,
     compose,
 )
-from genframe.training.observer import Silent
+from genframe.training.reporter import Silent
 from genframe.training.settings import TrainSpec
 from genframe.training.trainer import Trainer
 

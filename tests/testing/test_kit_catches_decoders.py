@@ -27,7 +27,7 @@ from genframe import (
     traits,
 )
 from genframe.testing import Example, check_component
-from genframe.traits import Bijective, Likelihood, ProbabilityMass, TraitSet
+from genframe.types import Bijective, Likelihood, ProbabilityMass, TraitSet
 
 
 @dataclass

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from genframe import Context, ContextSpace, Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits, vector_dims
 from genframe.testing import check_component
-from genframe.traits import Conditional, Posterior, TraitSet
+from genframe.types import Conditional, Posterior, TraitSet
 
 
 @dataclass

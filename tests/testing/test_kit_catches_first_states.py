@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from genframe import Context, Encoder, EncoderSpec, Real, Space, Spaces, require_real, traits
 from genframe.testing import check_component
-from genframe.traits import Bijective, DataDependent, TraitSet
+from genframe.types import Bijective, DataDependent, TraitSet
 
 
 class ActNorm(Encoder):

@@ -27,7 +27,7 @@ from genframe import (
     State,
 )
 from genframe.testing import check_component
-from genframe.traits import Bijective, Density
+from genframe.types import Bijective, Density
 
 
 class WeightedNll(Loss):

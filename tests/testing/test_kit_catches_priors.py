@@ -26,7 +26,7 @@ from genframe import (
     traits,
 )
 from genframe.testing import Example, check_component
-from genframe.traits import Density, Energy, Fittable, GaussianExpectation, ProbabilityMass, Tempered, TraitSet
+from genframe.types import Density, Energy, Fittable, GaussianExpectation, ProbabilityMass, Tempered, TraitSet
 
 
 class DiagonalNormal(Prior):

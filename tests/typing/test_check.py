@@ -29,8 +29,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.spaces import format_shape, space_from_dict
-from genframe.traits import Density, Energy, TraitSet
+from genframe.types import Density, Energy, TraitSet, format_shape, space_from_dict
 
 PLANE = Real((2,))
 BITS = Real((1, 8, 8), 0, 1, 2)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,72 +14,56 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "genframe"
 PLUGINS = sorted(ROOT.glob("plugins/*/genframe_*/**/*.py"))
-TYPING = {
-    "commands",
-    "files",
-    "errors",
-    "isolation",
-    "spaces",
-    "captions",
-    "traits",
-    "values",
-    "specs",
-    "recipes",
-    "hookspecs",
-    "lazy",
-    "registry",
-    "plugins",
-    "needs",
-    "suggestions",
-    "composition",
-}
-MODEL = {
-    "byhand",
-    "wrapping",
-    "data",
-    "execution",
-    "heads",
-    "likelihood",
-    "measurement",
-    "model",
-    "picture",
-    "png",
+ROOMS = (
+    "types",
+    "output",
     "roles",
-}
-RUNS = {"documents", "folder", "loading", "origins", "reconstruction", "run", "spec", "training"}
-SHARED = {"output", "runs", "values"}
+    "specs",
+    "plugins",
+    "checking",
+    "model",
+    "core",
+    "training",
+    "experiment",
+    "cli",
+    "testing",
+)
+"""The folders of genframe, from the lowest up: a file imports from its own and from those before it."""
+
+FACES = {"core", "types", "roles", "specs", "plugins", "checking", "model"}
+"""The rooms whose packages show what their files list; plugins import these, and not the files within."""
+
+OF_COMMANDS = ("core", "output", "experiment", "training", "cli")
+"""The rooms into whose files a plugin with commands may look besides."""
+
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_NAMES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
 FORBIDDEN_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("yaml", "load"), ("yaml", "unsafe_load"), ("yaml", "full_load")}
 
 
-def layer(module: str) -> int:
-    """Return the height of a module of genframe, given by its dotted path below the package."""
-    first = module.partition(".")[0]
-    if first in TYPING:
-        return 0
-    return {"core": 1, "training": 2, "experiment": 3, "cli": 4, "testing": 4}.get(first, 1 if first in MODEL else 4)
+def file_of(module: str) -> Path | None:
+    """Return the file of a module of genframe, given by its dotted name."""
+    path = ROOT.joinpath(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Yield each module of genframe that a file imports, and whether it does so when it is loaded."""
+def imports(path: Path) -> Iterator[str]:
+    """Yield each module of genframe that a file imports: when it is loaded, within functions, and for types alone."""
     package = path.relative_to(ROOT).with_suffix("").parts
-    tree = ast.parse(path.read_text())
-    guarded = {
-        id(inner)
-        for node in ast.walk(tree)
-        if (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-        or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level] if node.level else ()
             module = ".".join((*base, *([node.module] if node.module else [])))
-            names = [f"{module}.{alias.name}" if module == "genframe" else module for alias in node.names]
-            yield from ((name, id(node) not in guarded) for name in names)
+            within = [f"{module}.{alias.name}" for alias in node.names]
+            yield from dict.fromkeys(name if module.startswith("genframe") and file_of(name) else module for name in within)
         elif isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) not in guarded) for alias in node.names)
+            yield from (alias.name for alias in node.names)
+
+
+def room(path: Path) -> str:
+    """Return the folder of genframe in which a file is; the face of genframe is in none."""
+    inner = path.relative_to(PACKAGE).parts
+    return inner[0] if len(inner) > 1 else ""
 
 
 def sources() -> list[Path]:
@@ -86,35 +71,67 @@ def sources() -> list[Path]:
     return [*sorted(PACKAGE.rglob("*.py")), *PLUGINS]
 
 
+def test_rooms_are_folders() -> None:
+    """Every folder of genframe is a room, and at most four files lie outside them."""
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(ROOMS)
+    assert len([path for path in PACKAGE.iterdir() if path.is_file()]) <= 4
+
+
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_down(path: Path) -> None:
-    """A module imports, when it is loaded, only from its own layer and from those below."""
-    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-    own = layer(module)
-    for name, at_load in imports(path):
-        if at_load and name.startswith("genframe."):
-            other = name.removeprefix("genframe.").removesuffix(".__init__")
-            if (PACKAGE / other.replace(".", "/")).exists() or (PACKAGE / f"{other.replace('.', '/')}.py").exists():
-                assert layer(other) <= own, f"{module} (layer {own}) imports {name} (layer {layer(other)})"
+    """A file imports from its own room and from those below, wherever in the file; none imports the face of genframe."""
+    own = room(path)
+    for name in imports(path):
+        file = file_of(name) if name.partition(".")[0] == "genframe" else None
+        if file is not None and own and own != "testing":
+            other = room(file)
+            free = other == "" and file.stem in {"version", "lazy"}
+            assert free or (other in ROOMS and ROOMS.index(other) <= ROOMS.index(own)), f"{own} imports {name}"
+
+
+def circles(files: Iterable[Path]) -> list[list[str]]:
+    """Return the groups of files that import one another in a circle."""
+    graph = {path: {file for name in imports(path) if (file := file_of(name)) and file != path} for path in files}
+    found, sorter = [], TopologicalSorter(graph)
+    while True:
+        try:
+            sorter.prepare()
+        except CycleError as error:
+            circle = error.args[1]
+            found.append([str(path.relative_to(ROOT)) for path in circle])
+            graph[circle[1]] = graph[circle[1]] - {circle[0]}
+            sorter = TopologicalSorter(graph)
+        else:
+            return found
+
+
+def test_no_file_imports_in_a_circle() -> None:
+    """No chain of imports comes back to where it began, lazy ones and those for types included."""
+    assert circles(sorted(PACKAGE.rglob("*.py"))) == []
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_tests_import_the_kit(path: Path) -> None:
     """The conformance kit is imported by nothing but tests and itself."""
-    if "testing" not in path.parts:
-        assert not [name for name, _ in imports(path) if name.startswith("genframe.testing")]
+    if room(path) != "testing":
+        assert not [name for name in imports(path) if name.startswith("genframe.testing")]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_short(path: Path) -> None:
+    """No file has more than 300 lines."""
+    assert len(path.read_text().splitlines()) <= 300
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_plugins_import_public_names_only(path: Path) -> None:
-    """A plugin imports genframe's top level and public modules, never the trainer. One with commands may read and make runs."""
-    allowed = {"genframe", *(f"genframe.{name}" for name in TYPING | MODEL)}
-    if brings_commands(path):
-        allowed |= {*(f"genframe.experiment.{name}" for name in RUNS), *(f"genframe.cli.{name}" for name in SHARED)}
-        allowed |= {f"genframe.training.{name}" for name in ("environment", "observer", "settings")}
-    for name, _ in imports(path):
-        if name == "genframe" or name.startswith("genframe."):
-            assert name in allowed or name.rpartition(".")[0] == "genframe", name
+    """A plugin imports genframe's face and the faces of rooms, never the trainer. One with commands may read and make runs."""
+    for name in imports(path):
+        first, _, inner = name.partition(".")
+        if first == "genframe":
+            of_commands = brings_commands(path) and inner.partition(".")[0] in OF_COMMANDS
+            assert inner in {"", "lazy", "testing", *FACES} or of_commands, name
 
 
 def brings_commands(path: Path) -> bool:
@@ -187,4 +204,6 @@ def test_implementations_import_no_specs() -> None:
         if not describes and imports_specs(path):
             found.add(package)
     assert found == WITH_SPECS
-    assert not imports_specs(PACKAGE / "core" / "parts.py")
+    for path in (PACKAGE / "core").glob("*.py"):
+        if path.stem != "__init__":
+            assert not [name for name in imports(path) if name.startswith("genframe.core.specs")]

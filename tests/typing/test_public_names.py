@@ -13,8 +13,7 @@ from types import ModuleType
 import pytest
 
 import genframe
-from genframe import errors
-from genframe.errors import GenframeError
+from genframe.types import GenframeError, errors
 
 PACKAGE = Path(genframe.__file__).parent
 MODULES = sorted(
@@ -23,6 +22,13 @@ MODULES = sorted(
     if path.name != "__main__.py"
 )
 NAMED = [name for name in MODULES if hasattr(importlib.import_module(name), "__all__")]
+
+
+FACES = [
+    f"genframe.{name}"
+    for name in ("types", "types.trait", "specs", "roles", "plugins", "checking", "model", "core", "core.specs")
+]
+"""Packages that show what their files list, file by file."""
 
 
 def in_order(names: list[str]) -> list[str]:
@@ -34,7 +40,9 @@ def in_order(names: list[str]) -> list[str]:
 def test_all_is_sorted_and_there(name: str) -> None:
     """Every name of ``__all__`` exists, once, in order."""
     module = importlib.import_module(name)
-    assert list(module.__all__) == in_order(module.__all__)
+    if name not in FACES:
+        assert list(module.__all__) == in_order(module.__all__)
+    assert len(module.__all__) == len(set(module.__all__))
     assert [missing for missing in module.__all__ if not hasattr(module, missing)] == []
 
 
@@ -44,10 +52,10 @@ def classes(module: ModuleType) -> set[str]:
     return {name for name, value in own.items() if value.__module__ == module.__name__}
 
 
-@pytest.mark.parametrize("name", ["errors", "spaces", "traits", "specs", "registry", "plugins", "recipes", "roles", "heads"])
+@pytest.mark.parametrize("name", FACES)
 def test_public_classes_are_in_all(name: str) -> None:
-    """Classes of the layers that plugins build on are not left out of ``__all__`` by oversight."""
-    module = importlib.import_module(f"genframe.{name}")
+    """A room shows every public class of its files, but for those that a file keeps to itself."""
+    module = importlib.import_module(name)
     assert classes(module) <= set(module.__all__)
 
 
@@ -67,7 +75,7 @@ def test_the_top_level_lists_what_it_imports() -> None:
         if isinstance(node, ast.ImportFrom) and node.level == 1
         for alias in node.names
     }
-    assert imported == set(genframe.__all__)
+    assert imported - {"__version__"} == set(genframe.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

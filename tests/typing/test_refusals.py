@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from genframe.experiment.loading import check_placed, read_experiment
-from genframe.plugins import discover
-from genframe.suggestions import SLOTS
+from genframe.checking import SLOTS
+from genframe.experiment.document.loading import check_placed, read_experiment
+from genframe.plugins.discovery import discover
 
 SHIPPED = {"core", "data", "metrics", "nets", "vae"}
 
@@ -22,7 +22,7 @@ SHIPPED = {"core", "data", "metrics", "nets", "vae"}
 OTHER = """
 from typing import ClassVar, Literal
 from genframe import EncoderSpec, Needs, PriorSpec, SamplerSpec, hookimpl
-from genframe.traits import Denoiser, MarkovKernel
+from genframe.types import Denoiser, MarkovKernel
 
 class Gibbs(SamplerSpec):
     "Walks by the prior's kernel."
@@ -52,9 +52,9 @@ def genframe_specs():
 PROGRAM = """
 import json, sys
 from genframe import DataError, SpecError
-from genframe.experiment.documents import parse
-from genframe.suggestions import SLOTS
-from genframe.experiment.loading import check_placed, experiment_from
+from genframe.experiment.document import parse
+from genframe.checking import SLOTS
+from genframe.experiment.document.loading import check_placed, experiment_from
 found = {}
 for name, text in json.load(sys.stdin).items():
     try:

@@ -8,7 +8,7 @@ import pytest
 from pydantic_core import PydanticCustomError
 
 from genframe import EncoderSpec, Installed, Plugin, PriorSpec, SpecError
-from genframe.registry import Registry
+from genframe.plugins import Registry
 from genframe.specs import KINDS
 
 

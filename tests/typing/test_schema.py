@@ -9,9 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from genframe import installed
-from genframe.experiment.documents import parse
-from genframe.experiment.loading import read_experiment
-from genframe.experiment.schema import experiment_schema, schema_text
+from genframe.experiment.document import parse
+from genframe.experiment.document.loading import read_experiment
+from genframe.experiment.document.schema import experiment_schema, schema_text
 
 GOOD = {
     "name": "good",

@@ -9,8 +9,8 @@ from pydantic import Field, ValidationError
 
 from genframe import ComponentSpec, EncoderSpec, LossSpec, ModelSpec, PriorSpec, Real, installed
 from genframe.core import Ancestral, IdentityEncoder, Normal, Sum
-from genframe.experiment.loading import experiment_from, read_experiment
-from genframe.experiment.spec import ExperimentSpec
+from genframe.experiment.document.loading import experiment_from, read_experiment
+from genframe.experiment.document.spec import ExperimentSpec
 from genframe_nets import MLP, Conv
 from genframe_vae import Elbo, Gaussian
 

@@ -21,7 +21,7 @@ from genframe import (
     at,
     traits,
 )
-from genframe.traits import Conditional, Density, ProbabilityMass, ReadsSequence, SamplingKind, TraitSet
+from genframe.types import Conditional, Density, ProbabilityMass, ReadsSequence, SamplingKind, TraitSet
 from genframe_nets import Activation
 
 from .discrete import alphabet_size

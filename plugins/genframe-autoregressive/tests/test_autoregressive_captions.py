@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from genframe import load, picture
+from genframe import load
 from genframe.cli import main
+from genframe.output import picture
 from genframe_report.pictures import Drawn, fresh
 
 SMALL = [

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Split, evaluate, train
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.document.loading import read_experiment
 
 TEXT = os.environ.get("GENFRAME_SHAKESPEARE")
 STEPS = os.environ.get("GENFRAME_STEPS")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genframe import DataError, Dataset, Prepare, Space, Split, data_digest
-from genframe.data import as_stored
+from genframe.roles import as_stored
 
 from .affine import Augmented
 from .bases import ImageSpec, SplitBy

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genframe import Categorical, DatasetSpec, Real, SpecError, Split
-from genframe.experiment.loading import check_placed, experiment_from
+from genframe.experiment.document.loading import check_placed, experiment_from
 from genframe_data import Augmentation, Digits, Labels, Stacked, Toy
 
 DIGITS = Digits(labels=True)

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from genframe import Context, normal_like
-from genframe.traits import GaussianExpectation
+from genframe.types import GaussianExpectation
 
 from .denoiser import spread
 from .points import Point, points

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from genframe import Batch, Context, Loss, LossOutput, Model, Sampler, State
-from genframe.traits import NoiseProcess
+from genframe.types import NoiseProcess
 
 from .denoiser import Coefficients, PreconditionedDecoder, coefficients, spread
 from .points import GridPath, end_scale, points

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from genframe import Context
-from genframe.traits import NoiseProcess
+from genframe.types import NoiseProcess
 
 from .integration import integrate
 from .points import Point, end_scale, points

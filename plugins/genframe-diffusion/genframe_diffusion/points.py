@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import torch
 
-from genframe.traits import NoiseProcess
+from genframe.types import NoiseProcess
 
 from .choices import Grid
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genframe import Context
-from genframe.traits import Denoiser, NoiseProcess
+from genframe.types import Denoiser, NoiseProcess
 
 from .denoiser import spread
 from .points import Point, points

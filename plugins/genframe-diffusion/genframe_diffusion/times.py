@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from genframe.traits import NoiseProcess
+from genframe.types import NoiseProcess
 
 from .choices import TimeDistribution
 

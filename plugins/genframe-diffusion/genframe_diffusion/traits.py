@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, runtime_checkable
 
-from genframe.traits import Denoiser, NoiseProcess
+from genframe.types import Denoiser, NoiseProcess
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from genframe import Context, Model, Real, Sampler, State, Unsupported, normal_like
-from genframe.traits import Denoiser, NoiseProcess
+from genframe.types import Denoiser, NoiseProcess
 
 from .points import GridPath, Path, Point, end_scale
 from .predictor import PLAIN, Guidance, Predictor

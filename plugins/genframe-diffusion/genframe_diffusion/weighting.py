@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genframe.traits import NoiseProcess
+from genframe.types import NoiseProcess
 
 from .choices import Weight
 from .times import log_snr_range

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from genframe import Context, Model, Sampler, State
-from genframe.traits import Energy, MarkovKernel
+from genframe.types import Energy, MarkovKernel
 
 from .dynamics import EnergyFunction, hamiltonian_step, langevin_step, place, swap
 from .units import random_states

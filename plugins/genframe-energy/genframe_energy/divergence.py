@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genframe import Batch, Context, Loss, LossOutput, Model
-from genframe.traits import Energy
+from genframe.types import Energy
 
 from .traits import EnergyKernel, HiddenUnits
 from .units import random_states

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from genframe import Batch, Loss, LossOutput, Model, Space
-from genframe.execution import eager
-from genframe.traits import Energy
+from genframe.roles import eager
+from genframe.types import Energy
 
 from .dynamics import EnergyFunction, langevin_step, place
 from .units import random_states

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Batch, Loss, LossOutput, Model
-from genframe.execution import eager
-from genframe.traits import Energy
+from genframe.roles import eager
+from genframe.types import Energy
 
 from .chains import energy_given
 from .dynamics import EnergyFunction

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from genframe import Metric, MetricResult, Model, Split, Unsupported, blocks, evaluating, generator_for, stamp
-from genframe.measurement import DATA
-from genframe.traits import Bijective, Energy
+from genframe.model import DATA
+from genframe.types import Bijective, Energy
 
 from .annealing import SCHEDULE, LogZ, Schedule, log_z_of
 from .diagnostics import effective_sample_size, split_r_hat

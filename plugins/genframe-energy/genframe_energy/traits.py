@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from genframe.traits import Energy, MarkovKernel
+from genframe.types import Energy, MarkovKernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Categorical, Context, Space, normal_like
-from genframe.execution import full_precision
+from genframe.roles import full_precision
 
 __all__ = ["BernoulliUnits", "CodeChains", "VisibleUnits", "bernoulli", "random_states", "visible_units"]
 

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from genframe import Encoder, Model, ModelSpec, Prior, PriorSpec, Real, SamplerSpec, Space, Spaces, compose, generator_for
 from genframe.core import IdentityDecoder, IdentityEncoder
 from genframe.testing import part
-from genframe.traits import Energy, TraitSet, traits
+from genframe.types import Energy, TraitSet, traits
 from genframe_energy import Gibbs, Hmc, Langevin, Neural, ScoreMatching, Tempering
 from genframe_energy.diagnostics import effective_sample_size, split_r_hat
 from genframe_nets import MLP

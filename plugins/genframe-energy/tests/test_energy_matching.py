@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from genframe import Batch, Encoder, LossSpec, Model, ModelSpec, Prior, PriorSpec, Real, Space, Spaces, compose, generator_for
 from genframe.core import IdentityDecoder, IdentityEncoder
-from genframe.traits import Energy, TraitSet, traits
+from genframe.types import Energy, TraitSet, traits
 from genframe_energy import Langevin, LangevinLikelihood, NoiseContrastive, ScoreMatching
 
 MEAN, DEVIATION = torch.tensor([1.0, -0.5]), torch.tensor([0.5, 1.5])

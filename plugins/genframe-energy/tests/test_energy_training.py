@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from genframe import Encoder, EncoderSpec, ExperimentSpec, ModelSpec, Real, Space, Spaces, compose, evaluate, resume, train
 from genframe.core import ModelPrior
 from genframe.testing import checkpoint_tensors, train_interrupted
-from genframe.training.observer import Silent
+from genframe.training.reporter import Silent
 from genframe.training.trainer import Trainer
 from genframe_nets import MLPDecoder
 from genframe_vae import Reconstruction

@@ -8,8 +8,8 @@ import pytest
 
 from genframe import Categorical, ModelSpec, Real, Space, SpecError, check
 from genframe.core import Ancestral, IdentityDecoder, IdentityEncoder, Normal, OneHot
-from genframe.experiment.loading import experiment_from
-from genframe.experiment.spec import check_experiment
+from genframe.experiment.document.loading import experiment_from
+from genframe.experiment.document.spec import check_experiment
 from genframe_energy import (
     ContrastiveDivergence,
     Gibbs,

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from genframe import Context, Decoder, Encoder, Real, ask
-from genframe.traits import PosteriorDistribution
+from genframe.types import PosteriorDistribution
 
 from .noise import LOG_NOTHING, Bins, LogitNormalNoise, UniformNoise
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from genframe import Context, Encoder, Unsupported
-from genframe.traits import Bijective, DataDependent
+from genframe.types import Bijective, DataDependent
 
 from .bijection import Bijection
 from .chain import Chain

@@ -22,8 +22,8 @@ from genframe import (
     generator_for,
     stamp,
 )
-from genframe.measurement import DATA
-from genframe.traits import Bijective
+from genframe.model import DATA
+from genframe.types import Bijective
 
 __all__ = ["InversionMetric"]
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Context
-from genframe.execution import full_precision
+from genframe.roles import full_precision
 
 from .bijection import Bijection
 from .spaces import Shape, unbounded

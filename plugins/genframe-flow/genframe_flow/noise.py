@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor
 
 from genframe import Real, normal_like
-from genframe.traits import PosteriorDistribution
+from genframe.types import PosteriorDistribution
 
 from .priors import LOG_2PI, log_logistic
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genframe import Context
-from genframe.execution import full_precision
+from genframe.roles import full_precision
 
 from .bijection import Bijection
 from .mixing import deviations

@@ -10,7 +10,7 @@ from torch import nn
 
 from genframe import Context, Encoder, EncoderSpec, Mismatch, Real
 from genframe.testing import part
-from genframe.traits import Density
+from genframe.types import Density
 from genframe_flow import (
     Affine,
     Coupling,

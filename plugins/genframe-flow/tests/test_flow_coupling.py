@@ -12,7 +12,7 @@ from torch.autograd.functional import jacobian
 
 from genframe import Dataset, ModelSpec, Networks, NonFiniteError, Real, Split, TrainSpec, compose
 from genframe.testing import part
-from genframe.training.observer import Silent
+from genframe.training.reporter import Silent
 from genframe.training.trainer import Trainer
 from genframe_flow import Additive, Affine, Chain, Coupling, Elementwise, RealNvp, convolutions, perceptrons
 from genframe_nets import MLPDecoder

@@ -12,7 +12,7 @@ from genframe import EncoderSpec, Mismatch, Real
 from genframe.core import Normal
 from genframe.plugins import installed
 from genframe.testing import part
-from genframe.traits import Bijective
+from genframe.types import Bijective
 from genframe_flow import FlowSequence, Glow, Iaf, Logit, Maf, Nice, RealNvp, Spline
 from genframe_nets import MLPDecoder
 

@@ -27,7 +27,7 @@ from genframe import (
     evaluating,
 )
 from genframe.testing import part
-from genframe.traits import Bijective, TraitSet, traits
+from genframe.types import Bijective, TraitSet, traits
 from genframe_flow import Inversion, RealNvp
 from genframe_nets import MLP, MLPDecoder
 

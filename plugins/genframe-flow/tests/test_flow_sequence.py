@@ -25,7 +25,7 @@ from genframe import (
 )
 from genframe.core import IdentityEncoder, OneHot
 from genframe.testing import part
-from genframe.traits import Bijective, Conditional, DataDependent, TraitSet
+from genframe.types import Bijective, Conditional, DataDependent, TraitSet
 from genframe_flow import FlowSequence, GaussianPrior, LearnedGaussian, RealNvp, Scaling, SequenceEncoder, Whitening
 from genframe_nets import MLPDecoder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from genframe.execution import eager
+from genframe.roles import eager
 
 __all__ = ["Counter"]
 

@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from genframe.execution import eager
+from genframe.roles import eager
 
 from .rules import Rules
 

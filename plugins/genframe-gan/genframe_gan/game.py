@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from genframe import LossOutput
-from genframe.execution import eager
+from genframe.roles import eager
 
 from .augmentation import AUGMENTATIONS
 from .counting import Counter

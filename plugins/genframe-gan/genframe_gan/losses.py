@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genframe import Batch, Context, Encoder, Loss, LossOutput, Model, drawn_latent
-from genframe.execution import eager
+from genframe.roles import eager
 
 from .critic import Critic
 from .diagnostics import PATIENCE, Collapse

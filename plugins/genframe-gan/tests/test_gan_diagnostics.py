@@ -10,7 +10,7 @@ import torch
 
 from genframe import Batch, ModelSpec, Real, compose, train
 from genframe.core import IdentityDecoder, IdentityEncoder, Normal
-from genframe.training.observer import Silent
+from genframe.training.reporter import Silent
 from genframe_gan import Adversarial
 from genframe_gan.diagnostics import COLLAPSE, PATIENCE, spread
 from genframe_gan.losses import GameLoss

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from genframe import evaluate, train
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.document.loading import read_experiment
 
 
 def figures(recipe: str, seed: int, folder: Path) -> dict[str, float]:

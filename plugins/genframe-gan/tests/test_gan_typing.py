@@ -8,8 +8,8 @@ import pytest
 
 from genframe import Categorical, EncoderSpec, ModelSpec, Real, Space, SpecError, check
 from genframe.core import Normal, OneHot
-from genframe.experiment.loading import experiment_from
-from genframe.experiment.spec import check_experiment
+from genframe.experiment.document.loading import experiment_from
+from genframe.experiment.document.spec import check_experiment
 from genframe_gan import Adversarial, Bidirectional
 from genframe_nets import MLP, Conv, MLPDecoder
 

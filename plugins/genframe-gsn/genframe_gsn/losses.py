@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from genframe import Batch, Context, Loss, LossOutput, Model
-from genframe.traits import Likelihood
+from genframe.types import Likelihood
 
 from .traits import Corrupting
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Generator, Tensor
 
 from genframe import Context, Model, Sampler, State
-from genframe.traits import Distribution, Likelihood
+from genframe.types import Distribution, Likelihood
 
 from .traits import Corrupting, Shown
 

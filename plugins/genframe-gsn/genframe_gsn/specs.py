@@ -20,7 +20,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.traits import Likelihood, SamplingKind, TraitSet
+from genframe.types import Likelihood, SamplingKind, TraitSet
 from genframe_nets import MLP
 
 from .traits import Corrupting, CorruptionKind, Shown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from genframe import Categorical, ModelSpec, Real, Space, SpecError, check
-from genframe.experiment.loading import experiment_from
+from genframe.experiment.document.loading import experiment_from
 from genframe_gsn import Chain, Stochastic, Walkback
 from genframe_nets import MLP, MLPDecoder
 from genframe_vae import Bernoulli, Elbo, Gaussian, Reconstruction

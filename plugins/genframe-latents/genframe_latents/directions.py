@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genframe import DataError
-from genframe.files import write_whole
+from genframe.output.files import write_whole
 
 __all__ = ["Components", "Direction", "attribute_direction", "read_tensors", "write_tensors"]
 

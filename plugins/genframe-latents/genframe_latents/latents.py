@@ -16,10 +16,8 @@ import torch
 from torch import Tensor
 
 from genframe import Composition, Context, Model, Real, Unsupported, evaluating, generator_for
-from genframe.spaces import require_real
-from genframe.specs import Role
-from genframe.suggestions import fitting, has
-from genframe.traits import Invertible, NormalBase, Posterior
+from genframe.checking import fitting, has
+from genframe.types import Invertible, NormalBase, Posterior, Role, require_real
 
 from .route import Route, route_of
 

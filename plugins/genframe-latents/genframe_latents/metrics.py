@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genframe import DataError, Dataset, Metric, MetricResult, Model, Split, average, stamp
-from genframe.spaces import require_categorical, require_real
+from genframe.types import require_categorical, require_real
 from genframe_metrics.protocol import drawn, prepared
 
 from .directions import Components

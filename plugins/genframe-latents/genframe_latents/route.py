@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from genframe import Composition, Real, SpecError, Unsupported, check
-from genframe.suggestions import as_it_comes, fitting, has
-from genframe.traits import Bijective, Identity, Invertible, NoiseProcess, Posterior, Quantized
+from genframe.checking import as_it_comes, fitting, has
+from genframe.types import Bijective, Identity, Invertible, NoiseProcess, Posterior, Quantized
 
 __all__ = ["Route", "route_of"]
 

@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from genframe import load, picture
+from genframe import load
 from genframe.cli import main
+from genframe.output import picture
 from genframe_latents import Direction, latents_of, read_tensors
 
 Command: TypeAlias = Callable[..., Any]

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from genframe import Categorical, Model, Space, Unsupported, evaluating
-from genframe.data import into
-from genframe.spaces import alike, require_categorical
-from genframe.traits import Density, Identity
+from genframe.roles import into
+from genframe.types import Density, Identity, alike, require_categorical
 
 __all__ = ["Classifier", "class_log_probs"]
 

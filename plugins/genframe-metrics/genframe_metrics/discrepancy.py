@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from genframe import DataError, Metric, MetricResult, Model, Split, stamp
-from genframe.measurement import not_finite
+from genframe.model import not_finite
 
 from .estimates import Estimate
 from .features import vectors

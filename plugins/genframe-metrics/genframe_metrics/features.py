@@ -24,7 +24,7 @@ from genframe import (
     evaluating,
     load,
 )
-from genframe.data import into
+from genframe.roles import into
 
 from .runs import condition_encoder, readable
 

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from genframe import Batch, LogProb, Metric, MetricResult, Model, Split, Unsupported, average, blocks, evaluating, stamp
-from genframe.traits import Density, Likelihood, Posterior
+from genframe.types import Density, Likelihood, Posterior
 
 from .protocol import drawn, draws_of
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genframe import Metric, MetricResult, Model, Split, stamp
-from genframe.measurement import not_finite
+from genframe.model import not_finite
 
 from .protocol import prepared, samples_in_turn
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genframe import DataError, Metric, MetricResult, Model, Split, stamp
-from genframe.measurement import not_finite
+from genframe.model import not_finite
 
 from .estimates import Estimate
 from .features import Extractor, extractor

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from genframe import DataError, Metric, MetricResult, Model, Real, Split, average, stamp
-from genframe.measurement import not_finite
-from genframe.spaces import require_real
+from genframe.model import not_finite
+from genframe.types import require_real
 
 from .choices import SIGMAS
 from .features import vectors

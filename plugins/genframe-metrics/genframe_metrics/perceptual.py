@@ -21,9 +21,8 @@ from genframe import (
     ask,
     drawn_latent,
 )
-from genframe.data import into
-from genframe.execution import full_precision
-from genframe.traits import Layered
+from genframe.roles import full_precision, into
+from genframe.types import Layered
 
 __all__ = ["FrozenEncoder", "PerceptualLoss"]
 

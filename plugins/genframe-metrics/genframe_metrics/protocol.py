@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from genframe import Batch, DataError, Model, Split, blocks, generator_for
-from genframe.measurement import DATA, samples
+from genframe.model import DATA, samples
 
 __all__ = ["conditions_in_turn", "drawn", "draws_of", "prepared", "prepared_for", "samples_in_turn"]
 

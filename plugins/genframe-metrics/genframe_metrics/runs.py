@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from genframe import Categorical, Composition, EncoderSpec, GenframeError, Mismatch, Space
-from genframe.spaces import alike
-from genframe.traits import Density, Identity
+from genframe.types import Density, Identity, alike
 
 __all__ = ["condition_encoder", "readable", "why_no_classifier"]
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from genframe import Metric, MetricResult, Model, Real, Split, Unsupported, average, stamp
-from genframe.spaces import require_real
+from genframe.types import require_real
 from genframe_data import attributes_right, explained_share
 
 from .protocol import drawn, prepared, samples_in_turn

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from genframe import GenframeError, Metric, MetricResult, Model, Real, RunError, Split, stamp
-from genframe.measurement import not_finite
-from genframe.spaces import require_real
+from genframe.model import not_finite
+from genframe.types import require_real
 
 from .classifier import Classifier
 from .features import reader

@@ -33,7 +33,7 @@ from genframe import (
     compose,
     traits,
 )
-from genframe.traits import Likelihood, Posterior, TraitSet
+from genframe.types import Likelihood, Posterior, TraitSet
 
 W = torch.tensor([[1.0, 0.3], [-0.5, 0.8], [0.2, -1.1], [0.7, 0.4]], dtype=torch.float64)
 B = torch.tensor([0.5, -1.0, 0.0, 2.0], dtype=torch.float64)

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from genframe import Categorical, ModelSpec, Real, train
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.document.loading import read_experiment
 from genframe.testing import Example, PluginConformance
 from genframe_metrics import (
     Accuracy,

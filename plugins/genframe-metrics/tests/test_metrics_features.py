@@ -26,8 +26,8 @@ from genframe import (
     load,
     train,
 )
-from genframe.data import into
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.document.loading import read_experiment
+from genframe.roles import into
 from genframe.testing import part
 from genframe_data import Digits, Stacked
 from genframe_metrics import Accuracy, Frechet, StackedModes

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genframe import Batch, Model, ModelSpec, Real, RunError, SpecError, check, compose, describe, load, resume, train
-from genframe.experiment.loading import read_experiment
+from genframe.experiment.document.loading import read_experiment
 from genframe.testing import checkpoint_tensors, train_interrupted
 from genframe_metrics import Perceptual
 from genframe_metrics.perceptual import PerceptualLoss

@@ -27,7 +27,7 @@ from genframe import (
 )
 from genframe.core import IdentityDecoder, IdentityEncoder, OneHot
 from genframe.testing import part
-from genframe.traits import Conditional, TraitSet
+from genframe.types import Conditional, TraitSet
 from genframe_data import Shapes, read_captions
 from genframe_data.drawing import pictures
 from genframe_metrics import ShapesRead

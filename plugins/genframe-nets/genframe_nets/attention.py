@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from genframe.execution import full_precision
+from genframe.roles import full_precision
 
 from .initialisation import initialised, zeroed
 

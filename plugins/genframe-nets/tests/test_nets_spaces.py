@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from genframe import Categorical, Mismatch, ModelSpec, Real, SpecError, check
-from genframe.traits import Conditional
+from genframe.types import Conditional
 from genframe_nets import (
     MLP,
     SNGAN,

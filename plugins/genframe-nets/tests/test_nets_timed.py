@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from genframe import Categorical, Context, ContextSpace, Mismatch, Real, ask
 from genframe.testing import part
-from genframe.traits import Conditional, TimeConditioned
+from genframe.types import Conditional, TimeConditioned
 from genframe_nets import DiT, MLPDecoder, UNet
 from genframe_nets.time_embedding import frequencies, sinusoids
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from genframe import Evaluation, MetricResult, RunError, SpecError
-from genframe.experiment.documents import parse
+from genframe.experiment.document import parse
 
 __all__ = ["Row", "read_evaluation", "side_by_side", "with_error"]
 

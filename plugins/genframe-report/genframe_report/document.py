@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from genframe import Dataset, Run, load
-from genframe.files import write_whole
+from genframe.output.files import write_whole
 
 from .page import page
 from .pictures import PICTURES, Drawn

@@ -14,8 +14,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from genframe import Run, __version__
-from genframe.experiment.folder import RunFolder
-from genframe.experiment.origins import DEFAULT, GIVEN, Value, differing
+from genframe.experiment.document.origins import DEFAULT, GIVEN, Value, differing
+from genframe.experiment.run.folder import RunFolder
 from genframe.training.observer import Row
 
 from .curves import Chart, charts, logged_once

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from genframe import DataError, Dataset, GenframeError, Run, picture
-from genframe.captions import caption_text, reads_captions
-from genframe.experiment.reconstruction import reconstruct, reconstructs
-from genframe.experiment.run import PICTURE_COUNT, default_condition
+from genframe import DataError, Dataset, GenframeError, Run
+from genframe.experiment.run.reconstruction import reconstruct, reconstructs
+from genframe.experiment.run.run import PICTURE_COUNT, default_condition
+from genframe.output import picture
+from genframe.types import caption_text, reads_captions
 from genframe_latents import Search, between_pairs, latents_of
 from genframe_metrics.protocol import prepared_for
 

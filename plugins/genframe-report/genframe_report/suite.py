@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from genframe import MetricSpec, Spec
-from genframe.experiment import documents
-from genframe.experiment.loading import Experiment, read_experiment, validated
+from genframe.experiment import document
+from genframe.experiment.document.loading import Experiment, read_experiment, validated
 
 __all__ = ["ColumnSpec", "RowSpec", "SourceSpec", "Suite", "SuiteSpec", "read_suite"]
 
@@ -103,4 +103,4 @@ def read_suite(path: Path) -> Suite:
 
     :raises SpecError: with every problem in it; its experiments are not checked.
     """
-    return Suite(validated(SuiteSpec, documents.read(path)), path)
+    return Suite(validated(SuiteSpec, document.read(path)), path)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from genframe import ExperimentSpec, GenframeError, MetricResult, Run, RunError, evaluate, load, resume, train
-from genframe.experiment.folder import RunFolder
-from genframe.experiment.training import is_complete
+from genframe.experiment.run.folder import RunFolder
+from genframe.experiment.run.training import is_complete
 from genframe.training import environment
-from genframe.training.observer import Reporter, Silent
+from genframe.training.reporter import Reporter, Silent
 
 from .comparison import Row, read_evaluation
 from .suite import ColumnSpec, RowSpec, Suite, read_suite

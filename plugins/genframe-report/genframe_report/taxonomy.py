@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from genframe import Composition, DataError, ModelSpec, SpecError, installed
-from genframe.composition import density_kind, sampling_kind
-from genframe.experiment.folder import RunFolder
-from genframe.experiment.loading import check_placed, read_experiment
-from genframe.traits import DensityKind, SamplingKind
+from genframe.checking import density_kind, sampling_kind
+from genframe.experiment.document.loading import check_placed, read_experiment
+from genframe.experiment.run.folder import RunFolder
+from genframe.types import DensityKind, SamplingKind
 
 __all__ = ["BRANCHES", "PARTS", "Placed", "Taxonomy", "place", "place_recipes"]
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from genframe import load
 from genframe.cli import main
-from genframe.picture import write
+from genframe.output.picture import write
 from genframe_report import report
 from genframe_report.curves import charts
 from genframe_report.pictures import PATHS

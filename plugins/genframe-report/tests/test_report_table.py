@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from genframe.cli import main
-from genframe.experiment import documents
+from genframe.experiment import document as documents
 from genframe_report.tables import Cell, mean_over_seeds
 
 SUITE: dict[str, Any] = {

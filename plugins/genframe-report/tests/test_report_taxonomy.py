@@ -11,11 +11,10 @@ import pytest
 
 from genframe import SpecError, check, installed
 from genframe.cli import main
-from genframe.experiment.loading import read_experiment
-from genframe.experiment.training import train
-from genframe.plugins import Installed
-from genframe.recipes import Recipe
-from genframe.traits import DensityKind
+from genframe.experiment.document.loading import read_experiment
+from genframe.experiment.run.training import train
+from genframe.plugins import Installed, Recipe
+from genframe.types import DensityKind
 from genframe_report.taxonomy import BRANCHES, place, place_recipes
 
 
@@ -101,7 +100,7 @@ def test_a_recipe_that_does_not_type_is_left_out(monkeypatch: pytest.MonkeyPatch
     with_broken = Installed(installed().plugins)
     with_broken.recipes = {"broken": Broken("broken", "x", "x", "x"), "vae-digits": installed().recipes["vae-digits"]}
     monkeypatch.setattr("genframe_report.taxonomy.installed", lambda: with_broken)
-    monkeypatch.setattr("genframe.experiment.loading.installed", lambda: with_broken)
+    monkeypatch.setattr("genframe.experiment.document.loading.installed", lambda: with_broken)
     found = place_recipes()
     assert [entry.name for entry in found.placed] == ["vae-digits"]
     assert "needs an encoder with Posterior" in found.left_out["broken"]

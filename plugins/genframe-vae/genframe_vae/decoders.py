@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from genframe import Context, Decoder, Real, Space, ask
-from genframe.traits import Distribution
+from genframe.types import Distribution
 
 from .choices import Scale, Variance
 from .distributions import BernoulliDistribution, CategoricalDistribution, DiscretisedLogistic, NormalDistribution

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genframe import Context, Encoder, Real, ask, projection
-from genframe.traits import Posterior, PosteriorDistribution
+from genframe.types import Posterior, PosteriorDistribution
 from genframe_nets import Transposable
 
 from .choices import CorruptionKind

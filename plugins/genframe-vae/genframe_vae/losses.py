@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genframe import Batch, Context, Encoder, Loss, LossOutput, Model, Space, Unsupported
-from genframe.traits import Density, Likelihood, Posterior, PosteriorDistribution
+from genframe.types import Density, Likelihood, Posterior, PosteriorDistribution
 
 from .choices import ReconstructionError
 from .penalties import jacobian_penalty, sparsity_penalty

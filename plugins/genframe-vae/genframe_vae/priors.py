@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from genframe import Context, Prior, Real, into_space
-from genframe.traits import Posterior
+from genframe.types import Posterior
 
 from .choices import Covariance
 from .distributions import scale_tril

@@ -11,7 +11,7 @@ from torch import distributions as td
 
 from genframe import Batch, LossSpec, Model, ModelSpec, PriorSpec, Real, SpecError, Unsupported, compose
 from genframe.core import Normal
-from genframe.traits import Posterior
+from genframe.types import Posterior
 from genframe_nets import MLP, MLPDecoder
 from genframe_vae import Bernoulli, Elbo, FullGaussian, Gaussian, GaussianMixture, Iwae, Reconstruction
 from genframe_vae.distributions import FullNormal

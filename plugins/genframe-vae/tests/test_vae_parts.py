@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genframe import Categorical, Encoder, EncoderSpec, Model, ModelSpec, Real, Space, compose, generator_for
 from genframe.testing import part
-from genframe.traits import Likelihood, Posterior
+from genframe.types import Likelihood, Posterior
 from genframe_nets import MLP, Conv, ConvDecoder, MLPDecoder, MLPTied
 from genframe_vae import (
     Bernoulli,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from genframe import Categorical, Context, DataError, Encoder, Real, Space, ask, projection
-from genframe.execution import full_precision
+from genframe.roles import full_precision
 
 from .grids import grid_of, rows_of
 from .quantisers import Quantiser

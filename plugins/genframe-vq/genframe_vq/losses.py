@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from genframe import Batch, Context, Loss, LossOutput, Model
-from genframe.traits import Likelihood
+from genframe.types import Likelihood
 
 from .counting import UseWindow, code_counts, perplexity, usage
 from .traits import Quantisation, VectorQuantised

@@ -22,7 +22,7 @@ from genframe import (
     require_categorical,
     stamp,
 )
-from genframe.traits import Density, Likelihood
+from genframe.types import Density, Likelihood
 
 from .counting import code_counts, columns_of, perplexity, usage
 from .traits import VectorQuantised

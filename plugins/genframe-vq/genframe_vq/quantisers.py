@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genframe.execution import full_precision
+from genframe.roles import full_precision
 
 from .codebook import MOVING_AVERAGES, Codebook, Learning
 from .gradients import ESTIMATORS

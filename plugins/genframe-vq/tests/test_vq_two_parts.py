@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from genframe import Categorical, evaluate, resume, train
-from genframe.experiment.loading import read_experiment
-from genframe.experiment.spec import check_experiment
+from genframe.experiment.document.loading import read_experiment
+from genframe.experiment.document.spec import check_experiment
 from genframe.testing import checkpoint_tensors, train_interrupted
 
 SMALL = {"type": "nets/conv", "channels": [8, 8]}

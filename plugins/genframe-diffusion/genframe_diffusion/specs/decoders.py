@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from pydantic import Field
 
 from genframe import ContextSpace, DecoderSpec, Mismatch, Needs, Real, Space, Spaces, at, conditional_if, require_real, traits
-from genframe.traits import DataBound, DataDensity, Denoiser, NoiseProcess, TimeConditioned, TraitSet
+from genframe.types import DataBound, DataDensity, Denoiser, NoiseProcess, TimeConditioned, TraitSet
 
 from ..choices import Prediction
 from ..traits import Consistent, Preconditioned, PredictsNoise

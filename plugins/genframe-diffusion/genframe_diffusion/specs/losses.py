@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from genframe import LossSpec, Mismatch, Needs, SamplerSpec, Spaces, at, traits
-from genframe.specs import Role
-from genframe.traits import Invertible, NoiseProcess, TraitSet
+from genframe.types import Invertible, NoiseProcess, Role, TraitSet
 
 from ..choices import Objective, Pairing, TimeDistribution, Weight
 from ..traits import Consistent, KeepsConditions, Preconditioned, Solver

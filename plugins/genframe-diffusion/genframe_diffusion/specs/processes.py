@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from genframe import EncoderSpec, Real, Space, Spaces, require_real, traits
-from genframe.traits import DataDependent, NoiseProcess, TraitSet
+from genframe.types import DataDependent, NoiseProcess, TraitSet
 
 from ..choices import Schedule
 from ..traits import Chain, EndsInNoise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from genframe import ModelSpec, Needs, SamplerSpec, Spaces
-from genframe.traits import NoiseProcess, SamplingKind
+from genframe.types import NoiseProcess, SamplingKind
 
 from ..choices import Variance
 from ..traits import Consistent

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from genframe import Mismatch, ModelSpec, Needs, Real, SamplerSpec, Spaces, at, traits
-from genframe.traits import Conditional, Denoiser, Invertible, NoiseProcess, SamplingKind, TraitSet
+from genframe.types import Conditional, Denoiser, Invertible, NoiseProcess, SamplingKind, TraitSet
 
 from ..choices import Grid
 from ..traits import Denoise, EndsInNoise, KeepsConditions, PredictsNoise, Solver

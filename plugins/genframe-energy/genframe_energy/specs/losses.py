@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from genframe import LossSpec, Mismatch, Needs, Spaces, at
-from genframe.traits import Energy, Identity, MarkovKernel
+from genframe.types import Energy, Identity, MarkovKernel
 
 from ..traits import HiddenUnits, Matching
 from .priors import continuous

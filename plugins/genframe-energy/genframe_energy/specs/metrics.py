@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from genframe import Composition, MetricSpec, Spaces
-from genframe.traits import Energy
+from genframe.types import Energy
 
 from ..traits import Annealed, Walks
 

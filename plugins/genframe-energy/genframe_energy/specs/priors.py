@@ -20,7 +20,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.traits import DataDependent, Energy, MarkovKernel, SamplingKind, TraitSet
+from genframe.types import DataDependent, Energy, MarkovKernel, SamplingKind, TraitSet
 from genframe_nets import MLP
 
 from ..traits import Annealed, HiddenUnits, MeanField, Variance

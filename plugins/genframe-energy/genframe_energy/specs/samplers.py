@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from genframe import Mismatch, ModelSpec, Needs, SamplerSpec, Spaces, traits
-from genframe.traits import Energy, MarkovKernel, SamplingKind, TraitSet
+from genframe.types import Energy, MarkovKernel, SamplingKind, TraitSet
 
 from ..traits import Walks
 from .priors import continuous

@@ -19,7 +19,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.traits import DataDependent, Pretrainable, TraitSet
+from genframe.types import DataDependent, Pretrainable, TraitSet
 
 from ..traits import Stacked
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from genframe import Real, Space, Spaces, traits, vector_dims
-from genframe.traits import Bijective, Conditional, TraitSet
+from genframe.types import Bijective, Conditional, TraitSet
 from genframe_nets.activations import Activation
 
 from ..choices import LogScale, MaskedOrder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from genframe import DecoderSpec, EncoderSpec, Mismatch, Real, Space, Spaces, at, require_real, traits
-from genframe.traits import Bijective, TraitSet
+from genframe.types import Bijective, TraitSet
 
 from ..choices import Memory
 from ..spaces import parameter_space

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from genframe import DecoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, traits, vector_dims
-from genframe.traits import Bijective, DataDependent, TraitSet
+from genframe.types import Bijective, DataDependent, TraitSet
 from genframe_nets import MLPDecoder
 
 from ..choices import Order

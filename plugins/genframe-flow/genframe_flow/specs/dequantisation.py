@@ -20,7 +20,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.traits import Likelihood, Posterior, ProbabilityMass, TraitSet
+from genframe.types import Likelihood, Posterior, ProbabilityMass, TraitSet
 from genframe_nets import MLPDecoder
 
 from ..spaces import parameter_space

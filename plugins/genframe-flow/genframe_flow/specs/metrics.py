@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from genframe import Composition, MetricSpec, Spaces
-from genframe.traits import Bijective
+from genframe.types import Bijective
 
 if TYPE_CHECKING:
     from genframe import Encoder, Metric

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from genframe import DecoderSpec, Real, Space, Spaces, at, conditional_if, traits
-from genframe.traits import Bijective, DataDependent, TraitSet
+from genframe.types import Bijective, DataDependent, TraitSet
 from genframe_nets import IsotropicDecoder, MLPDecoder
 
 from ..choices import LogScale

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from genframe import EncoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, traits
-from genframe.traits import Bijective, DataDependent, TraitSet
+from genframe.types import Bijective, DataDependent, TraitSet
 
 from .base import FlowSpec, continuous
 

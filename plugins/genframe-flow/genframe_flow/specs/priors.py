@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from genframe import ContextSpace, PriorSpec, Space, Spaces, traits
-from genframe.traits import Density, GaussianExpectation, NormalBase, Tempered, TraitSet
+from genframe.types import Density, GaussianExpectation, NormalBase, Tempered, TraitSet
 
 from .base import continuous
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from genframe import ContextSpace, EncoderSpec, LossSpec, Mismatch, Needs, Real, Space, Spaces, at, require_real, vector_dims
-from genframe.traits import Conditional
+from genframe.types import Conditional
 from genframe_nets import MLP
 
 from ..rules import Augmentation, Conditioning, Fakes, ObjectiveName, Rules, packed

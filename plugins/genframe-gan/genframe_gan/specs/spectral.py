@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveInt
 
 from genframe import EncoderSpec, Space, Spaces, at, conditional_if
-from genframe.traits import TraitSet
+from genframe.types import TraitSet
 from genframe_nets import MLP
 
 if TYPE_CHECKING:

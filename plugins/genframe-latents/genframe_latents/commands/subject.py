@@ -113,7 +113,7 @@ class Subject:
         """Write a picture with a row per example, or an animation of the columns; return its path."""
         import torch
 
-        from genframe.picture import animate, grid, write
+        from genframe.output.picture import animate, grid, write
 
         path = out or (self.run.folder or Path()) / "samples" / f"step-{self.run.step:08d}-{name}.png"
         make_room(path)
@@ -148,8 +148,8 @@ def _take_sampler(run: Run, text: str) -> None:
 
     :raises SpecError: if it does not fit.
     """
-    from genframe.experiment.folder import RunFolder
-    from genframe.experiment.loading import experiment_from
+    from genframe.experiment.document.loading import experiment_from
+    from genframe.experiment.run.folder import RunFolder
 
     assert run.folder is not None
     spec = experiment_from(run.experiment.model_dump(mode="json"), [f"model.sampler={text}"]).spec

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from genframe import ContextSpace, DecoderSpec, EncoderSpec, Mismatch, Real, Space, Spaces, require_real, traits
-from genframe.spaces import format_shape
-from genframe.traits import Conditional, Layered, TraitSet
+from genframe.types import Conditional, Layered, TraitSet, format_shape
 
 from ..activations import Activation
 from ..spaces import grids, require_real_data, spatial

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from genframe import ContextSpace, DecoderSpec, Mismatch, Real, Space, Spaces, require_real, traits
-from genframe.spaces import format_shape
-from genframe.traits import Conditional, ReadsSequence, TimeConditioned, TraitSet
+from genframe.types import Conditional, ReadsSequence, TimeConditioned, TraitSet, format_shape
 
 from ..activations import Activation
 from ..spaces import require_real_data, spatial

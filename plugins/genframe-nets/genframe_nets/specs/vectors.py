@@ -20,7 +20,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.traits import Conditional, Layered, TimeConditioned, TraitSet
+from genframe.types import Conditional, Layered, TimeConditioned, TraitSet
 
 from ..activations import Activation
 from ..spaces import require_real_data

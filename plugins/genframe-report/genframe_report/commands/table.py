@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train and measure the runs that do not exist yet, then print the table in Markdown."""
-    from genframe.experiment.loading import check_placed
+    from genframe.experiment.document.loading import check_placed
 
     from ..suite import read_suite
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
         check_placed(experiment)
 
     from genframe.cli.output import Messages, print_json
-    from genframe.files import write_whole
+    from genframe.output.files import write_whole
 
     from ..tables import make_runs, tabulate
 

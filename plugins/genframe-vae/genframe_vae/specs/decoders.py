@@ -20,7 +20,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.traits import Likelihood, ProbabilityMass, TraitSet
+from genframe.types import Likelihood, ProbabilityMass, TraitSet
 from genframe_nets import MLPDecoder
 
 from ..choices import Scale, Variance

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from genframe import EncoderSpec, Mismatch, Real, Space, Spaces, at, conditional_if, projected, require_real, traits
-from genframe.traits import Posterior, TraitSet
+from genframe.types import Posterior, TraitSet
 from genframe_nets import MLP, Transposable
 
 from ..choices import CorruptionKind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from genframe import LossSpec, Mismatch, Needs, PriorSpec, Spaces, at, require_real
-from genframe.traits import Density, Likelihood, Posterior
+from genframe.types import Density, Likelihood, Posterior
 
 from ..choices import ReconstructionError
 

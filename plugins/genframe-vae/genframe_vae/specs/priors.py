@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from genframe import ContextSpace, Mismatch, Needs, PriorSpec, Real, Space, Spaces, Unsupported, require_real, traits
-from genframe.traits import Density, Fittable, Posterior, TraitSet
+from genframe.types import Density, Fittable, Posterior, TraitSet
 
 from ..choices import Covariance
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from genframe import Composition, LossSpec, MetricSpec, Needs, Real, Spaces, require_categorical
-from genframe.traits import Density, Likelihood, ProbabilityMass
+from genframe.types import Density, Likelihood, ProbabilityMass
 
 from ..traits import VectorQuantised
 

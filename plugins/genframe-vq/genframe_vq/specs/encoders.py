@@ -20,7 +20,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.traits import DataDependent, Quantized, TraitSet
+from genframe.types import DataDependent, Quantized, TraitSet
 from genframe_nets import Conv
 
 from ..traits import Distance, Gradient, LearningRule, VectorQuantised

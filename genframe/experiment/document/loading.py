@@ -1,0 +1,167 @@
+"""From a file, a recipe's name or plain data to a validated experiment, with every problem's place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from ...experiment import document as documents
+from ...plugins.discovery import installed
+from ...specs.base import Spec, suggestion
+from ...specs.composition import Composition
+from ...specs.parts import ModelSpec
+from ...training.settings import StageSpec
+from ...types.errors import Problem, SpecError
+from . import overrides
+from .document import Document
+from .spec import ExperimentSpec, check_experiment
+
+__all__ = [
+    "Experiment",
+    "check_placed",
+    "experiment_from",
+    "problems_of",
+    "read_document",
+    "read_experiment",
+    "recipe_text",
+    "validated",
+]
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+
+_WANTED: Final = {  # by pydantic's type of error, where its own words are about Python
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "should be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "should be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "should be true or false"),
+    **dict.fromkeys(("tuple_type", "list_type"), "should be a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "should be a mapping"),
+    "string_type": "should be text",
+    "path_type": "should be a path",
+    "too_short": "should have at least one item",
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A validated experiment and the document that it came from, for the origin of each value."""
+
+    spec: ExperimentSpec
+    document: Document
+
+
+def read_experiment(source: str, assignments: Sequence[str] = ()) -> Experiment:
+    """Return the experiment in the file ``source``, or of the recipe of that name, with ``key.path=value`` applied.
+
+    :raises SpecError: if there is neither, or it is wrong; each problem has its file and line.
+    """
+    return experiment_from(read_document(source), assignments)
+
+
+def read_document(source: str) -> Document:
+    """Return the document in the file ``source``, or of the recipe of that name, as it stands there.
+
+    :raises SpecError: if there is neither, or it cannot be read.
+    """
+    path = Path(source).expanduser()
+    if path.suffix in {".yaml", ".yml", ".json"} or path.is_file():
+        return documents.read(path)
+    if path.is_dir() and source not in installed().recipes:
+        is_run = (path / "experiment.yaml").is_file()
+        mend = f"go on with it by: genframe resume {source}" if is_run else "name a file in it"
+        raise SpecError(Problem("", f"{source} is {'a run' if is_run else 'a folder'}, not an experiment", mend))
+    return documents.parse(recipe_text(source), f"recipe {source}")
+
+
+def recipe_text(name: str) -> str:
+    """Return the text of an installed recipe.
+
+    :raises SpecError: if no plugin ships it.
+    """
+    recipes = installed().recipes
+    if name in recipes:
+        return recipes[name].text()
+    mend = suggestion(name, sorted(recipes)) or "genframe recipes lists them; a file ends in .yaml or .json"
+    raise SpecError(Problem("", f"there is no recipe or file {name!r}", mend))
+
+
+def experiment_from(document: Document | Mapping[str, Any], assignments: Sequence[str] = ()) -> Experiment:
+    """Validate a document, or plain data, as an experiment.
+
+    :raises SpecError: with all problems.
+    """
+    if not isinstance(document, Document):
+        document = Document(dict(document), "<data>", {})
+    document = overrides.apply(document, assignments)
+    return Experiment(validated(ExperimentSpec, document), document)
+
+
+def validated(kind: type[AnySpec], document: Document) -> AnySpec:
+    """Validate a document as a spec of a kind.
+
+    :raises SpecError: with all problems, each with its file and line.
+    """
+    try:
+        return kind.model_validate(document.value)
+    except ValidationError as error:
+        raise SpecError([_placed(problem, document) for problem in problems_of(error)]) from None
+
+
+def check_placed(experiment: Experiment) -> Composition:
+    """Type the experiment as :func:`check_experiment` does, with the file and line of every problem.
+
+    :raises SpecError: with every problem that was found.
+    :raises DataError: if the data's files are missing.
+    """
+    try:
+        return check_experiment(experiment.spec)
+    except SpecError as error:
+        raise SpecError([_placed(problem, experiment.document) for problem in error.problems]) from None
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Return pydantic's findings as problems: path, what is wrong, and what would do."""
+    found = error.errors(include_url=False)
+    # an item that was refused makes its list too short, which is nothing that the user did
+    return [_problem(details) for details in found if not (details["type"] == "too_short" and details["input"])]
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    context = details.get("ctx", {})
+    path = ".".join(str(part) for part in (*details["loc"], *([context["field"]] if "field" in context else [])))
+    if details["type"] == "missing":
+        return Problem(path, "is missing", _what_is_missing(str(details["loc"][-1]), details["input"]))
+    if "mend" in context or details["type"] in {"component", "unknown_field"}:
+        return Problem(path, details["msg"], str(context.get("mend", "")))
+    message = _WANTED.get(details["type"]) or details["msg"]
+    for prefix in ("Value error, ", "Input ", "String "):
+        message = message.removeprefix(prefix)
+    found = "" if isinstance(details["input"], Mapping) else f", found {_brief(details['input'])}"
+    return Problem(path, f"{message[:1].lower()}{message[1:]}{found}")
+
+
+def _what_is_missing(field: str, owner: object) -> str:
+    """Return what a missing field says, from the class that ``owner``, the value without it, is of."""
+    name = owner.get("type") if isinstance(owner, Mapping) else None
+    classes: list[type[Spec]] = [ExperimentSpec, ModelSpec, StageSpec]
+    if isinstance(name, str):
+        classes = [component for component in installed().components() if component.type_name() == name]
+    fields = [known.model_fields[field] for known in classes if field in known.model_fields]
+    return f"it is {fields[0].description}" if fields and fields[0].description else ""
+
+
+def _brief(value: object, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _placed(problem: Problem, document: Document) -> Problem:
+    keys = tuple(int(part) if part.isdigit() else part for part in problem.path.split(".")) if problem.path else ()
+    place = documents.origin(document, keys)
+    if place is None:
+        return replace(problem, source=document.source)
+    return replace(problem, source=place.source, line=place.line, column=place.column)

@@ -1,0 +1,1 @@
+"""A run: its folder, its checkpoints, how it is trained, resumed and opened."""

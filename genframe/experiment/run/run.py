@@ -1,0 +1,268 @@
+"""A run: a model with all that made it, in memory or in a folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from markupsafe import escape
+
+from ...model.measurement import sharing_samples
+from ...model.model import Model, build
+from ...model.sampling import Samples
+from ...model.wrapping import Modules
+from ...plugins.discovery import installed, register
+from ...roles.data import Dataset
+from ...roles.metric import MetricResult
+from ...specs.base import ComponentSpec
+from ...specs.metric import MetricSpec
+from ...training.observer import Row
+from ...types.captions import caption_text, reads_captions
+from ...types.errors import DataError, RunError, Unsupported
+from ...types.spaces import Categorical
+from ...types.values import Precision
+from ...version import __version__
+from ..document.spec import ExperimentSpec
+from . import checkpoint as storage
+from .folder import RunFolder
+
+__all__ = ["PICTURE_COUNT", "Evaluation", "Run", "default_condition", "evaluate", "load", "shown_condition"]
+
+PICTURE_COUNT = 64
+
+
+@dataclass
+class Run:
+    """A trained model with all that made it. ``folder`` is ``None`` for a run that lives in memory only.
+
+    ``checkpoint`` is the digest of the checkpoint that the weights are of; ``notes`` says what was odd about it.
+    """
+
+    experiment: ExperimentSpec
+    model: Model
+    folder: Path | None = None
+    step: int = 0
+    checkpoint: str = ""
+    metrics: list[Row] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def sample(
+        self,
+        n: int,
+        condition: torch.Tensor | int | str | None = None,
+        *,
+        seed: int = 0,
+        compile: bool = False,
+        precision: Precision = "float32",
+    ) -> Samples:
+        """Draw ``n`` samples from the model; see :meth:`genframe.Model.sample`.
+
+        ``condition`` may be the name of a class too, as the data has it.
+        """
+        return self.model.sample(n, self.condition(condition), seed=seed, compile=compile, precision=precision)
+
+    def condition(self, condition: torch.Tensor | int | str | None) -> torch.Tensor | int | None:
+        """Return a condition, the number of a class in the place of its name.
+
+        :raises Unsupported: if there is no class of that name.
+        """
+        if not isinstance(condition, str):
+            return condition
+        data = self.experiment.data
+        names = data.attributes().get(data.label_name() or "", ())
+        if condition not in names:
+            raise Unsupported(f"there is no class {condition!r}; the classes are {', '.join(names) or 'without names'}")
+        return names.index(condition)
+
+    def states(
+        self,
+        n: int,
+        condition: torch.Tensor | None = None,
+        *,
+        seed: int = 0,
+        count: int,
+        precision: Precision = "float32",
+    ) -> list[Samples]:
+        """Return states of the walks to ``n`` samples; see :meth:`genframe.Model.states`."""
+        return self.model.states(n, condition, seed=seed, count=count, precision=precision)
+
+    def picture_info(self, samples: Samples, condition: torch.Tensor | None = None) -> dict[str, Any]:
+        """Return what a picture of ``samples`` carries, so that it can be drawn again; their captions, if they have any."""
+        captions: dict[str, Any] = {}
+        if condition is not None and reads_captions(self.model.composition.condition):
+            captions = {"captions": [caption_text(row) for row in condition.tolist()]}
+        return captions | {
+            "genframe": __version__,
+            "run": str(self.folder.resolve()) if self.folder else None,
+            "experiment": self.experiment.model_dump(mode="json"),
+            "step": self.step,
+            "checkpoint": self.checkpoint,
+            "device": self.model.device.type,
+            "seed": samples.seed,
+            "n": len(samples),
+        }
+
+    def __repr__(self) -> str:
+        where = f" in {self.folder}" if self.folder else ""
+        last = next((row for row in reversed(self.metrics) if "loss" in row), {})
+        loss = f", loss {last['loss']:.4g}" if last else ""
+        return f"Run({self.experiment.name!r}{where}, step {self.step}{loss}, {self.model.composition.density} density)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.model._repr_html_()}"
+
+
+def default_condition(model: Model, n: int) -> torch.Tensor | None:
+    """Return ``n`` conditions to draw under: the classes in turn, or zeros; ``None`` for an unconditional model."""
+    space = model.composition.condition
+    if space is None:
+        return None
+    if not isinstance(space, Categorical):
+        return torch.zeros(n, *space.shape, device=model.device)
+    return (torch.arange(n, device=model.device) % space.size).reshape(n, *(1,) * len(space.shape)).expand(n, *space.shape)
+
+
+def load(
+    folder: Path | str,
+    *,
+    device: str = "cpu",
+    modules: Modules | None = None,
+    specs: Sequence[type[ComponentSpec]] = (),
+) -> Run:
+    """Return the run in ``folder``, its model as the newest valid checkpoint has it, with averaged weights if there are any.
+
+    Nothing in the folder is executed, and the dataset is not needed. ``modules`` are those of one's own, by their places; they
+    get the weights that the run has trained. ``specs`` are component classes that no plugin has registered.
+
+    :raises RunError: if there is no run.
+    :raises CheckpointError: if no checkpoint is valid or it is of another model.
+    """
+    register(*specs)
+    files = RunFolder(folder)
+    spec = files.experiment()
+    found = storage.latest(files.checkpoints)
+    if found is None:
+        raise RunError(f"{folder} has no checkpoint yet; train it first: genframe resume {folder}")
+    model = build(files.composition(spec), modules=modules)
+    weights, averages = model.state_dict(), dict(model.named_parameters())
+    expect, optional = tensor_specs("model/", weights), tensor_specs("ema/", averages)
+    saved = storage.read(found.path, expect=expect, optional=optional, prefixes=("model/", "ema/"))
+    model.load_state_dict({name: saved.tensors.get(f"ema/{name}", saved.tensors[f"model/{name}"]) for name in weights})
+    notes = tuple(f"{damaged.path.name} is damaged: {damaged.reason}" for damaged in found.damaged)
+    return Run(spec, model.to(device).eval(), files.path, saved.step, saved.digest, files.metrics(), notes)
+
+
+def tensor_specs(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, storage.TensorSpec]:
+    """Return what a checkpoint says of ``tensors``, which it holds under ``prefix``."""
+    return {prefix + name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
+
+
+def shown_condition(model: Model, data: Dataset, n: int) -> torch.Tensor | None:
+    """Return ``n`` conditions to draw a picture under: held-out captions of the data, or :func:`default_condition`."""
+    split = data.splits.get("validation", data.splits["train"])
+    if not reads_captions(model.composition.condition) or split.condition is None:
+        return default_condition(model, n)
+    return split.condition[torch.arange(n) % len(split)].to(model.device)
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """What was measured, and which metrics have no meaning for the model, with the reason.
+
+    ``step`` and ``checkpoint`` say of which weights the figures are.
+    """
+
+    results: tuple[MetricResult, ...]
+    refused: dict[str, str]
+    step: int = 0
+    checkpoint: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; figures that are not finite become text, for JSON has no word for them."""
+        results = [_plain(vars(result)) for result in self.results]
+        return {"step": self.step, "checkpoint": self.checkpoint, "results": results, "refused": self.refused}
+
+    def __repr__(self) -> str:
+        refused = [f"{name}: not measured: {reason}" for name, reason in self.refused.items()]
+        return "\n".join([*map(str, self.results), *refused])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def evaluate(
+    run: Run,
+    *,
+    data: Dataset | None = None,
+    split: str | None = None,
+    every: bool = False,
+    features: Path | str | None = None,
+) -> Evaluation:
+    """Measure the experiment's metrics that have a meaning for the model, and keep the results in the run's folder.
+
+    With ``every`` all other installed metrics are measured as well, by settings that bound their cost (``MetricSpec.bounded``).
+    ``features`` is the run whose features are compared by metrics that name none.
+
+    :raises DataError: if the data or the split are missing, or are too few for a metric that the experiment names.
+    """
+    spec = run.experiment.evaluate
+    dataset = data or run.experiment.data.load()
+    device, composition = run.model.device, run.model.composition
+    held_out, training = dataset.split(split or spec.split).to(device), dataset.split("train").to(device)
+    results: list[MetricResult] = []
+    refused = _unnamed_settings(spec.metrics) if every else {}
+    with sharing_samples():
+        for metric in (*spec.metrics, *(_others(spec.metrics) if every else ())):
+            metric = _over(features, metric)
+            reason = metric.refusal(composition)
+            try:
+                built = metric.build(composition.spaces)
+                found = [] if reason else built.measure(run.model, held_out, train=training, seed=spec.seed)
+            except DataError as error:
+                if metric.type in {named.type for named in spec.metrics}:
+                    raise
+                found, reason = [], str(error)
+            results += found
+            refused |= {metric.type: reason} if reason else {}
+    evaluation = Evaluation(tuple(results), refused, run.step, run.checkpoint)
+    if run.folder is not None:
+        RunFolder(run.folder).write_json("results.json", evaluation.to_dict())
+    return evaluation
+
+
+def _others(named: Sequence[MetricSpec]) -> list[MetricSpec]:
+    """Return the installed metrics beside ``named`` that need no settings."""
+    return [kind.bounded() for kind in _unnamed(named) if not _required(kind)]
+
+
+def _unnamed_settings(named: Sequence[MetricSpec]) -> dict[str, str]:
+    """Return the installed metrics beside ``named`` that need a setting, and which."""
+    missing = {kind.type_name(): _required(kind) for kind in _unnamed(named)}
+    return {name: f"it needs {', '.join(fields)}; name it with its settings" for name, fields in missing.items() if fields}
+
+
+def _unnamed(named: Sequence[MetricSpec]) -> list[type[MetricSpec]]:
+    types = {metric.type for metric in named}
+    registry = installed().registry("metric")
+    return [cast("type[MetricSpec]", registry.find(name)) for name in registry.names() if name not in types]
+
+
+def _required(kind: type[MetricSpec]) -> list[str]:
+    return [name for name, field in kind.model_fields.items() if field.is_required()]
+
+
+def _over(features: Path | str | None, metric: MetricSpec) -> MetricSpec:
+    """Return the metric over the features of a run, where it compares features and names none."""
+    settings = metric.model_dump()
+    if features is None or settings.get("features", features) is not None:
+        return metric
+    return type(metric).model_validate({**settings, "features": features})

@@ -1,0 +1,111 @@
+"""What every metric needs: prepared data by seed, samples drawn once, the stamp of a result, and an honest average."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from ..plugins.discovery import installed
+from ..roles.data import Split, data_digest
+from ..roles.metric import MetricResult
+from ..roles.random import generator_for
+from ..types.values import Batch
+from .evaluation import evaluating
+from .model import Model
+
+__all__ = ["DATA", "average", "blocks", "not_finite", "samples", "sharing_samples", "stamp"]
+
+DATA: Final = 0  # the first of a metric's streams of random numbers; what it draws itself comes from later ones
+BLOCK: Final = 250  # examples prepared together; the noise of an example depends on its block, never on a memory limit
+
+
+def blocks(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
+    """Yield the prepared split on ``device``, a block at a time: the same data for every metric with this seed and subset."""
+    for number, start in enumerate(range(0, len(split), BLOCK)):
+        batch = split.batch(slice(start, start + BLOCK), generator_for(split.stored.device, seed, DATA, number))
+        yield batch.to(device)
+
+
+@dataclass
+class _Drawn:
+    """Samples, and the conditions under which they were drawn."""
+
+    x: Tensor
+    condition: Tensor | None
+
+    def first(self, n: int, condition: Tensor | None) -> Tensor | None:
+        """Return the first ``n`` samples, if there are as many and they were drawn under these conditions."""
+        if len(self.x) < n or (condition is None) != (self.condition is None):
+            return None
+        if condition is not None and self.condition is not None and not torch.equal(self.condition[:n], condition):
+            return None
+        return self.x[:n]
+
+
+_shared: ContextVar[dict[tuple[Model, int], _Drawn] | None] = ContextVar("_shared", default=None)
+
+
+@contextmanager
+def sharing_samples() -> Iterator[None]:
+    """Let all metrics see the same samples of a model; inside the context the model must not change."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def samples(model: Model, n: int, condition: Tensor | None, seed: int) -> Tensor:
+    """Return ``n`` samples (n, data), drawn once for all metrics that ask for them; do not change them in place.
+
+    A sample does not depend on how many are drawn, so fewer samples are the first of more.
+    """
+    shared = _shared.get()
+    found = shared[model, seed].first(n, condition) if shared is not None and (model, seed) in shared else None
+    if found is None:
+        with evaluating(model):
+            found = model.sample(n, condition, seed=seed).x
+        if shared is not None:
+            shared[model, seed] = _Drawn(found, condition)
+    return found
+
+
+def stamp(metric: str, split: Split, seed: int, **parameters: Any) -> dict[str, Any]:
+    """Return the protocol of a result: metric, versions, dataset, seed, and the ``parameters`` that its estimate depends on.
+
+    :param metric: the metric's name, such as ``vq/codebook``; the version of that plugin is noted.
+    """
+    namespace = metric.partition("/")[0]
+    versions = {plugin.distribution: plugin.version for plugin in installed().plugins if plugin.name == namespace}
+    return {
+        "metric": metric,
+        "versions": {"genframe": version("genframe"), **versions},
+        "split": split.name,
+        "digest": data_digest(split.stored.cpu(), split.condition.cpu() if split.condition is not None else None),
+        "protocol": dict(split.protocol),
+        "of": len(split),
+        "seed": seed,
+        **parameters,
+    }
+
+
+def not_finite(values: Tensor, what: str) -> str:
+    """Return a note that says how many rows of ``values`` (N, ...) hold NaN or infinity; empty if none does."""
+    bad = int((~values.flatten(1).isfinite().all(1)).sum()) if values.ndim > 1 else int((~values.isfinite()).sum())
+    return f"{bad} of {len(values)} {what} are not finite" if bad else ""
+
+
+def average(name: str, values: Tensor, unit: str, protocol: dict[str, Any], note: str = "") -> MetricResult:
+    """Return the mean of ``values`` (N,), one per example, with its standard error; NaN stays in and is noted."""
+    values = values.double()
+    error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
+    notes = "; ".join(text for text in (note, not_finite(values, "values")) if text)
+    return MetricResult(name, float(values.mean()), unit, protocol, error, notes)

@@ -1,0 +1,222 @@
+"""A model: five parts composed, with what every family can do under the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import nullcontext
+from itertools import repeat
+from typing import Any, TypeVar, get_args
+
+import torch
+from torch import Generator, Tensor
+
+from ..checking.flow import check
+from ..roles.parts import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent
+from ..roles.precision import run_in
+from ..specs.composition import Composition
+from ..specs.parts import ModelSpec
+from ..types.errors import Unsupported
+from ..types.spaces import Space
+from ..types.trait.base import Trait
+from ..types.trait.encoders import Posterior
+from ..types.trait.parts import DataDependent
+from ..types.values import Context, Precision, Role
+from .byhand import described
+from .evaluation import evaluating
+from .likelihood import LogProb, estimated, log_weights
+from .parts import Parts
+from .sampling import Chunk, Samples, chunks, compiled
+from .wrapping import Modules, collecting, lending
+
+__all__ = ["Model", "build", "compose"]
+
+T = TypeVar("T")
+ENCODE_CHUNK = 1024
+NO_ENCODER = "this model has no encoder, so data have no latent; compose it with one"
+
+
+class Model(Parts):
+    """A typed composition of five parts, with what every family can do. Made by :func:`compose`."""
+
+    @staticmethod
+    def of(
+        data: Space,
+        *,
+        decoder: Decoder,
+        loss: Loss,
+        encoder: Encoder | None = None,
+        prior: Prior | None = None,
+        sampler: Sampler | None = None,
+        latent: Space | None = None,
+        code: Space | None = None,
+        provides: Mapping[str, Collection[Trait]] | None = None,
+    ) -> Model:
+        """Return a model of parts that were made by hand; without a prior it is N(0, I).
+
+        A part has the traits whose methods it has. ``provides`` names those without methods, by role, such as
+        ``{"encoder": [Identity]}``.
+        Spaces of latent and code are found by a trial with two rows; spaces of classes have to be said.
+
+        :raises SpecError: if the parts do not fit.
+        """
+        parts = {"encoder": encoder, "decoder": decoder, "prior": prior, "loss": loss, "sampler": sampler}
+        given = {place: part for place, part in parts.items() if part is not None}
+        composition = described(data, given, latent=latent, code=code, provides=provides)
+        return build(composition, modules=given)
+
+    def encode(self, x: Tensor, condition: Any = None) -> Tensor:
+        """Return the latent of each datum: (B, data) -> (B, latent).
+
+        :raises Unsupported: if the model has no encoder.
+        """
+        if self.encoder is None:
+            raise Unsupported(NO_ENCODER)
+        return self.encoder.encode(x, self.context(condition, "encoder"))
+
+    def decode(self, latent: Tensor, condition: Any = None) -> Tensor:
+        """Return the datum of each latent: (B, latent) -> (B, data)."""
+        return self.decoder.decode(latent, self.context(condition, "decoder"))
+
+    def reconstruct(self, x: Tensor, condition: Any = None) -> Tensor:
+        """Encode and decode: (B, data) -> (B, data)."""
+        return self.decode(self.encode(x, condition), condition)
+
+    def codes(self, x: Tensor, condition: Any = None) -> Tensor:
+        """Return the code of each datum, on which the prior lives: (B, data) -> (B, code).
+
+        :raises Unsupported: if the model has no encoder.
+        """
+        if self.encoder is None:
+            raise Unsupported(NO_ENCODER)
+        return self.encoder.codes(x, self.context(condition, "encoder"))
+
+    def latents(self, code: Tensor) -> Tensor:
+        """Return the latent of each code: (B, code) -> (B, latent)."""
+        return self.encoder.latent(code) if self.encoder is not None else code
+
+    def initialise(self, x: Tensor, condition: Any = None, roles: Collection[Role] = get_args(Role)) -> None:
+        """Let those of ``roles`` with DataDependent take their first state from data (N, data): the prior from their codes.
+
+        Training does so before a part's first step. Without an encoder there are no codes, and nothing is done.
+        """
+        if self.encoder is None:
+            return
+        dependent = [role for role in roles if self.composition.has(role, DataDependent)]
+        with evaluating(self):
+            context = self.context(condition)
+            if "encoder" in dependent:
+                self.part("encoder", DataDependent).initialise(x, context)
+            if "decoder" in dependent:
+                self.part("decoder", DataDependent).initialise(x, context)
+            if "prior" in dependent:
+                self.part("prior", DataDependent).initialise(self._all_codes(x, condition), context)
+
+    def _all_codes(self, x: Tensor, condition: Any) -> Tensor:
+        """Return a code of each of many data, encoded a batch at a time; drawn where the encoder has a posterior."""
+        conditions = condition.split(ENCODE_CHUNK) if condition is not None else repeat(None)
+        return torch.cat([self._drawn_codes(*batch) for batch in zip(x.split(ENCODE_CHUNK), conditions, strict=False)])
+
+    def _drawn_codes(self, x: Tensor, condition: Any) -> Tensor:
+        if not self.composition.has("encoder", Posterior):
+            return self.codes(x, condition)
+        encoder = self.part("encoder", Encoder)
+        return encoder.code(drawn_latent(encoder, x, self.context(condition)))
+
+    def sample(
+        self,
+        n: int,
+        condition: Any = None,
+        *,
+        seed: int = 0,
+        compile: bool = False,
+        precision: Precision = "float32",
+    ) -> Samples:
+        """Draw ``n`` samples; the i-th depends on the seed and its condition only, not on ``n``.
+
+        ``condition``: (n, ...), or the number of a class for all.
+
+        With ``compile`` decoders are compiled, which takes a minute or two once and then less time a sample: for
+        thousands of them. With ``precision`` bfloat16 networks run under autocast, as in training. Samples are the same
+        up to rounding.
+
+        :raises ValueError: if ``condition`` does not have ``n`` rows.
+        :raises Unsupported: with ``compile``, if there is no compiler on this machine.
+        """
+        with compiled(self) if compile else nullcontext(), evaluating(self), run_in(precision, self.device):
+            drawn = [
+                self.sampler.draw(self, len(chunk.rows), chunk.context, chunk.generator)
+                for chunk in chunks(self, n, condition, seed)
+            ]
+        return Samples.of(drawn or [torch.empty(0, *self.composition.data.shape)], n, self.composition.data, seed)
+
+    def states(
+        self,
+        n: int,
+        condition: Any = None,
+        *,
+        seed: int = 0,
+        count: int,
+        precision: Precision = "float32",
+    ) -> list[Samples]:
+        """Return up to ``count`` states, evenly by their steps, of the walks to the samples of :meth:`sample`, which come last.
+
+        A sampler that shows fewer states has no more of them.
+
+        :raises ValueError: if ``condition`` does not have ``n`` rows.
+        """
+
+        def shown(chunk: Chunk) -> Iterator[Tensor]:
+            passed = 0
+            for state in self.sampler.trajectory(self, len(chunk.rows), chunk.context, chunk.generator):
+                share = state.step * count // state.steps
+                if share > passed:
+                    yield state.x
+                passed = share
+
+        with evaluating(self), run_in(precision, self.device):
+            walks = [list(shown(chunk)) for chunk in chunks(self, n, condition, seed)]
+        return [Samples.of(states, n, self.composition.data, seed) for states in zip(*walks, strict=True)]
+
+    def log_prob(self, x: Tensor, condition: Any = None, *, samples: int = 1, generator: Generator | None = None) -> LogProb:
+        """Return the log-likelihood of each datum, of the kind that the composition has.
+
+        For a lower bound, ``samples`` importance-weighted draws tighten it (Burda et al. 2015, eq. 8); one
+        draw is the evidence lower bound. An exact likelihood ignores ``samples`` and ``generator``.
+
+        :raises Unsupported: if the density is implicit or unnormalised, saying why.
+        """
+        return estimated(self, x, self.context(condition), samples, generator)
+
+    def log_weights(
+        self, x: Tensor, context: Context | None = None, *, samples: int = 1, generator: Generator | None = None
+    ) -> Tensor:
+        """Return log p(x|z) + log p(z) - log q(z|x) of ``samples`` draws of z for each datum: (samples, B) nats.
+
+        :raises Unsupported: if the model's density is not a lower bound.
+        """
+        return log_weights(self, x, context, samples, generator)
+
+
+def compose(
+    spec: ModelSpec, data: Space, condition: Space | None = None, *, seed: int = 0, modules: Modules | None = None
+) -> Model:
+    """Check the model's types, then build it, with initial weights that depend on ``seed`` only.
+
+    ``modules`` are those of one's own for which the spec has a place, such as ``{"encoder.network": net}``; see
+    :func:`genframe.wrap`.
+
+    :raises SpecError: if the types do not fit, or a module is missing, before anything is built.
+    """
+    return build(check(spec, data, condition), seed=seed, modules=modules)
+
+
+def build(composition: Composition, *, seed: int = 0, modules: Modules | None = None) -> Model:
+    """Build what was checked.
+
+    :raises SpecError: if a module of one's own is missing, does not fit, or is part of another model.
+    """
+    with lending(composition.spec, modules), collecting() as moved, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Model(composition)
+    model.moved = moved
+    return model

@@ -1,0 +1,1 @@
+"""Pictures, and files that are written whole or not at all."""

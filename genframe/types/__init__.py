@@ -1,0 +1,17 @@
+"""What every other room speaks of: spaces, traits, values and errors. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from . import captions, errors, spaces, trait, values
+from .captions import *
+from .errors import *
+from .spaces import *
+from .trait.base import *
+from .trait.decoders import *
+from .trait.encoders import *
+from .trait.parts import *
+from .trait.priors import *
+from .trait.table import *
+from .values import *
+
+__all__ = [*captions.__all__, *errors.__all__, *spaces.__all__, *trait.__all__, *values.__all__]
