@@ -75,8 +75,8 @@ class _Flow:
 
     def _context(self, encoder: EncoderSpec, condition: Space | None) -> ContextSpace | None:
         if condition is None:
-            mend = "set labels: true in the data, if it has any, or leave 'condition' out"
-            self.problems.append(Problem("model.condition", "the data has no labels to condition on", mend))
+            hint = "set labels: true in the data, if it has any, or leave 'condition' out"
+            self.problems.append(Problem("model.condition", "the data has no labels to condition on", hint))
             return None
         found: ContextSpace | None = self._try("condition", lambda: encoder.context_space(condition))
         return found
@@ -106,7 +106,7 @@ class _Flow:
         except Mismatch as mismatch:
             slot = "prior" if role == "encoder" and self.spec.encoder is None else role
             problem = mismatch.under("model", slot).problem
-            if not problem.mend:
+            if not problem.hint:
                 problem = Problem(problem.path, problem.message, self._suggestions.what_fits(slot, mismatch.path))
             self.problems.append(problem)
             return None

@@ -48,7 +48,7 @@ def _outcomes(slot: str, document: Document) -> Iterator[tuple[str, str]]:
         try:
             yield name, _refusal(slot, experiment_from(document, [f"{slot}={name}"]))
         except SpecError as error:
-            yield name, str(replace(error.problems[0], source="", line=None, mend=""))
+            yield name, str(replace(error.problems[0], source="", line=None, hint=""))
         except DataError as error:
             yield name, str(error)
 
@@ -75,6 +75,6 @@ def _kind_at(slot: str, document: Document) -> Kind:
     part = at_path(experiment_from(document).spec, keys)
     if not isinstance(part, ComponentSpec):
         slots = ", ".join(f"model.{name}" for name in SLOTS)
-        mend = f"the slots are {slots}, data, and those within their components"
-        raise SpecError(Problem(slot, "there is no component in this slot", mend))
+        hint = f"the slots are {slots}, data, and those within their components"
+        raise SpecError(Problem(slot, "there is no component in this slot", hint))
     return part.kind

@@ -80,8 +80,8 @@ class Installed:
         if names:
             raise SpecError(Problem("", f"several plugins have a component {name!r}", f"say one of {', '.join(names)}"))
         known = [spec.type_name() for spec in self.components()]
-        mend = self._missing(name) or suggestion(name, known) or "genframe list says what is installed"
-        raise SpecError(Problem("", f"there is no component {name!r}", mend))
+        hint = self._missing(name) or suggestion(name, known) or "genframe list says what is installed"
+        raise SpecError(Problem("", f"there is no component {name!r}", hint))
 
     def _matches(self, name: str) -> list[type[ComponentSpec]]:
         exact = [spec for spec in self.components() if spec.type_name() == name]

@@ -53,12 +53,12 @@ class Registry:
         if len(matches) == 1:
             return self._specs[matches[0]]
         if matches:
-            message, mend = f"the {self.kind} {name!r} is ambiguous", f"say {' or '.join(matches)}"
+            message, hint = f"the {self.kind} {name!r} is ambiguous", f"say {' or '.join(matches)}"
         else:
-            message, mend = f"there is no {self.kind} {name!r}", self._mend(name)
-        raise PydanticCustomError("component", "{message}", {"message": message, "mend": mend})
+            message, hint = f"there is no {self.kind} {name!r}", self._hint(name)
+        raise PydanticCustomError("component", "{message}", {"message": message, "hint": hint})
 
-    def _mend(self, name: str) -> str:
+    def _hint(self, name: str) -> str:
         reason = self._explain(self.kind, name)
         if reason:
             return reason

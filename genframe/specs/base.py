@@ -105,7 +105,7 @@ class Spec(BaseModel):
         raise PydanticCustomError(
             "unknown_field",
             "unknown field '{field}'",
-            {"field": str(unknown[0]), "mend": hint},
+            {"field": str(unknown[0]), "hint": hint},
         )
 
 
@@ -173,7 +173,7 @@ class ComponentSpec(Spec):
             found = "no 'type'" if isinstance(value, Mapping) and name is None else repr(name or value)
             message = f"expected the name of {with_article(cls.kind)}, or a mapping with its 'type'; found {found}"
             raise PydanticCustomError(
-                "component", "{message}", {"message": message, "mend": f"installed are {', '.join(registry.names())}"}
+                "component", "{message}", {"message": message, "hint": f"installed are {', '.join(registry.names())}"}
             )
         component = registry.find(name)
         return component.model_validate({**value, "type": component.type_name()})  # type: ignore[return-value]

@@ -47,12 +47,12 @@ class Problem:
     """One thing that is wrong in a spec, and where.
 
     ``path`` is dotted (``model.encoder.dim``), ``source`` the file, ``line`` and ``column`` count from 1.
-    ``mend`` says what would do.
+    ``hint`` says what would do.
     """
 
     path: str
     message: str
-    mend: str = ""
+    hint: str = ""
     source: str = ""
     line: int | None = None
     column: int | None = None
@@ -63,7 +63,7 @@ class Problem:
             place = f"{place or '<text>'}:{self.line}" + (f":{self.column}" if self.column is not None else "")
         head = " ".join(part for part in (f"{place}:" if place else "", f"{self.path}:" if self.path else "") if part)
         text = f"{head} {self.message}" if head else self.message
-        return f"{text}; {self.mend}" if self.mend else text
+        return f"{text}; {self.hint}" if self.hint else text
 
 
 class SpecError(GenframeError):
@@ -127,14 +127,14 @@ class Mismatch(Exception):
     innermost part first added by :func:`at`.
     """
 
-    def __init__(self, message: str, mend: str = "", path: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, hint: str = "", path: tuple[str, ...] = ()) -> None:
         super().__init__(message)
-        self.problem = Problem(".".join(path), message, mend)
+        self.problem = Problem(".".join(path), message, hint)
         self.path = path
 
     def under(self, *path: str) -> Mismatch:
         """Return the same mismatch, seen from ``path`` above it."""
-        return Mismatch(self.problem.message, self.problem.mend, (*path, *self.path))
+        return Mismatch(self.problem.message, self.problem.hint, (*path, *self.path))
 
 
 @contextmanager

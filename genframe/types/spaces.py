@@ -216,13 +216,13 @@ def space_from_dict(value: object) -> Space:
         raise DataError(f"not a space: {error}") from None
 
 
-def require_real(space: Space, who: str, *, rank: int | None = None, mend: str = ENCODE) -> Real:
+def require_real(space: Space, who: str, *, rank: int | None = None, hint: str = ENCODE) -> Real:
     """Return ``space`` if it is real (and has ``rank`` axes, where given).
 
-    :raises Mismatch: otherwise, naming ``who`` needs it; without a ``mend`` what fits is listed.
+    :raises Mismatch: otherwise, naming ``who`` needs it; without a ``hint`` what fits is listed.
     """
     if not isinstance(space, Real):
-        raise Mismatch(f"{who} needs real values, found {space}", mend)
+        raise Mismatch(f"{who} needs real values, found {space}", hint)
     if rank is not None and len(space.shape) != rank:
         raise Mismatch(f"{who} needs {rank} {'axis' if rank == 1 else 'axes'}, found {space}")
     return space

@@ -291,7 +291,7 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
         assert found.line
         assert found.column
         assert found.message
-        assert found.mend
+        assert found.hint
 
 
 @settings(max_examples=150, deadline=None)

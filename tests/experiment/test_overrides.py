@@ -192,5 +192,5 @@ def test_any_override_is_made_or_refused(assignments: list[str]) -> None:
         assert repr(parse(dump(found.value)).value) == repr(found.value)
     for problem in problems:
         assert problem.source.startswith("<override ")
-        assert problem.mend
+        assert problem.hint
         assert str(problem).isprintable()

@@ -307,7 +307,7 @@ def test_classes_are_required() -> None:
     assert require_categorical(LABELS, "a code") is LABELS
     with pytest.raises(Mismatch, match=r"a code needs classes, found Real") as caught:
         require_categorical(BITS, "a code", "encode it")
-    assert caught.value.problem.mend == "encode it"
+    assert caught.value.problem.hint == "encode it"
 
 
 @pytest.mark.parametrize(("rank", "message"), [(1, "needs 1 axis, found"), (2, "needs 2 axes, found")])
@@ -325,7 +325,7 @@ def test_a_refusing_encoder_of_conditions_is_one_problem() -> None:
     (problem,) = caught.value.problems
     assert problem.path == "model.condition"
     assert "one-hot vectors are of classes, found Real(4)" in problem.message
-    assert "nets/mlp" in problem.mend
+    assert "nets/mlp" in problem.hint
 
 
 def test_a_sequence_is_not_handed_to_who_reads_a_vector() -> None:

@@ -61,10 +61,10 @@ def crowd() -> Installed:
 
 
 def refusal(crowd: Installed, name: str) -> str:
-    """Return what is said of a name that is no encoder, message and mend together."""
+    """Return what is said of a name that is no encoder, message and hint together."""
     with pytest.raises(PydanticCustomError) as caught:
         crowd.registry("encoder").find(name)
-    return f"{caught.value.message()}; {(caught.value.context or {})['mend']}"
+    return f"{caught.value.message()}; {(caught.value.context or {})['hint']}"
 
 
 def test_names_are_found_qualified_and_bare(crowd: Installed) -> None:
@@ -105,7 +105,7 @@ def test_an_empty_registry_says_so() -> None:
     """Nothing installed is said plainly."""
     with pytest.raises(PydanticCustomError) as caught:
         Registry("loss", lambda kind, name: "").find("x")
-    assert (caught.value.context or {})["mend"] == "installed are none"
+    assert (caught.value.context or {})["hint"] == "installed are none"
 
 
 def test_a_registry_is_a_sorted_collection(crowd: Installed) -> None:

@@ -115,7 +115,7 @@ class Normal(PriorSpec):
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept continuous real codes, of ``shape`` where that is given."""
-        space = require_real(code, "a normal prior", mend="")
+        space = require_real(code, "a normal prior", hint="")
         if space.discrete:
             raise Mismatch(
                 f"a normal density of values on a grid has no meaning, found {space}", "set dequantise: true in the data"
@@ -190,7 +190,7 @@ class ModelPrior(PriorSpec):
             check(self.model, code, context=context)
         except SpecError as error:
             first = error.problems[0]
-            raise Mismatch(first.message, first.mend, tuple(first.path.split("."))) from None
+            raise Mismatch(first.message, first.hint, tuple(first.path.split("."))) from None
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Make the nested model."""

@@ -72,8 +72,8 @@ def read_document(source: str) -> Document:
         return documents.read(path)
     if path.is_dir() and source not in installed().recipes:
         is_run = (path / "experiment.yaml").is_file()
-        mend = f"go on with it by: genframe resume {source}" if is_run else "name a file in it"
-        raise SpecError(Problem("", f"{source} is {'a run' if is_run else 'a folder'}, not an experiment", mend))
+        hint = f"go on with it by: genframe resume {source}" if is_run else "name a file in it"
+        raise SpecError(Problem("", f"{source} is {'a run' if is_run else 'a folder'}, not an experiment", hint))
     return documents.parse(recipe_text(source), f"recipe {source}")
 
 
@@ -85,8 +85,8 @@ def recipe_text(name: str) -> str:
     recipes = installed().recipes
     if name in recipes:
         return recipes[name].text()
-    mend = suggestion(name, sorted(recipes)) or "genframe recipes lists them; a file ends in .yaml or .json"
-    raise SpecError(Problem("", f"there is no recipe or file {name!r}", mend))
+    hint = suggestion(name, sorted(recipes)) or "genframe recipes lists them; a file ends in .yaml or .json"
+    raise SpecError(Problem("", f"there is no recipe or file {name!r}", hint))
 
 
 def experiment_from(document: Document | Mapping[str, Any], assignments: Sequence[str] = ()) -> Experiment:
@@ -135,8 +135,8 @@ def _problem(details: ErrorDetails) -> Problem:
     path = ".".join(str(part) for part in (*details["loc"], *([context["field"]] if "field" in context else [])))
     if details["type"] == "missing":
         return Problem(path, "is missing", _what_is_missing(str(details["loc"][-1]), details["input"]))
-    if "mend" in context or details["type"] in {"component", "unknown_field"}:
-        return Problem(path, details["msg"], str(context.get("mend", "")))
+    if "hint" in context or details["type"] in {"component", "unknown_field"}:
+        return Problem(path, details["msg"], str(context.get("hint", "")))
     message = _WANTED.get(details["type"]) or details["msg"]
     for prefix in ("Value error, ", "Input ", "String "):
         message = message.removeprefix(prefix)

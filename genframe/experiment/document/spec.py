@@ -68,10 +68,10 @@ def _start_problems(spec: ExperimentSpec) -> list[Problem]:
     taken = start.parts if start is not None else ()
     absent = [part for part in taken if getattr(spec.model, part) is None]
     untrained = [part for part in loss.trained_parts() if part not in taken]
-    mend = f"name a run that trained it: train.start={{run: FOLDER, parts: [{', '.join(loss.trained_parts())}]}}"
+    hint = f"name a run that trained it: train.start={{run: FOLDER, parts: [{', '.join(loss.trained_parts())}]}}"
     return [
         *(Problem("train.start.parts", f"the model has no {part}", "leave it out") for part in absent),
-        *(Problem("train.start", f"{loss.type} learns from a trained {part}", mend) for part in untrained),
+        *(Problem("train.start", f"{loss.type} learns from a trained {part}", hint) for part in untrained),
     ]
 
 

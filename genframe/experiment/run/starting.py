@@ -34,7 +34,7 @@ def take_parts(model: Model, start: StartSpec) -> str:
             message = (
                 f"{name} of {start.run} is another: {key} is {found.get(key, 'not there')}, here {wanted.get(key, 'not there')}"
             )
-            mend = f"give it, and the parts whose spaces it lives on, the specs that they have in {start.run}/experiment.yaml"
-            raise SpecError(Problem(f"model.{name}", message, mend))
+            hint = f"give it, and the parts whose spaces it lives on, the specs that they have in {start.run}/experiment.yaml"
+            raise SpecError(Problem(f"model.{name}", message, hint))
         parts[name].load_state_dict(weights)
     return f"{', '.join(start.parts)} as in {start.run} at step {source.step} (checkpoint {source.checkpoint[:16]})"

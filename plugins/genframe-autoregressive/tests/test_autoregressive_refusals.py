@@ -18,17 +18,17 @@ IMAGE, BITS = Real((1, 4, 4), 0, 1, levels=17), Real((1, 4, 4), 0, 1, levels=2)
 
 @pytest.mark.parametrize("spec", [Made(), PixelCNN(), PixelRNN(), Transformer()])
 @pytest.mark.parametrize(
-    ("space", "mend"),
+    ("space", "hint"),
     [
         (Real((1, 4, 4), 0, 1), "give data with levels, or encode them by a codebook"),
         (Real((1, 4, 4), 0, 1, levels=17, dequantised=True), "leave dequantise: true out of the data"),
     ],
 )
-def test_values_off_any_grid_are_refused(spec: PriorSpec, space: Space, mend: str) -> None:
+def test_values_off_any_grid_are_refused(spec: PriorSpec, space: Space, hint: str) -> None:
     """Continuous data have no probabilities; the message says what to do."""
     with pytest.raises(Mismatch, match=rf"{spec.type} is of discrete values, found {re.escape(str(space))}") as caught:
         spec.accepts(space)
-    assert caught.value.problem.mend == mend
+    assert caught.value.problem.hint == hint
 
 
 @pytest.mark.parametrize("spec", [PixelCNN(), PixelRNN()])
@@ -37,7 +37,7 @@ def test_pixels_lie_in_a_plane(spec: PriorSpec, shape: tuple[int, ...]) -> None:
     """Sequences and volumes are referred to the other priors."""
     with pytest.raises(Mismatch, match=r"needs \(H, W\) or \(C, H, W\)") as caught:
         spec.accepts(Categorical(shape, 3))
-    assert "autoregressive/transformer" in caught.value.problem.mend
+    assert "autoregressive/transformer" in caught.value.problem.hint
 
 
 def test_classes_have_no_logistic() -> None:
@@ -45,14 +45,14 @@ def test_classes_have_no_logistic() -> None:
     with pytest.raises(Mismatch, match="a mixture of logistics is of values on a grid") as caught:
         PixelCNN(mixture=5).accepts(Categorical((4, 4), 9))
     assert caught.value.problem.path == "mixture"
-    assert caught.value.problem.mend == "leave 'mixture' out"
+    assert caught.value.problem.hint == "leave 'mixture' out"
 
 
 def test_a_context_of_three_axes_is_refused() -> None:
     """A transformer reads a vector or a sequence of vectors."""
     with pytest.raises(Mismatch, match="reads a vector, a sequence of vectors, or both as context, found") as caught:
         Transformer().accepts(IMAGE, ContextSpace(Real((2, 3, 4))))
-    assert "autoregressive/text_encoder" in caught.value.problem.mend
+    assert "autoregressive/text_encoder" in caught.value.problem.hint
 
 
 @pytest.mark.parametrize(

@@ -25,25 +25,25 @@ def full_path(path: Path) -> Path:
         raise DataError(f"{path}: {error}") from None
 
 
-def existing_file(path: Path, mend: str) -> Path:
+def existing_file(path: Path, hint: str) -> Path:
     """Return the full path of a file.
 
-    :raises DataError: if there is none; ``mend`` says what would do.
+    :raises DataError: if there is none; ``hint`` says what would do.
     """
     path = full_path(path)
     if not path.is_file():
-        raise DataError(f"{path}: expected a file, found {_found(path)}; {mend}")
+        raise DataError(f"{path}: expected a file, found {_found(path)}; {hint}")
     return path
 
 
-def existing_folder(path: Path, mend: str) -> Path:
+def existing_folder(path: Path, hint: str) -> Path:
     """Return the full path of a folder.
 
-    :raises DataError: if there is none; ``mend`` says what would do.
+    :raises DataError: if there is none; ``hint`` says what would do.
     """
     path = full_path(path)
     if not path.is_dir():
-        raise DataError(f"{path}: expected a folder, found {_found(path)}; {mend}")
+        raise DataError(f"{path}: expected a folder, found {_found(path)}; {hint}")
     return path
 
 

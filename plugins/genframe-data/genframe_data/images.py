@@ -81,7 +81,7 @@ def _read(path: Path, size: tuple[int, int], mode: str) -> Any:
                 upright = ImageOps.exif_transpose(image).convert(mode)
                 return ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BICUBIC)
     except Exception as error:  # a decoder may fail in any way on a file that is damaged
-        raise DataError(f"{path}: expected a picture, found one that cannot be read ({error}); mend or remove it") from None
+        raise DataError(f"{path}: expected a picture, found one that cannot be read ({error}); hint or remove it") from None
 
 
 def _refuse_unfit(image: Image.Image) -> None:

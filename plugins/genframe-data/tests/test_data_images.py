@@ -76,7 +76,7 @@ def test_a_picture_that_cannot_be_read_is_named(folder: Path, content: bytes) ->
     path.write_bytes(content)
     message = _refusal(Images(path=folder))
     assert message.startswith(f"{path}: expected a picture, found one that cannot be read (")
-    assert message.endswith("; mend or remove it")
+    assert message.endswith("; hint or remove it")
 
 
 def test_a_truncated_picture_is_named(folder: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_picture_above_our_own_limit_is_refused(folder: Path, monkeypatch: pyt
     monkeypatch.setattr(module, "LARGEST", 23)
     path = folder / "blue" / "0.bmp"
     assert _refusal(Images(path=folder)) == (
-        f"{path}: expected a picture, found one that cannot be read (6×4 pixels, more than 23); mend or remove it"
+        f"{path}: expected a picture, found one that cannot be read (6×4 pixels, more than 23); hint or remove it"
     )
 
 

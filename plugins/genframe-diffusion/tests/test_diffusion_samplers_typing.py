@@ -31,7 +31,7 @@ LABELS = Categorical((), 3)
 
 
 def problem_of(sampler: SamplerSpec, encoder: Any = None, decoder: DecoderSpec = DENOISER, **fields: Any) -> str:
-    """Return the only problem of a small model, with its path and mend."""
+    """Return the only problem of a small model, with its path and hint."""
     spec = ModelSpec(encoder=encoder or VP(), decoder=decoder, sampler=sampler, **{"loss": Denoising(), **fields})
     with pytest.raises(SpecError) as caught:
         check(spec, Real((3,)), LABELS if spec.condition else None)

@@ -86,7 +86,7 @@ def test_persistent_chains_have_no_condition() -> None:
     with pytest.raises(SpecError) as caught:
         check(labelled, PLANE, Categorical((), 3))
     (problem,) = caught.value.problems
-    assert (problem.path, problem.mend) == ("model.loss.persistent", "say persistent: false")
+    assert (problem.path, problem.hint) == ("model.loss.persistent", "say persistent: false")
 
 
 @pytest.mark.parametrize(

@@ -272,7 +272,7 @@ def test_glow_of_vectors() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "data", "message", "mend"),
+    ("spec", "data", "message", "hint"),
     [
         (Glow(), Real((3, 7, 8)), "1×", "multiples of 2$"),
         (Glow(scales=3), Real((3, 12, 8)), "3×", "multiples of 8, or set 'scales' to at most 2"),
@@ -281,14 +281,14 @@ def test_glow_of_vectors() -> None:
         (RealNvp(scales=2), Real((6,)), "spatial axes", "leave 'scales' out"),
     ],
 )
-def test_refused_grids(spec: EncoderSpec, data: Real, message: str, mend: str) -> None:
+def test_refused_grids(spec: EncoderSpec, data: Real, message: str, hint: str) -> None:
     """A grid that cannot be halved as often as the scales do is refused, with what would do, at the field."""
     parts = ModelSpec.model_validate({"encoder": spec, "decoder": "core/inverse", "loss": "core/nll"})
     with pytest.raises(SpecError, match=message) as caught:
         check(parts, data)
     problem = caught.value.problems[0]
     assert problem.path == "model.encoder.scales"
-    assert re.search(mend, problem.mend)
+    assert re.search(hint, problem.hint)
 
 
 @pytest.mark.parametrize("fields", [{"checkerboards": 2}, {"scales": 2, "order": "linear"}, {"scales": 2, "couplings": 4}])

@@ -78,14 +78,14 @@ def test_spread_is_a_ratio_of_distances() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "accuracy", "mend"),
+    ("fields", "accuracy", "hint"),
     [
         ({}, 0.99, "the critic is right on 99%, so that the generator learns little from it: give it r1"),
         ({"r1": 1.0}, 1.0, "raise it, or lower train.players.critic.lr"),
         ({"packing": 2}, 0.6, "the critic does not see that fakes are alike: let it judge more at once, packing: 4"),
     ],
 )
-def test_collapse_is_said_once_with_what_to_change(fields: Any, accuracy: float, mend: str) -> None:
+def test_collapse_is_said_once_with_what_to_change(fields: Any, accuracy: float, hint: str) -> None:
     """After so many lines in a row below the mark there is one remark; a line above it ends the count."""
     loss = loss_of(**fields)
     low, fine = {"spread": COLLAPSE / 2, "critic_accuracy": accuracy}, {"spread": 0.9, "critic_accuracy": accuracy}
@@ -93,7 +93,7 @@ def test_collapse_is_said_once_with_what_to_change(fields: Any, accuracy: float,
     assert [number for number, lines in enumerate(said) if lines] == [2 * PATIENCE - 1]
     (line,) = said[2 * PATIENCE - 1]
     assert line.startswith("gan/adversarial: for 5 lines fakes lay 0.15 times as far apart as what is real; ")
-    assert line.endswith(mend)
+    assert line.endswith(hint)
 
 
 @pytest.mark.parametrize("nested", [False, True])

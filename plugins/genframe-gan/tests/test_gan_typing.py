@@ -46,7 +46,7 @@ def experiment(**loss: Any) -> dict[str, Any]:
     ],
 )
 def test_fields_that_do_not_go_together(fields: dict[str, Any], message: str) -> None:
-    """Clipping beside a gradient penalty, laziness or annealing of nothing: refused at the loss with the mend."""
+    """Clipping beside a gradient penalty, laziness or annealing of nothing: refused at the loss with the hint."""
     with pytest.raises(SpecError) as caught:
         experiment_from(experiment(**fields))
     assert all(problem.path.startswith("model.loss") for problem in caught.value.problems)
@@ -87,7 +87,7 @@ def test_projection_needs_features() -> None:
     (problem,) = caught.value.problems
     assert problem.path == "model.loss.critic"
     assert problem.message == "under a condition features are projected on the context; nets/mlp gives a single one"
-    assert problem.mend == "leave 'dim' out, or say conditioning: input"
+    assert problem.hint == "leave 'dim' out, or say conditioning: input"
     assert check(conditional(OneHot(), critic=MLP(dim=1), conditioning="input"), Real((2,)), Categorical((), 4))
     assert check(conditional(OneHot(), critic=MLP()), Real((2,)), Categorical((), 4))
 
@@ -124,4 +124,4 @@ def test_batch_that_packs_do_not_divide_is_refused() -> None:
     (problem,) = caught.value.problems
     assert problem.path == "model.loss.packing"
     assert problem.message == "packs of 3 do not divide a batch of 128"
-    assert problem.mend == "choose a train.batch_size that they divide"
+    assert problem.hint == "choose a train.batch_size that they divide"

@@ -89,7 +89,7 @@ def reader(run: Path, space: Space, device: torch.device) -> Run:
         readable(run, condition_encoder(run)[1], space)
     except Mismatch as mismatch:
         problem = mismatch.problem
-        raise RunError(f"{problem.message}; {problem.mend}") from None
+        raise RunError(f"{problem.message}; {problem.hint}") from None
     return load(run.expanduser(), device=str(device))
 
 

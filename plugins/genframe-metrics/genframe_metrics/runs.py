@@ -19,16 +19,16 @@ def condition_encoder(run: Path) -> tuple[EncoderSpec, Space]:
 
     folder = run.expanduser()
     if not (folder / "experiment.yaml").is_file():
-        mend = "train a classifier, such as genframe train digits-classifier, and name its folder"
-        raise Mismatch(f"{run} is not a run", mend)
+        hint = "train a classifier, such as genframe train digits-classifier, and name its folder"
+        raise Mismatch(f"{run} is not a run", hint)
     try:
         _, composition = describe(folder)
     except GenframeError as error:
         raise Mismatch(str(error), "name another run") from None
     encoder, space = composition.spec.condition, composition.condition
     if encoder is None or space is None:
-        mend = "name a classifier, such as digits-classifier trains"
-        raise Mismatch(f"{run} has no condition encoder to give features", mend)
+        hint = "name a classifier, such as digits-classifier trains"
+        raise Mismatch(f"{run} has no condition encoder to give features", hint)
     return encoder, space
 
 

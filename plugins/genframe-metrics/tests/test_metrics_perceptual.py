@@ -177,7 +177,7 @@ def test_the_experiment_says_what_is_read(run: Path, tmp_path: Path) -> None:
 def test_runs_that_give_no_features(run: Path, tmp_path: Path) -> None:
     """No run, one without a condition, one of other data, a model without encoder: refused at their place, with a fix."""
     train(experiment(run), folder=tmp_path / "plain")
-    for features, data, message, mend in (
+    for features, data, message, hint in (
         (tmp_path / "none", DIGITS, "is not a run", "train a classifier, such as genframe train digits-classifier"),
         (tmp_path / "plain", DIGITS, "has no condition encoder", "name a classifier"),
         (run, Real((1, 28, 28), 0, 1, 256), "reads Real(1×8×8", "train it on data that is prepared in the same way"),
@@ -188,7 +188,7 @@ def test_runs_that_give_no_features(run: Path, tmp_path: Path) -> None:
         (problem,) = caught.value.problems
         assert problem.path == "model.loss.terms.1.features"
         assert message in problem.message
-        assert mend in problem.mend
+        assert hint in problem.hint
     generator = {"encoder": None, "prior": {"type": "core/normal", "shape": [4]}}
     with pytest.raises(SpecError, match="needs an encoder"):
         check(ModelSpec.model_validate(autoencoder(Perceptual(features=run), **generator)), DIGITS)

@@ -144,20 +144,20 @@ def test_parameters_are_those_of_the_paper(depth, dim, heads, millions):
 
 
 @pytest.mark.parametrize(
-    ("shape", "patch", "mend"),
+    ("shape", "patch", "hint"),
     [
         ((1, 28, 20), 8, "a 'patch' of 1, 2, 4 would fit"),
         ((1, 7, 7), 2, "a 'patch' of 1, 7 would fit"),
         ((1, 7, 4), 2, "only a 'patch' of 1 would fit"),
     ],
 )
-def test_patches_that_do_not_fit_are_refused(shape, patch, mend):
-    """Patches must divide each axis; the mend names all that do."""
+def test_patches_that_do_not_fit_are_refused(shape, patch, hint):
+    """Patches must divide each axis; the hint names all that do."""
     space, spec = Real(shape), DiT(patch=patch)
     for action in (spec.accepts, lambda latent, data: part(spec, data=data, latent=latent)):
         with pytest.raises(Mismatch) as caught:
             action(space, space)
-        assert str(caught.value.problem) == f"nets/dit cannot cut {space} into patches of {patch} along each axis; {mend}"
+        assert str(caught.value.problem) == f"nets/dit cannot cut {space} into patches of {patch} along each axis; {hint}"
 
 
 def test_heads_share_the_size():

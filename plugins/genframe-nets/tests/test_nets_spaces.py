@@ -31,7 +31,7 @@ LABELS = Categorical((), 10)
 
 
 def mismatch(action, *arguments):
-    """Return the text of the Mismatch that ``action`` raises, with its mend."""
+    """Return the text of the Mismatch that ``action`` raises, with its hint."""
     with pytest.raises(Mismatch) as caught:
         action(*arguments)
     return str(caught.value.problem)
@@ -138,7 +138,7 @@ def test_convolutions_need_one_to_three_spatial_axes(shape):
 
 
 @pytest.mark.parametrize(
-    ("latent", "mend"),
+    ("latent", "hint"),
     [
         ((4, 14, 14), "1 stage in 'channels' would fit"),
         ((4, 4, 4), "3 stages in 'channels' would fit"),
@@ -147,10 +147,10 @@ def test_convolutions_need_one_to_three_spatial_axes(shape):
     ],
 )
 @pytest.mark.parametrize("spec", [ConvDecoder(), ResNetDecoder(), SNGANDecoder()], ids=lambda spec: spec.type)
-def test_decoders_say_which_axes_they_need(spec, latent, mend):
+def test_decoders_say_which_axes_they_need(spec, latent, hint):
     """Features on another grid are refused with the grid that is needed, and the number of stages that would fit."""
     assert mismatch(spec.accepts, Real(latent), Real((1, 28, 28))) == (
-        f"{spec.type} starts from a vector or from features of 7×7, found {Real(latent)}; {mend}"
+        f"{spec.type} starts from a vector or from features of 7×7, found {Real(latent)}; {hint}"
     )
 
 
@@ -184,5 +184,5 @@ def test_tied_decoder_needs_a_transposable_encoder():
         check(spec, Real((1, 8, 8)))
     problem = caught.value.problems[0]
     assert (problem.path, problem.message) == ("model.decoder", "needs an encoder with Transposable; 'nets/conv' has none")
-    assert problem.mend.startswith("these have: nets/mlp")
+    assert problem.hint.startswith("these have: nets/mlp")
     assert Transposable in MLP().provides

@@ -190,7 +190,7 @@ def test_missing_tokens_are_named(spec):
 
 
 def mismatch(action, *arguments):
-    """Return the text of the Mismatch that ``action`` raises, with its mend."""
+    """Return the text of the Mismatch that ``action`` raises, with its hint."""
     with pytest.raises(Mismatch) as caught:
         action(*arguments)
     return str(caught.value.problem)
@@ -199,13 +199,13 @@ def mismatch(action, *arguments):
 @pytest.mark.parametrize("spec", [UNet(), DiT()], ids=lambda spec: spec.type)
 def test_other_grids_are_refused(spec):
     """A latent on another grid, and data without a grid, are refused with the network that takes any shape."""
-    mend = "use {type: nets/mlp, time: true}, which takes any shape"
+    hint = "use {type: nets/mlp, time: true}, which takes any shape"
     assert mismatch(spec.accepts, Real((4, 14, 14)), Real((1, 28, 28))) == (
-        f"{spec.type} keeps the grid: for data of 28×28 it reads features of 28×28, found Real(4×14×14); {mend}"
+        f"{spec.type} keeps the grid: for data of 28×28 it reads features of 28×28, found Real(4×14×14); {hint}"
     )
     for shape in ((6,), (2, 2, 2, 2, 2)):
         assert mismatch(spec.accepts, Real(shape), Real(shape)) == (
-            f"{spec.type} needs channels and 1 to 3 spatial axes, found {Real(shape)}; {mend}"
+            f"{spec.type} needs channels and 1 to 3 spatial axes, found {Real(shape)}; {hint}"
         )
     MLPDecoder(time=True).accepts(Real((4, 14, 14)), Real((1, 28, 28)))
 

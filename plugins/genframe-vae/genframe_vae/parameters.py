@@ -24,5 +24,5 @@ def grid_of(data: Space, who: str) -> Real:
     """
     if isinstance(data, Real) and data.discrete:
         return data
-    mend = "leave dequantisation out" if isinstance(data, Real) and data.levels else "use vae/normal for continuous data"
-    raise Mismatch(f"{who} is of values on a grid, found {data}", mend)
+    hint = "leave dequantisation out" if isinstance(data, Real) and data.levels else "use vae/normal for continuous data"
+    raise Mismatch(f"{who} is of values on a grid, found {data}", hint)

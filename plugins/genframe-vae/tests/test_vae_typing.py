@@ -85,7 +85,7 @@ def test_a_mistake_is_refused_where_it_is(data: Space, slots: dict[str, Any], pa
         checked(data, **slots)
     problem = next(problem for problem in caught.value.problems if problem.path == path)
     assert message in problem.message
-    assert problem.mend
+    assert problem.hint
 
 
 def test_an_elbo_over_a_plain_encoder_names_what_has_a_posterior() -> None:

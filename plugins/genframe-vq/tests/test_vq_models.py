@@ -333,12 +333,12 @@ def test_a_prior_of_another_codebook_is_refused(vqvae: VqModel, stripes: Dataset
 
 @pytest.mark.parametrize("space", [Categorical((4,), 5), Real(()), Real((2, 3, 4, 5, 6))])
 def test_features_that_cannot_be_projected(space: Any) -> None:
-    """Classes, scalars and too many axes are refused at the network, with a mend."""
+    """Classes, scalars and too many axes are refused at the network, with a hint."""
     for spec in (Quantizer(network=IdentityEncoder()), FiniteScalar(network=IdentityEncoder())):
         with pytest.raises(SpecError) as caught:
             check(ModelSpec(encoder=spec, decoder=ConvDecoder(), prior=CategoricalPrior(), loss=VqVae()), space)
         problem = next(problem for problem in caught.value.problems if problem.path == "model.encoder.network")
-        assert problem.mend
+        assert problem.hint
 
 
 @pytest.mark.parametrize(

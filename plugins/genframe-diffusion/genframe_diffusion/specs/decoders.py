@@ -36,8 +36,8 @@ class TimedDecoder(DecoderSpec):
         space = Real(require_real(data, self.type).shape)
         with at("network"):
             if TimeConditioned not in self.network.provides:
-                mend = "say time: true" if "time" in type(self.network).model_fields else ""
-                raise Mismatch(f"a denoiser's network reads a time, and {self.network.type} does not", mend)
+                hint = "say time: true" if "time" in type(self.network).model_fields else ""
+                raise Mismatch(f"a denoiser's network reads a time, and {self.network.type} does not", hint)
             self.network.accepts(space, space, context)
 
     def built_network(self, spaces: Spaces) -> nn.Module:
@@ -74,8 +74,8 @@ class DenoiserDecoder(TimedDecoder):
         """Accept real data of any levels, if the network keeps their shape and reads a time."""
         if self.likelihood == "flow" and data.discrete:
             with at("likelihood"):
-                mend = "set dequantise: true in the data, or say likelihood: bound"
-                raise Mismatch(f"a density of values on a grid has no meaning, found {data}", mend)
+                hint = "set dequantise: true in the data, or say likelihood: bound"
+                raise Mismatch(f"a density of values on a grid has no meaning, found {data}", hint)
         super().accepts(latent, data, context)
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:

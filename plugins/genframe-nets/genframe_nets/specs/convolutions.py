@@ -57,7 +57,7 @@ class SpatialDecoder(DecoderSpec):
         if len(latent.shape) == 1 or latent.shape[1:] == axes:
             return
         raise Mismatch(
-            f"{self.type} starts from a vector or from features of {format_shape(axes)}, found {latent}", _mend(latent, target)
+            f"{self.type} starts from a vector or from features of {format_shape(axes)}, found {latent}", _hint(latent, target)
         )
 
 
@@ -236,7 +236,7 @@ class SNGANDecoder(SpatialDecoder):
         )
 
 
-def _mend(latent: Real, data: Real) -> str:
+def _hint(latent: Real, data: Real) -> str:
     """Say how many stages would make the latent's axes from the data's, if any number does."""
     deepest = max(data.shape[1:]).bit_length()
     stages = [stages for stages in range(1, deepest + 1) if grids(data, stages)[-1] == latent.shape[1:]]

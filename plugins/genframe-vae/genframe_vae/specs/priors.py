@@ -22,7 +22,7 @@ def continuous_vector(code: Space, who: str) -> Real:
 
     :raises Mismatch: otherwise.
     """
-    space = require_real(code, who, rank=1, mend="")
+    space = require_real(code, who, rank=1, hint="")
     if space.discrete:
         raise Mismatch(f"{who} is a density, which has no meaning for values on a grid, found {space}")
     return space
