@@ -50,8 +50,9 @@ if TYPE_CHECKING:
     from .cli.commands import Command
     from .experiment.document.spec import ExperimentSpec
     from .experiment.run.folder import describe
+    from .experiment.run.resume import resume
     from .experiment.run.run import Evaluation, Run, evaluate, load
-    from .experiment.run.training import resume, train
+    from .experiment.run.training import train
     from .model.evaluation import evaluating
     from .model.likelihood import LogProb
     from .model.measurement import average, blocks, stamp
@@ -175,10 +176,8 @@ _LOADED_WHEN_USED = {
         "evaluate",
         "load",
     ),
-    "experiment.run.training": (
-        "resume",
-        "train",
-    ),
+    "experiment.run.resume": ("resume",),
+    "experiment.run.training": ("train",),
     "model.likelihood": ("LogProb",),
     "model.measurement": (
         "average",

@@ -6,12 +6,13 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from .runs import add_arguments, opened
+from .runs import add_arguments, add_data_arguments, opened
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_arguments(parser)
+    add_data_arguments(parser)
     parser.add_argument(
         "--metric", action="append", metavar="NAME_OR_MAPPING", help="metrics/nll or {type: metrics/nll, samples: 10}"
     )
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     from ..experiment.run.run import evaluate
     from .output import print_json
 
-    trained = opened(options.run, options.device)
+    trained = opened(options.run, options.device, allow_changed_data=options.allow_changed_data)
     if options.metric:
         resolved = trained.experiment.model_dump(mode="json")
         assignment = f"evaluate.metrics=[{', '.join(options.metric)}]"

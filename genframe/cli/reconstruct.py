@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from .runs import add_arguments, make_room, opened
+from .runs import add_arguments, add_data_arguments, make_room, opened
 from .values import count, picture
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_arguments(parser)
+    add_data_arguments(parser)
     parser.add_argument("-n", type=count, default=20, help="how many data, the first of the split")
     parser.add_argument("--split", help="train, validation or test; the experiment's if left out")
     parser.add_argument("--out", type=picture, metavar="PICTURE", help="a .png file: each datum above its reconstruction")
@@ -23,7 +24,7 @@ def run(options: argparse.Namespace) -> None:
     from ..output.picture import pairs, write
     from .output import print_json
 
-    trained = opened(options.run, options.device)
+    trained = opened(options.run, options.device, allow_changed_data=options.allow_changed_data)
     found = reconstruct(trained, options.n, options.split)
     path = options.out or options.run / "samples" / f"step-{trained.step:08d}-reconstructions.png"
     make_room(path)

@@ -11,7 +11,7 @@ from ..types.errors import StorageError, Unsupported
 if TYPE_CHECKING:
     from ..experiment.run.run import Run
 
-__all__ = ["add_arguments", "make_room", "opened"]
+__all__ = ["add_arguments", "add_data_arguments", "make_room", "opened"]
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -20,7 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) ->
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU if there is one")
 
 
-def opened(folder: Path, device: str = "cpu") -> Run:
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what a command that reads the run's dataset takes besides."""
+    parser.add_argument(
+        "--allow-changed-data", action="store_true", help="use the dataset even if it has changed since the run was trained"
+    )
+
+
+def opened(folder: Path, device: str = "cpu", *, allow_changed_data: bool = False) -> Run:
     """Return the run in ``folder``, and say what was odd about it.
 
     :raises Unsupported: for a GPU where there is none.
@@ -34,7 +41,7 @@ def opened(folder: Path, device: str = "cpu") -> Run:
     chosen = pick_device(device)
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise Unsupported("there is no GPU here; choose --device cpu")
-    run = load(folder, device=chosen.type)
+    run = load(folder, device=chosen.type, allow_changed_data=allow_changed_data)
     for note in run.notes:
         say(note)
     return run

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..types.errors import StorageError
 
-__all__ = ["storing", "write_whole"]
+__all__ = ["read_regular", "storing", "write_whole"]
 
 
 @contextmanager
@@ -40,3 +41,16 @@ def write_whole(path: Path, content: bytes) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return the content of a regular file; a pipe in its place would wait for a writer.
+
+    :raises OSError: if it is not one, is longer than ``most`` bytes, or cannot be read.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path} is not a regular file")
+    if status.st_size > most:
+        raise OSError(f"{path} has {status.st_size} bytes, more than {most}")
+    return path.read_bytes()

@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from ..experiment.run import checkpoint as storage
-from ..experiment.run.training import resume, train
+from ..experiment.run.resume import resume
+from ..experiment.run.training import train
 from ..training.reporter import Silent
 from ..training.signals import Interrupted
 

@@ -29,6 +29,8 @@ class DataOrder:
     def __post_init__(self) -> None:
         self.batch_size = min(self.batch_size, self.size)
         self.batches = self.size // self.batch_size
+        if not 0 <= self.position <= self.batches:
+            raise ValueError(f"position {self.position} is not within an epoch of {self.batches} batches")
         self._chunks: tuple[Tensor, ...] = ()
         self._drawn = -1
 

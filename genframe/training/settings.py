@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ..specs.base import Spec
 from ..types.values import Precision
 
-__all__ = ["PartName", "PlayerSpec", "StageSpec", "StartSpec", "TrainSpec", "trains_prior_alone"]
+__all__ = ["MOST_THREADS", "PartName", "PlayerSpec", "StageSpec", "StartSpec", "TrainSpec", "trains_prior_alone"]
 
+MOST_THREADS: Final = 1024
 PartName: TypeAlias = Literal["condition", "encoder", "decoder", "prior"]
 
 
@@ -64,7 +65,9 @@ class TrainSpec(Spec):
         default="off", description="torch.compile; auto measures and compiles when the steps that remain repay it"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto takes a GPU where there is one")
-    threads: PositiveInt | None = Field(default=None, description="CPU threads; torch's own choice if left out")
+    threads: PositiveInt | None = Field(
+        default=None, le=MOST_THREADS, description="CPU threads; torch's own choice if left out"
+    )
     seed: NonNegativeInt = Field(default=0, description="seed of initial weights, data order and noise")
     on_nonfinite: Literal["stop", "skip", "rollback"] = Field(
         default="stop", description="what to do about NaN or infinity in loss, gradient or weights"

@@ -33,7 +33,7 @@ def differing(**changes: Any) -> dict[str, Any]:
 
 
 def said(saved: dict[str, Any], thread_count: int = 2) -> list[str]:
-    """Return what is said of going on from the environment."""
+    """Return what is said of continuing from the environment."""
     heard = Heard()
     compare(saved, thread_count, heard, require_exact=False)
     return heard.messages

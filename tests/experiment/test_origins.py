@@ -7,7 +7,8 @@ from pathlib import Path
 from genframe.experiment.document.loading import experiment_from, read_experiment
 from genframe.experiment.document.origins import GIVEN, differing, values, written
 from genframe.experiment.run.folder import RunFolder
-from genframe.experiment.run.training import resume, train
+from genframe.experiment.run.resume import resume
+from genframe.experiment.run.training import train
 
 TEXT = """name: mine
 data: {type: data/digits, limit: 60}

@@ -39,8 +39,9 @@ from genframe import (
 from genframe.experiment.document.loading import read_experiment
 from genframe.experiment.document.spec import ExperimentSpec
 from genframe.experiment.run import checkpoint
+from genframe.experiment.run.resume import is_complete, resume
 from genframe.experiment.run.run import Evaluation, Run, default_condition, evaluate, load
-from genframe.experiment.run.training import is_complete, resume, train
+from genframe.experiment.run.training import train
 from genframe.output.picture import read_info, save
 from genframe.training.reporter import Silent
 from genframe.training.signals import Interrupted
@@ -342,7 +343,7 @@ def test_every_stage_ends_with_a_checkpoint(tmp_path: Path) -> None:
 
 
 def test_a_longer_run_is_longer_for_good(tmp_path: Path) -> None:
-    """More steps given to a resumed run are written down, so that going on from an interruption needs no repeating."""
+    """More steps given to a resumed run are written down, so that continuing from an interruption needs no repeating."""
     words = ["train.steps=2", "train.checkpoint_every=null", "train.batch_size=32"]
     train(read_experiment("vae-digits", words).spec, folder=tmp_path / "run")
 

@@ -119,19 +119,19 @@ ROWS: list[dict[str, float]] = [
 def test_metrics_come_back_to_the_last_bit(tmp_path: Path) -> None:
     """Rows are appended and read in their order, floats exactly."""
     files, _ = begun(tmp_path)
-    assert files.metrics() == []
+    assert files.log.rows() == []
     for row in ROWS:
-        files.append_metrics(row)
-    assert files.metrics() == ROWS
+        files.log.append(row)
+    assert files.log.rows() == ROWS
 
 
 def test_metrics_that_are_not_finite(tmp_path: Path) -> None:
     """NaN and infinity are null in the file, which any JSON reader takes, and NaN when they are read."""
     files, _ = begun(tmp_path)
-    files.append_metrics({"step": 1.0, "a": math.nan, "b": math.inf, "c": 2.0})
+    files.log.append({"step": 1.0, "a": math.nan, "b": math.inf, "c": 2.0})
     text = (files.path / "metrics.jsonl").read_text()
     assert json.loads(text, parse_constant=pytest.fail) == {"step": 1.0, "a": None, "b": None, "c": 2.0}
-    for row in (files.metrics()[0], files.cut_metrics(1)[0]):
+    for row in (files.log.rows()[0], files.log.cut(1)[0]):
         assert math.isnan(row["a"])
         assert math.isnan(row["b"])
         assert row["c"] == 2
@@ -142,26 +142,26 @@ def test_a_half_written_last_line_is_survived(tmp_path: Path, kept: int) -> None
     """However much of the last line a crash left, the others are read, and the next row gets a line of its own."""
     files, _ = begun(tmp_path)
     for row in ROWS:
-        files.append_metrics(row)
+        files.log.append(row)
     path = files.path / "metrics.jsonl"
     text = path.read_text()
     last = json.dumps({"step": 3.0, "loss": 123456.5})
     assert len(last) > kept
     path.write_text(text + last[:kept])
-    assert files.metrics() == ROWS
-    assert files.cut_metrics(3) == ROWS
-    files.append_metrics({"step": 3.0, "loss": 4.0})
-    assert files.metrics() == [*ROWS, {"step": 3.0, "loss": 4.0}]
+    assert files.log.rows() == ROWS
+    assert files.log.cut(3) == ROWS
+    files.log.append({"step": 3.0, "loss": 4.0})
+    assert files.log.rows() == [*ROWS, {"step": 3.0, "loss": 4.0}]
 
 
 def test_metrics_after_a_step_are_cut(tmp_path: Path) -> None:
     """What was logged after the step from which training goes on is dropped, on disk too; what is of the step stays."""
     files, _ = begun(tmp_path)
     for row in (*ROWS, {"step": 3.0, "loss": 7.0}):
-        files.append_metrics(row)
-    assert files.cut_metrics(2) == ROWS
-    assert files.metrics() == ROWS
-    assert files.cut_metrics(0) == []
+        files.log.append(row)
+    assert files.log.cut(2) == ROWS
+    assert files.log.rows() == ROWS
+    assert files.log.cut(0) == []
     assert (files.path / "metrics.jsonl").read_text() == ""
 
 

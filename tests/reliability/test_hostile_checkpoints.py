@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genframe.experiment.run.checkpoint import commit, latest, read
+from genframe.experiment.run.resume import resume
 from genframe.experiment.run.run import load
-from genframe.experiment.run.training import resume, train
+from genframe.experiment.run.training import train
 from genframe.types import CheckpointError
 
 TENSORS = {"model/w": torch.arange(6.0).reshape(2, 3), "mask": torch.tensor([True, False, True]), "rng/n": torch.tensor(7)}

@@ -17,8 +17,9 @@ import sklearn.datasets  # noqa: F401 - likewise
 import torch
 
 from genframe.experiment.run import checkpoint as storage
+from genframe.experiment.run.resume import resume
 from genframe.experiment.run.run import load
-from genframe.experiment.run.training import resume, train
+from genframe.experiment.run.training import train
 from genframe.training.reporter import Silent
 from genframe.training.signals import Interrupted
 
@@ -254,5 +255,5 @@ def test_damaged_newest_checkpoint_is_passed_over_and_said(uninterrupted: Callab
         resume(folder, reporter=Listener())
     assert len(heard) == 1
     assert "step-00000018 is damaged" in heard[0]
-    assert "going on from step-00000014" in heard[0]
+    assert "continuing from step-00000014" in heard[0]
     assert outcome(folder) == uninterrupted("vae")

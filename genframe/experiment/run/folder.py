@@ -1,28 +1,30 @@
 """A run's folder on disk, and what its files hold.
 
-run/  experiment.yaml  origins.json  spaces.json  environment.json  metrics.jsonl  results.json  samples/  checkpoints/
+run/  experiment.yaml  origins.json  spaces.json  data.json  environment.json  metrics.jsonl  results.json
+      samples/  checkpoints/
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from ...checking.flow import check
-from ...output.files import storing, write_whole
+from ...output.files import read_regular, storing, write_whole
 from ...specs.composition import Composition
-from ...training.observer import Row
 from ...types.errors import DataError, RunError, SpecError
 from ...types.spaces import space_from_dict
 from ...version import __version__
 from ..document import dump, parse
 from ..document.loading import read_experiment
 from ..document.spec import ExperimentSpec
+from .metrics_log import MetricsLog
 
 __all__ = ["RunFolder", "describe"]
+
+LONGEST = 1 << 24  # bytes of a small file
 
 
 def describe(folder: Path | str) -> tuple[ExperimentSpec, Composition]:
@@ -43,12 +45,26 @@ class RunFolder:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
+        self.log = MetricsLog(self.path / "metrics.jsonl")
 
     def make(self) -> None:
-        """Make the folders of a new run."""
+        """Make the folders of a run, where they are missing.
+
+        :raises RunError: if one of them is a link.
+        """
+        self.refuse_links()
         with storing(self.path):
             self.samples.mkdir(parents=True, exist_ok=True)
             self.checkpoints.mkdir(exist_ok=True)
+
+    def refuse_links(self) -> None:
+        """Refuse a folder that may lead out of the run.
+
+        :raises RunError: if one of the run's folders is a link.
+        """
+        for folder in (self.samples, self.checkpoints):
+            if folder.is_symlink():
+                raise RunError(f"{folder} is a link, and a run writes into its own folder only; put a folder in its place")
 
     def begin(self, spec: ExperimentSpec, composition: Composition) -> None:
         """Write what the run is of; its lock is held.
@@ -88,32 +104,12 @@ class RunFolder:
         """
         path = self.path / "spaces.json"
         try:
-            spaces = cast("dict[str, Any]", parse(path.read_text(encoding="utf-8"), str(path), "json").value)
+            spaces = cast("dict[str, Any]", parse(read_regular(path, LONGEST).decode(), str(path), "json").value)
             data = space_from_dict(spaces["data"])
             condition = space_from_dict(spaces["condition"]) if spaces["condition"] else None
         except (OSError, ValueError, LookupError, TypeError, DataError, SpecError) as error:
             raise RunError(f"{path} does not say what data the model is for: {error}") from None
         return check(spec.model, data, condition)
-
-    def append_metrics(self, row: Row) -> None:
-        """Add a line to metrics.jsonl."""
-        path = self.path / "metrics.jsonl"
-        with storing(path), path.open("a", encoding="utf-8") as file:
-            file.write(_line(row))
-
-    def metrics(self) -> list[Row]:
-        """Return the rows of metrics.jsonl; a last line that a crash left incomplete is passed over."""
-        path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return []
-        rows = [_row(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [row for row in rows if row is not None]
-
-    def cut_metrics(self, step: int) -> list[Row]:
-        """Drop the rows that were logged after ``step`` and return the others."""
-        rows = [row for row in self.metrics() if row["step"] <= step]
-        self.write("metrics.jsonl", "".join(map(_line, rows)))
-        return rows
 
     def origins(self) -> dict[str, str] | None:
         """Return where the experiment's values were written, by their paths; ``None`` where the folder does not say."""
@@ -131,7 +127,7 @@ class RunFolder:
     def read_json(self, name: str) -> Any:
         """Return what a small JSON file of the run says; ``None`` where it is absent or no JSON."""
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            return json.loads(read_regular(self.path / name, LONGEST).decode())
         except (OSError, ValueError, RecursionError):
             return None
 
@@ -142,22 +138,3 @@ class RunFolder:
     def write(self, name: str, text: str) -> None:
         """Write a small file whole or not at all."""
         write_whole(self.path / name, text.encode())
-
-
-def _line(row: Row) -> str:
-    """Return a row as a line of JSON, which has no word for NaN and infinity: they are null."""
-    return json.dumps({name: value if math.isfinite(value) else None for name, value in row.items()}) + "\n"
-
-
-def _row(line: str) -> Row | None:
-    """Return what a line of metrics.jsonl says in numbers; ``None`` for one that is damaged or has no step."""
-    try:
-        row = json.loads(line)
-        figures = {name: _figure(value) for name, value in row.items() if value is None or isinstance(value, (int, float))}
-    except (ValueError, OverflowError, AttributeError, RecursionError):
-        return None
-    return figures if math.isfinite(figures.get("step", math.nan)) else None
-
-
-def _figure(value: float | None) -> float:
-    return math.nan if value is None else float(value)

@@ -38,11 +38,11 @@ def reconstructs(run: Run) -> bool:
 def reconstruct(run: Run, n: int, split: str | None = None, *, data: Dataset | None = None) -> Reconstruction:
     """Encode and decode the first ``n`` data of a split, that of the experiment's evaluation if left out.
 
-    :raises DataError: if the data or the split are missing.
+    :raises DataError: if the data or the split are missing, or have changed since training.
     :raises Unsupported: if the model has no encoder.
     """
     spec, device = run.experiment, run.model.device
-    held_out = (data or spec.data.load()).split(split or spec.evaluate.split).to(device)
+    held_out = run.dataset(data).split(split or spec.evaluate.split).to(device)
     batch = held_out.batch(slice(0, n), generator_for(device, spec.evaluate.seed))
     with evaluating(run.model), fork_rng(device, spec.evaluate.seed):
         y = run.model.reconstruct(batch.x, batch.condition)

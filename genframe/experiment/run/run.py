@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from ...version import __version__
 from ..document.spec import ExperimentSpec
 from . import checkpoint as storage
 from .folder import RunFolder
+from .recorded import DataRecord, refused
 
 __all__ = ["PICTURE_COUNT", "Evaluation", "Run", "default_condition", "evaluate", "load", "shown_condition"]
 
@@ -40,6 +41,8 @@ class Run:
     """A trained model with all that made it. ``folder`` is ``None`` for a run that lives in memory only.
 
     ``checkpoint`` is the digest of the checkpoint that the weights are of; ``notes`` says what was odd about it.
+    ``rows`` are the metrics that training logged, where they are in memory; :attr:`metrics` reads them from the folder.
+    With ``allow_changed_data`` the run is used on its dataset as it is now, even where that has changed since training.
     """
 
     experiment: ExperimentSpec
@@ -47,8 +50,32 @@ class Run:
     folder: Path | None = None
     step: int = 0
     checkpoint: str = ""
-    metrics: list[Row] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    rows: list[Row] | None = None
+    allow_changed_data: bool = False
+
+    @property
+    def metrics(self) -> list[Row]:
+        """The rows of metrics that training logged; what of the folder's cannot be read is left out."""
+        if self.rows is None:
+            self.rows = RunFolder(self.folder).log.rows() if self.folder is not None else []
+        return self.rows
+
+    def dataset(self, data: Dataset | None = None) -> Dataset:
+        """Return the dataset that the run was trained on, read again; ``data`` stands in for it.
+
+        :raises DataError: if it cannot be read, has changed since and the run does not allow it, or was handed in at the time.
+        """
+        record = DataRecord.of_run(RunFolder(self.folder)) if self.folder is not None else None
+        if data is not None:
+            return data
+        if record is not None and record.handed_in:
+            raise DataError(f"{self.folder} was trained on data that was handed in from Python; hand it in again, as data=...")
+        dataset = self.experiment.data.load()
+        change = record.difference(DataRecord.of(dataset, handed_in=False)) if record is not None else ""
+        if change and not self.allow_changed_data:
+            raise refused(self.folder, change)
+        return dataset
 
     def sample(
         self,
@@ -132,6 +159,7 @@ def load(
     device: str = "cpu",
     modules: Modules | None = None,
     specs: Sequence[type[ComponentSpec]] = (),
+    allow_changed_data: bool = False,
 ) -> Run:
     """Return the run in ``folder``, its model as the newest valid checkpoint has it, with averaged weights if there are any.
 
@@ -153,7 +181,7 @@ def load(
     saved = storage.read(found.path, expect=expect, optional=optional, prefixes=("model/", "ema/"))
     model.load_state_dict({name: saved.tensors.get(f"ema/{name}", saved.tensors[f"model/{name}"]) for name in weights})
     notes = tuple(f"{damaged.path.name} is damaged: {damaged.reason}" for damaged in found.damaged)
-    return Run(spec, model.to(device).eval(), files.path, saved.step, saved.digest, files.metrics(), notes)
+    return Run(spec, model.to(device).eval(), files.path, saved.step, saved.digest, notes, None, allow_changed_data)
 
 
 def tensor_specs(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, storage.TensorSpec]:
@@ -212,10 +240,11 @@ def evaluate(
     With ``every`` all other installed metrics are measured as well, by settings that bound their cost (``MetricSpec.bounded``).
     ``features`` is the run whose features are compared by metrics that name none.
 
-    :raises DataError: if the data or the split are missing, or are too few for a metric that the experiment names.
+    :raises DataError: if the data or the split are missing, have changed since training, or are too few for a metric that the
+        experiment names.
     """
     spec = run.experiment.evaluate
-    dataset = data or run.experiment.data.load()
+    dataset = run.dataset(data)
     device, composition = run.model.device, run.model.composition
     held_out, training = dataset.split(split or spec.split).to(device), dataset.split("train").to(device)
     results: list[MetricResult] = []

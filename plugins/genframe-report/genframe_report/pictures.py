@@ -175,8 +175,7 @@ def interpolations(of: Drawn) -> Group:
 
 def _held_out(of: Drawn, n: int) -> tuple[Tensor, Tensor | None]:
     """Return the first ``n`` examples that the experiment is evaluated on, an even number of them, and their conditions."""
-    experiment = of.run.experiment
-    split = (of.data or experiment.data.load()).split(experiment.evaluate.split)
+    split = of.run.dataset(of.data).split(of.run.experiment.evaluate.split)
     return prepared_for(of.run.model, split.subset(slice(0, min(n, len(split) // 2 * 2))), 0)
 
 

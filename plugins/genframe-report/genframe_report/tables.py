@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from genframe import ExperimentSpec, GenframeError, MetricResult, Run, RunError, evaluate, load, resume, train
 from genframe.experiment.run.folder import RunFolder
-from genframe.experiment.run.training import is_complete
+from genframe.experiment.run.resume import is_complete
 from genframe.training import environment
 from genframe.training.reporter import Reporter, Silent
 

@@ -11,7 +11,7 @@ and only then returns and prunes.
 
 from .commit import commit, free_space, needed_bytes, sweep
 from .format import JSON, Stored, TensorSpec
-from .read import Checkpoint, Damaged, Found, latest, read
+from .read import Checkpoint, Damaged, Found, latest, read, read_state
 
 __all__ = [
     "JSON",
@@ -25,5 +25,6 @@ __all__ = [
     "latest",
     "needed_bytes",
     "read",
+    "read_state",
     "sweep",
 ]

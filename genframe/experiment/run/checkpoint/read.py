@@ -71,9 +71,7 @@ def read(
     :raises CheckpointError: if the checkpoint is damaged, hostile, of another format or not what ``expect`` says.
     """
     stored, files = _manifest(path)
-    text = _small(path / STATE)
-    _check(path / STATE, files[STATE], content=True)
-    state = parse(text, path / STATE)
+    state = read_state(path)
     source = path / TENSORS
     _check(source, files[TENSORS], content=False)
     _check_header(source)
@@ -84,6 +82,17 @@ def read(
         _check(source, files[TENSORS], content=True)
         tensors = {name: _tensor(file, name) for name in names}
     return Checkpoint(path, stored.step, stored.digest, tensors, state)
+
+
+def read_state(path: Path) -> dict[str, JSON]:
+    """Return the state of the checkpoint at ``path``, without its tensors.
+
+    :raises CheckpointError: if it is damaged or hostile.
+    """
+    _, files = _manifest(path)
+    text = _small(path / STATE)
+    _check(path / STATE, files[STATE], content=True)
+    return parse(text, path / STATE)
 
 
 def entries(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genframe import DataError, __version__
-from genframe.cli.runs import add_arguments, make_room, opened
+from genframe.cli.runs import add_arguments, add_data_arguments, make_room, opened
 from genframe.cli.values import count, natural, range_of, shown_file
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = ["Subject", "add_latent_arguments", "add_strengths", "classifier_of", 
 def add_latent_arguments(parser: argparse.ArgumentParser, *, shown: int | None = 8) -> None:
     """Declare the arguments of every command; ``shown`` is the number of examples in the picture, if there is one."""
     add_arguments(parser)
+    add_data_arguments(parser)
     parser.add_argument("--split", help="train, validation or test; the experiment's if left out")
     parser.add_argument("--sampler", metavar="NAME_OR_MAPPING", help="another sampler, such as diffusion/ode, to invert")
     parser.add_argument("--seed", type=natural, default=0, help="seed of random draws: noise of examples, starts of a search")
@@ -74,7 +75,7 @@ class Subject:
     @cached_property
     def dataset(self) -> Dataset:
         """The run's dataset, loaded when it is first used."""
-        return self.run.experiment.data.load()
+        return self.run.dataset()
 
     def split(self, name: str | None, limit: int | None = None) -> Split:
         """Return a split on the model's device, the experiment's if ``name`` is None; its first ``limit`` examples if given."""
@@ -134,7 +135,7 @@ def open_subject(options: argparse.Namespace) -> Subject:
 
     from ..latents import Search, latents_of
 
-    run = opened(options.run, options.device)
+    run = opened(options.run, options.device, allow_changed_data=options.allow_changed_data)
     if options.sampler:
         _take_sampler(run, options.sampler)
     latents = latents_of(run.model, options.seed)

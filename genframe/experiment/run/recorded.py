@@ -1,0 +1,88 @@
+"""What a run was trained on: recorded when training starts, and compared whenever the data is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...roles.data import Dataset, Split, data_digest
+from ...types.errors import DataError
+from .folder import RunFolder
+
+__all__ = ["DataRecord"]
+
+FILE = "data.json"
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """For each split what it consists of: its digest, the number of its examples, and how they were split and prepared.
+
+    ``handed_in`` says that the data came from Python (``data=``), so that the experiment cannot read it.
+    ``earlier`` holds what training read before the data was changed, with the step of the change.
+    """
+
+    splits: Mapping[str, Mapping[str, Any]]
+    handed_in: bool = False
+    earlier: tuple[Mapping[str, Any], ...] = ()
+
+    @staticmethod
+    def of(data: Dataset, *, handed_in: bool) -> DataRecord:
+        """Return the record of a dataset."""
+        return DataRecord({name: _content(split) for name, split in data.splits.items()}, handed_in)
+
+    @staticmethod
+    def of_run(files: RunFolder) -> DataRecord | None:
+        """Return what a run recorded; ``None`` where it says nothing that can be read."""
+        found = files.read_json(FILE)
+        if isinstance(found, dict) and isinstance(found.get("splits"), dict):
+            earlier = found.get("earlier") if isinstance(found.get("earlier"), list) else []
+            return DataRecord(
+                _splits(found["splits"]), found.get("handed_in") is True, tuple(earlier) if isinstance(earlier, list) else ()
+            )
+        described = files.read_json("environment.json")  # of a run from before there was data.json
+        splits = _splits(described.get("data")) if isinstance(described, dict) else {}
+        return DataRecord(splits) if splits else None
+
+    def write(self, files: RunFolder) -> None:
+        """Keep the record in the run's folder."""
+        files.write_json(FILE, {"handed_in": self.handed_in, "splits": dict(self.splits), "earlier": list(self.earlier)})
+
+    def difference(self, now: DataRecord) -> str:
+        """Return in one line how the data ``now`` differs, or an empty string."""
+        for name in [*self.splits, *(name for name in now.splits if name not in self.splits)]:
+            before, after = self.splits.get(name), now.splits.get(name)
+            if before is None or after is None:
+                return f"the split {name!r} is {'new' if before is None else 'gone'}"
+            fields = [field for field in before if field in after and before[field] != after[field]]
+            if fields:
+                told = "; ".join(f"{field} was {before[field]!r} and is {after[field]!r}" for field in fields)
+                return f"the split {name!r} has changed: {told}"
+        return ""
+
+    def changed_to(self, now: DataRecord, step: int) -> DataRecord:
+        """Return the record of a training that continues on other data from ``step`` on; it keeps this one's too."""
+        return DataRecord(now.splits, now.handed_in, (*self.earlier, {"until_step": step, "splits": dict(self.splits)}))
+
+
+def _splits(found: Any) -> dict[str, dict[str, Any]]:
+    return {name: split for name, split in found.items() if isinstance(split, dict)} if isinstance(found, dict) else {}
+
+
+def _content(split: Split) -> dict[str, Any]:
+    protocol = dict(split.protocol)
+    digest = protocol.pop("data", None) or f"tensors@{data_digest(split.stored.cpu(), _on_cpu(split.condition))}"
+    return {"data": digest, "count": len(split), **protocol}
+
+
+def _on_cpu(condition: Any) -> Any:
+    return condition.cpu() if condition is not None else None
+
+
+def refused(where: object, difference: str) -> DataError:
+    """Return the error of a run whose data has changed."""
+    return DataError(
+        f"{where} was trained on other data: {difference}; restore it, or continue with --allow-changed-data "
+        "(allow_changed_data=True in Python)"
+    )
