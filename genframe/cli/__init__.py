@@ -10,16 +10,20 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Final, NoReturn
 
+from ..output.text import Printable
 from ..plugins.isolation import reason
 from ..types.errors import GenframeError, PluginError, StorageError
 from .commands import Commands, find, load
+from .stopping import listen, stopped
 from .values import joined_ranges
 
 __all__ = ["COMMANDS", "EXIT_CODES", "grammar_of", "main", "of_plugins", "parser", "summaries"]
@@ -144,11 +148,22 @@ def _parse(grammar: argparse.ArgumentParser, words: list[str]) -> argparse.Names
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    words = joined_ranges([*(sys.argv[1:] if argv is None else argv)])
+    """Run one command and return its exit code. Without ``argv`` it is that of the process, which a signal ends by one line."""
+    if argv is None:
+        listen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show × is no reason to fail
+    with redirect_stdout(Printable(sys.stdout)), redirect_stderr(Printable(sys.stderr)):
+        code = _run(joined_ranges([*(sys.argv[1:] if argv is None else argv)]))
+        sys.stdout.flush()
+    if argv is None:  # what is still to come is of no use to anyone: a signal need not show it
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, signal.SIG_IGN)
+    return code
+
+
+def _run(words: list[str]) -> int:
     name = next((word for word in words if not word.startswith("-")), "")
     try:
         options = _parse(_grammar(name, words), words)
@@ -164,6 +179,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         return _refuse(name, f"{error.filename or 'a file'}: {error.strerror or error}", StorageError.exit_code)
+    except Exception:
+        if (stop := stopped()) is None:
+            raise
+        return _refuse(name, stop, stop.exit_code)
     return code
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..output.text import printable
 from ..training.reporter import Silent
 
 __all__ = ["Bar", "Lines", "Messages", "print_json", "print_table", "say"]
@@ -36,7 +37,7 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
         table = Table(*headers, box=None, header_style="bold", pad_edge=False, show_header=any(headers))
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))  # brackets in a cell are no markup
+            table.add_row(*(Text(printable(cell)) for cell in row))  # brackets in a cell are no markup
         Console().print(table)
         return
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(len(headers))]
@@ -118,7 +119,7 @@ class Bar:
 
     def message(self, text: str) -> None:
         """Print the line above the bar."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(printable(text), markup=False, highlight=False)
 
 
 def _short(values: Mapping[str, float]) -> str:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from genframe import Dataset, Run, load
 from genframe.output.files import write_whole
+from genframe.output.text import printable
 
 from .page import page
 from .pictures import PICTURES, Drawn
@@ -54,4 +55,4 @@ def report(run: Run | Path | str, *, seed: int = SEED, data: Dataset | None = No
     drawn = Drawn(run, seed, data)
     groups = [draw(drawn) for draw in PICTURES]
     absent = {group.name: group.absent for group in groups if group.absent}
-    return Report(run.experiment.name, str(page(drawn, groups)), absent)
+    return Report(run.experiment.name, printable(str(page(drawn, groups))), absent)

@@ -1,0 +1,35 @@
+"""Text of files and names, made safe for a terminal or a page: control characters become visible."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TextIO
+
+__all__ = ["Printable", "printable"]
+
+# C0 and C1 but for tab and line break, line and paragraph separators, and what turns the direction of writing.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""Return the text with control characters written as ``\u001b``, which JSON reads back as the same character.
+
+    >>> print(printable("a\x1b[31mb"))
+    a\u001b[31mb
+    """
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class Printable:
+    """A stream of text that passes on only what is printable; rich, which writes colours, writes to the stream below."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.rich_proxied_file = stream
+
+    def write(self, text: str) -> int:
+        """Write the text, its control characters made visible."""
+        self.rich_proxied_file.write(printable(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rich_proxied_file, name)
