@@ -292,9 +292,9 @@ def test_data_that_are_gone_cost_the_reconstructions_only(run: Path) -> None:
 
 
 def test_control_characters_are_visible(run: Path) -> None:
-    """S10: the name of a metric that would turn a terminal's or a page's text around is shown as what it is."""
-    with (run / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps({"step": 6, "loss\x1b[31m\u202e": 1.0}, ensure_ascii=False).replace("\x1b", "\\u001b") + "\n")
+    """S10: a text of the run that would turn a terminal's or a page's text around is shown as what it is."""
+    described = json.loads((run / "environment.json").read_text())
+    (run / "environment.json").write_text(json.dumps({**described, "machine": "a\x1b[31m\u202eb"}))
     html = report(run).html
-    assert "\\u001b" in html
+    assert "a\\u001b[31m\\u202eb" in html
     assert not {"\x1b", "\u202e"} & {*html}
