@@ -21,7 +21,7 @@ from typing import Final, NoReturn
 
 from ..output.text import Printable
 from ..plugins.isolation import reason
-from ..types.errors import GenframeError, PluginError, StorageError
+from ..types.errors import GenframeError, PluginError, StorageError, Unsupported
 from .commands import Commands, find, load
 from .stopping import listen, stopped
 from .values import joined_ranges
@@ -179,11 +179,21 @@ def _run(words: list[str]) -> int:
         return 0
     except OSError as error:
         return _refuse(name, f"{error.filename or 'a file'}: {error.strerror or error}", StorageError.exit_code)
-    except Exception:
-        if (stop := stopped()) is None:
-            raise
-        return _refuse(name, stop, stop.exit_code)
+    except Exception as error:
+        if (stop := stopped()) is not None:
+            return _refuse(name, stop, stop.exit_code)
+        if _no_memory(error):
+            return _refuse(name, f"there is not enough memory: {' '.join(str(error).split())[:200]}", Unsupported.exit_code)
+        raise
     return code
+
+
+def _no_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from ..training.machine import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def _grammar(name: str, words: Sequence[str]) -> argparse.ArgumentParser:

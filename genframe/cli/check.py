@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
     outcome = _outcome(experiment, composition)
     if options.explain:
         from ..experiment.document.origins import values
-        from .sizes import sizes
+        from ..training.sizes import sizes
 
         rows = [{"path": value.path, "value": value.value, "from": value.origin} for value in values(experiment)]
         outcome |= sizes(experiment.spec.train, composition) | {"values": rows}

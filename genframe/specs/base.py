@@ -39,6 +39,7 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 # A role's traits that a part needs; an empty tuple needs the role to be there, whatever it can do.
 Needs: TypeAlias = Mapping[Role, Trait | tuple[Trait, ...]]
+LARGEST: Final = 1 << 40
 ANY_OF_KIND: Final = "x-genframe-any"
 NOTHING: Final[Needs] = MappingProxyType({})
 _resolvers: list[Callable[[Kind], Resolver]] = []
@@ -97,6 +98,10 @@ class Spec(BaseModel):
     def _read_fields(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
+        huge = next((key for key, entry in value.items() if _beyond(entry)), None)
+        if huge is not None:
+            message = f"field '{huge}' holds a number beyond ±2^40"
+            raise PydanticCustomError("component", "{message}", {"message": message, "hint": "give a smaller one"})
         unknown = [key for key in value if key not in cls.model_fields]
         if not unknown:
             return {key: _with_default_type(cls.model_fields[key], entry) for key, entry in value.items()}
@@ -107,6 +112,13 @@ class Spec(BaseModel):
             "unknown field '{field}'",
             {"field": str(unknown[0]), "hint": hint},
         )
+
+
+def _beyond(entry: Any) -> bool:
+    """Return whether a whole number, or one in a list, is larger than any size or count can be."""
+    if isinstance(entry, (list, tuple)):
+        return any(map(_beyond, entry))
+    return isinstance(entry, int) and abs(entry) > LARGEST
 
 
 def _with_default_type(field: FieldInfo, entry: Any) -> Any:

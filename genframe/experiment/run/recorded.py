@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...roles.data import Dataset, Split, data_digest
-from ...types.errors import DataError
+from ...specs.dataset import DatasetSpec
+from ...training.machine import is_out_of_memory
+from ...types.errors import DataError, Unsupported
 from .folder import RunFolder
 
-__all__ = ["DataRecord"]
+__all__ = ["DataRecord", "load_data", "refused"]
 
 FILE = "data.json"
 
@@ -78,6 +80,20 @@ def _content(split: Split) -> dict[str, Any]:
 
 def _on_cpu(condition: Any) -> Any:
     return condition.cpu() if condition is not None else None
+
+
+def load_data(spec: DatasetSpec) -> Dataset:
+    """Read a dataset.
+
+    :raises DataError: if it is missing or not what the spec says.
+    :raises Unsupported: if it does not fit into memory.
+    """
+    try:
+        return spec.load()
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise Unsupported(f"the dataset does not fit into memory ({error}); take less of it, such as by data.limit") from error
 
 
 def refused(where: object, difference: str) -> DataError:

@@ -25,6 +25,7 @@ from .changes import Change, changes, refuse_fixed
 from .folder import RunFolder
 from .lock import RunLock
 from .recorded import DataRecord, refused
+from .resources import out_of_memory
 from .run import Run, load, tensor_specs
 from .stored_state import checked
 from .training import continued
@@ -61,11 +62,13 @@ def resume(
         reporter.message(f"{folder} is complete at step {run.step}; to continue, give it more: train.steps={2 * run.step}")
         return run
     spec = files.experiment(assignments)
-    run = Run(spec, build(check_experiment(spec), seed=spec.train.seed, modules=modules), files.path)
+    composition = check_experiment(spec)
+    with out_of_memory(spec, composition, files.path):
+        run = Run(spec, build(composition, seed=spec.train.seed, modules=modules), files.path)
     check_compiler(spec.train)
     run.allow_changed_data = allow_changed_data
     dataset = run.dataset(data)
-    with RunLock(files.path):
+    with RunLock(files.path), out_of_memory(spec, composition, files.path):
         storage.sweep(files.checkpoints)
         saved, thread_count = _newest(files, run, reporter), spec.train.threads or torch.get_num_threads()
         if saved is not None:

@@ -29,7 +29,7 @@ from ...version import __version__
 from ..document.spec import ExperimentSpec
 from . import checkpoint as storage
 from .folder import RunFolder
-from .recorded import DataRecord, refused
+from .recorded import DataRecord, load_data, refused
 
 __all__ = ["PICTURE_COUNT", "Evaluation", "Run", "default_condition", "evaluate", "load", "shown_condition"]
 
@@ -71,7 +71,7 @@ class Run:
             return data
         if record is not None and record.handed_in:
             raise DataError(f"{self.folder} was trained on data that was handed in from Python; hand it in again, as data=...")
-        dataset = self.experiment.data.load()
+        dataset = load_data(self.experiment.data)
         change = record.difference(DataRecord.of(dataset, handed_in=False)) if record is not None else ""
         if change and not self.allow_changed_data:
             raise refused(self.folder, change)

@@ -27,8 +27,9 @@ from ..document.spec import ExperimentSpec, check_experiment
 from . import checkpoint as storage
 from .folder import RunFolder
 from .lock import RunLock
-from .recorded import DataRecord
+from .recorded import DataRecord, load_data
 from .recorder import Recorder
+from .resources import check_resources, out_of_memory
 from .run import Run
 from .starting import take_parts
 
@@ -59,26 +60,32 @@ def train(
     experiment = _read(experiment)
     spec = experiment.spec
     composition = check_experiment(spec)
-    model = build(composition, seed=spec.train.seed, modules=modules)
-    run = Run(spec, model, Path(folder) if folder is not None else None)
+    where = Path(folder) if folder is not None else None
+    check_resources(spec, composition, where)
+    with out_of_memory(spec, composition, where):
+        model = build(composition, seed=spec.train.seed, modules=modules)
+        return _begun(Run(spec, model, where), experiment, data, reporter or Silent())
+
+
+def _begun(run: Run, experiment: Experiment, data: Dataset | None, reporter: Reporter) -> Run:
+    """Train a run whose model is as it was built."""
+    spec = run.experiment
     if spec.train.start is not None:
-        taken = take_parts(run.model, spec.train.start)
-        (reporter or Silent()).message(f"begins with {taken}")
+        reporter.message(f"starts from {take_parts(run.model, spec.train.start)}")
     check_compiler(spec.train)
-    dataset = data or spec.data.load()
+    dataset = data or load_data(spec.data)
     thread_count = spec.train.threads or torch.get_num_threads()
     if run.folder is None:
-        return continued(run, dataset, reporter or Silent(), thread_count)
+        return continued(run, dataset, reporter, thread_count)
     for name in _unregistered(spec.model):
-        hint = f"load this run by load({str(run.folder)!r}, specs=[CLASS])"
-        (reporter or Silent()).message(f"no plugin has {name}: {hint}")
+        reporter.message(f"no plugin has {name}: load this run by load({str(run.folder)!r}, specs=[CLASS])")
     files = RunFolder(run.folder)
     files.make()
     with RunLock(files.path):
-        files.begin(spec, composition)
+        files.begin(spec, run.model.composition)
         files.write_json("origins.json", written(experiment))
         DataRecord.of(dataset, handed_in=data is not None).write(files)
-        return continued(run, dataset, reporter or Silent(), thread_count)
+        return continued(run, dataset, reporter, thread_count)
 
 
 def _unregistered(spec: Spec) -> list[str]:

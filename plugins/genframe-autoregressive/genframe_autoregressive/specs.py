@@ -115,7 +115,7 @@ class PixelCNN(RasterSpec):
 
     type: Literal["autoregressive/pixelcnn"] = "autoregressive/pixelcnn"
 
-    layers: PositiveInt = Field(default=8, description="gated layers")
+    layers: PositiveInt = Field(le=1000, default=8, description="gated layers")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of each gate's outputs that training sets to zero")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
@@ -133,7 +133,7 @@ class PixelRNN(RasterSpec):
 
     type: Literal["autoregressive/pixelrnn"] = "autoregressive/pixelrnn"
 
-    layers: PositiveInt = Field(default=2, description="row LSTMs")
+    layers: PositiveInt = Field(le=1000, default=2, description="row LSTMs")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
         """Build the prior."""
@@ -146,7 +146,7 @@ class TransformerFields(ComponentSpec):
     """The sizes of a transformer; abstract."""
 
     dim: PositiveInt = Field(default=128, description="size of each token's vector")
-    depth: PositiveInt = Field(default=4, description="number of blocks")
+    depth: PositiveInt = Field(le=1000, default=4, description="number of blocks")
     heads: PositiveInt = Field(default=4, description="attention heads, which share out the vector")
     mlp_ratio: PositiveFloat = Field(default=4.0, description="hidden units of a block's perceptron for each of dim")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of each branch's outputs that training sets to zero")

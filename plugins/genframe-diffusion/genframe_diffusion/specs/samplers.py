@@ -210,7 +210,9 @@ class PredictorCorrector(GridWalk):
     type: Literal["diffusion/pc"] = "diffusion/pc"
 
     snr: float = Field(default=0.16, gt=0, lt=0.5, description="signal to noise of a Langevin step")
-    corrections: PositiveInt = Field(default=1, description="Langevin steps, each with a prediction, after an ancestral one")
+    corrections: PositiveInt = Field(
+        le=1000, default=1, description="Langevin steps, each with a prediction, after an ancestral one"
+    )
 
     @property
     def random(self) -> bool:

@@ -113,7 +113,7 @@ class Dbm(PriorSpec):
     hidden: tuple[PositiveInt, ...] = Field(
         default=(64, 32), min_length=2, description="sizes of the hidden layers, from below"
     )
-    mean_field: PositiveInt = Field(default=10, description="iterations of mean field, each over all hidden layers")
+    mean_field: PositiveInt = Field(le=1000, default=10, description="iterations of mean field, each over all hidden layers")
     sweeps: PositiveInt = Field(
         default=1000, description="block Gibbs sweeps from a random state to a sample, unless a sampler says otherwise"
     )

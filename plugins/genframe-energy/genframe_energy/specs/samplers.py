@@ -87,7 +87,9 @@ class Hmc(GradientChain):
 
     type: Literal["energy/hmc"] = "energy/hmc"
 
-    leapfrogs: PositiveInt = Field(default=10, description="leapfrog steps, of step_size each, in one step of the chain")
+    leapfrogs: PositiveInt = Field(
+        le=1000, default=10, description="leapfrog steps, of step_size each, in one step of the chain"
+    )
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
         """Make the sampler."""

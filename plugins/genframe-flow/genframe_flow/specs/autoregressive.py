@@ -26,7 +26,7 @@ class MaskedFlow(FlowSpec):
 
     provides: ClassVar[TraitSet] = traits(Bijective, Conditional)
 
-    layers: PositiveInt = Field(default=5, description="how many autoregressive layers")
+    layers: PositiveInt = Field(le=1000, default=5, description="how many autoregressive layers")
     order: MaskedOrder = Field(
         default="reversed",
         description="the order of the values: forwards and backwards in turns, or after a fixed random order or learned matrix",

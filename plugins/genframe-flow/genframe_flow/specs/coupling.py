@@ -25,7 +25,7 @@ __all__ = ["Nice", "Spline"]
 class VectorCouplings(FlowSpec):
     """How many couplings of vectors there are, and what they divide."""
 
-    couplings: PositiveInt = Field(default=8, description="how many couplings")
+    couplings: PositiveInt = Field(le=1000, default=8, description="how many couplings")
     order: Order = Field(
         default="halves",
         description="what each coupling divides: the halves, or the even and odd entries, in turns; or halves after a fixed "
@@ -86,7 +86,7 @@ class Nice(CouplingFlow):
 
     type: Literal["flow/nice"] = "flow/nice"
 
-    couplings: PositiveInt = Field(default=4, description="how many couplings")
+    couplings: PositiveInt = Field(le=1000, default=4, description="how many couplings")
     network: DecoderSpec = Field(
         default=MLPDecoder(hidden=(256, 256), activation="relu", zero=True), description="the network that gives the shift"
     )

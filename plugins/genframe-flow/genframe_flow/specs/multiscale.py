@@ -39,13 +39,13 @@ class RealNvp(VectorCouplings):
     type: Literal["flow/realnvp"] = "flow/realnvp"
 
     scales: PositiveInt | None = Field(
-        default=None, description="number of scales, for images; none flattens the data to vectors"
+        le=16, default=None, description="number of scales, for images; none flattens the data to vectors"
     )
     checkerboards: PositiveInt = Field(
-        default=3, description="checkerboard couplings of each scale; the last has one more; only with scales"
+        le=1000, default=3, description="checkerboard couplings of each scale; the last has one more; only with scales"
     )
     channelwise: PositiveInt = Field(
-        default=3, description="channel-wise couplings of each scale but the last; only with scales"
+        le=1000, default=3, description="channel-wise couplings of each scale but the last; only with scales"
     )
     scale: LogScale = Field(default="tanh", description="how the network's value u gives the scale: exp(u) if exp, ...")
     bound: PositiveFloat = Field(default=3.0, description="largest logarithm of a scale, where scale is tanh")
@@ -116,8 +116,8 @@ class Glow(FlowSpec):
 
     type: Literal["flow/glow"] = "flow/glow"
 
-    scales: PositiveInt = Field(default=1, description="how many scales (L); each halves the axes. Vectors have one")
-    steps: PositiveInt = Field(default=8, description="steps of each scale (K)")
+    scales: PositiveInt = Field(le=16, default=1, description="how many scales (L); each halves the axes. Vectors have one")
+    steps: PositiveInt = Field(le=1000, default=8, description="steps of each scale (K)")
     scale: LogScale = Field(
         default="tanh",
         description="how the network's value u gives the scale: exp(bound · tanh(u / bound)); exp(u) if exp; sigmoid(u + 2) if "

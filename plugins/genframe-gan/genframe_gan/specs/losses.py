@@ -32,7 +32,7 @@ class Game(LossSpec):
 
     critic: EncoderSpec = Field(default=MLP(), description="the network that tells real from fake")
     objective: ObjectiveName = Field(default="relativistic", description="what critic and generator minimise")
-    n_critic: PositiveInt = Field(default=1, description="critic's steps for each step of the generator")
+    n_critic: PositiveInt = Field(le=1000, default=1, description="critic's steps for each step of the generator")
     r1: NonNegativeFloat = Field(
         default=0.0, description="weight of half the squared gradient at real data (Mescheder et al. 2018, eq. 9)"
     )

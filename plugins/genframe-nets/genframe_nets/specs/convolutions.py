@@ -129,7 +129,7 @@ class ResNet(SpatialEncoder):
     type: Literal["nets/resnet"] = "nets/resnet"
     provides: ClassVar[TraitSet] = traits(Conditional, Layered)
 
-    blocks: PositiveInt = Field(default=2, description="residual blocks of each stage")
+    blocks: PositiveInt = Field(le=1000, default=2, description="residual blocks of each stage")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
         """Make the encoder."""
@@ -154,7 +154,7 @@ class ResNetDecoder(SpatialDecoder):
 
     type: Literal["nets/resnet"] = "nets/resnet"
 
-    blocks: PositiveInt = Field(default=2, description="residual blocks of each stage")
+    blocks: PositiveInt = Field(le=1000, default=2, description="residual blocks of each stage")
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
         """Make the decoder."""
@@ -184,7 +184,7 @@ class SNGAN(SpatialEncoder):
 
     activation: Activation = Field(default="relu", description="the nonlinearity")
     norm: Literal["none", "group", "batch"] = Field(default="none", description="normalisation before each activation")
-    blocks: NonNegativeInt = Field(default=2, description="residual blocks on the smallest grid, behind the stages")
+    blocks: NonNegativeInt = Field(le=1000, default=2, description="residual blocks on the smallest grid, behind the stages")
     pool: bool = Field(default=True, description="sum the features over the smallest grid: a vector, with or without 'dim'")
 
     def latent_space(self, data: Space) -> Space:

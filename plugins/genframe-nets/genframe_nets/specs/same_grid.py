@@ -36,7 +36,7 @@ class IsotropicDecoder(DecoderSpec):
 
     channels: PositiveInt = Field(default=64, description="hidden channels")
     blocks: NonNegativeInt = Field(
-        default=1, description="hidden depth: convolutions of kernel 1, or residual blocks, in the middle"
+        le=1000, default=1, description="hidden depth: convolutions of kernel 1, or residual blocks, in the middle"
     )
     residual: bool = Field(default=False, description="residual blocks in the middle, of two convolutions of kernel 3 each")
     activation: Activation = Field(default="relu", description="the nonlinearity")
@@ -115,7 +115,7 @@ class UNet(TimedDecoder):
         default=(32, 64, 64), min_length=1, description="channels of each level, from the data's grid to the smallest"
     )
     blocks: PositiveInt = Field(
-        default=2, description="residual blocks of each level on the way down; on the way up there is one more"
+        le=1000, default=2, description="residual blocks of each level on the way down; on the way up there is one more"
     )
     attention: tuple[NonNegativeInt, ...] = Field(
         default=(), description="levels with self-attention behind each block, counted from 0, the data's grid"
@@ -172,9 +172,11 @@ class DiT(TimedDecoder):
 
     patch: PositiveInt = Field(default=2, description="positions of a patch along each axis; divides them")
     dim: int = Field(default=128, ge=8, description="size of each token")
-    depth: PositiveInt = Field(default=6, description="number of blocks")
+    depth: PositiveInt = Field(le=1000, default=6, description="number of blocks")
     heads: PositiveInt = Field(default=4, description="heads of each attention, which share 'dim'")
-    mlp_ratio: PositiveInt = Field(default=4, description="hidden size of each block's perceptron, in multiples of 'dim'")
+    mlp_ratio: PositiveInt = Field(
+        le=1000, default=4, description="hidden size of each block's perceptron, in multiples of 'dim'"
+    )
 
     @model_validator(mode="after")
     def _heads_fit(self) -> DiT:

@@ -106,7 +106,7 @@ class Quantizer(QuantiserSpec):
 
     size: int = Field(default=512, ge=2, description="vectors of a codebook")
     dim: PositiveInt = Field(default=64, description="size of a vector; features are projected to it")
-    layers: PositiveInt = Field(default=1, description="codebooks one after another, of what is left")
+    layers: PositiveInt = Field(le=1000, default=1, description="codebooks one after another, of what is left")
     groups: PositiveInt = Field(default=1, description="codebooks side by side, each of a share of the dimensions")
     distance: Distance = Field(default="euclidean", description="distance by which the nearest vector is chosen")
     gradient: Gradient = Field(

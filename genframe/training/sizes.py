@@ -25,6 +25,7 @@ def sizes(train: TrainSpec, composition: Composition) -> dict[str, Any]:
     copies = 2 + (1 if train.optimizer == "sgd" else 2) + (train.ema is not None)  # weight, gradient, moments, average
     return {
         "parameters": {role: count for role, count in counts.items() if count},
+        "copies": copies,
         "weights_bytes": 4 * copies * sum(counts.values()),
         "activations_bytes": _activations(model, composition, train.batch_size),
     }
