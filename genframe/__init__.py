@@ -49,9 +49,10 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .cli.commands import Command
     from .experiment.document.spec import ExperimentSpec
+    from .experiment.run.evaluation import Evaluation, evaluate
     from .experiment.run.folder import describe
     from .experiment.run.resume import resume
-    from .experiment.run.run import Evaluation, Run, evaluate, load
+    from .experiment.run.run import Run, load
     from .experiment.run.training import train
     from .model.evaluation import evaluating
     from .model.likelihood import LogProb
@@ -170,12 +171,8 @@ _LOADED_WHEN_USED = {
     "cli.commands": ("Command",),
     "experiment.document.spec": ("ExperimentSpec",),
     "experiment.run.folder": ("describe",),
-    "experiment.run.run": (
-        "Evaluation",
-        "Run",
-        "evaluate",
-        "load",
-    ),
+    "experiment.run.evaluation": ("Evaluation", "evaluate"),
+    "experiment.run.run": ("Run", "load"),
     "experiment.run.resume": ("resume",),
     "experiment.run.training": ("train",),
     "model.likelihood": ("LogProb",),

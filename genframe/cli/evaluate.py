@@ -27,9 +27,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure, print, and keep the results in the run's folder."""
     from ..experiment.document.loading import experiment_from
+    from ..experiment.run.evaluation import evaluate
     from ..experiment.run.folder import RunFolder
-    from ..experiment.run.run import evaluate
     from .output import print_json
+    from .runs import refuse_failed
 
     trained = opened(options.run, options.device, allow_changed_data=options.allow_changed_data)
     if options.metric:
@@ -44,3 +45,4 @@ def run(options: argparse.Namespace) -> None:
         print(evaluation)
     # kept only now, so that a folder which cannot be written loses no figure
     RunFolder(options.run).write_json("results.json", evaluation.to_dict())
+    refuse_failed(evaluation)

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..types.errors import StorageError, Unsupported
+from ..types.errors import DataError, StorageError, Unsupported
 
 if TYPE_CHECKING:
+    from ..experiment.run.evaluation import Evaluation
     from ..experiment.run.run import Run
 
-__all__ = ["add_arguments", "add_data_arguments", "make_room", "opened"]
+__all__ = ["add_arguments", "add_data_arguments", "make_room", "opened", "refuse_failed"]
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -58,3 +59,12 @@ def make_room(path: Path) -> None:
         raise StorageError(f"{path} cannot be written: {path.parent} is not a folder")
     with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def refuse_failed(evaluation: Evaluation) -> None:
+    """Fail where a metric of the experiment could not be measured; the others are printed and kept by then.
+
+    :raises DataError: naming each of them.
+    """
+    if evaluation.failed:
+        raise DataError("\n".join(f"{name}: not measured: {reason}" for name, reason in evaluation.failed.items()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..experiment.run.evaluation import Evaluation
     from ..experiment.run.run import Run
     from ..training.reporter import Reporter
 
@@ -63,8 +64,9 @@ def reporter(quiet: bool) -> AbstractContextManager[Reporter]:
 
 def finish(trained: Run, as_json: bool) -> None:
     """Measure a run; print its figures, its picture and three commands that go on from it."""
-    from ..experiment.run.run import evaluate
+    from ..experiment.run.evaluation import evaluate
     from .output import print_json, say
+    from .runs import refuse_failed
 
     spec = trained.experiment.evaluate
     if spec.metrics and not as_json:
@@ -72,7 +74,13 @@ def finish(trained: Run, as_json: bool) -> None:
     evaluation = evaluate(trained) if spec.metrics else None
     if as_json:
         print_json(outcome(trained) | (evaluation.to_dict() if evaluation else {}))
-        return
+    else:
+        _tell(trained, evaluation)
+    if evaluation:
+        refuse_failed(evaluation)
+
+
+def _tell(trained: Run, evaluation: Evaluation | None) -> None:
     if evaluation:
         print(evaluation)
     if picture(trained):

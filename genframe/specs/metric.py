@@ -19,6 +19,8 @@ class MetricSpec(ComponentSpec):
     """A figure about a trained model, with the protocol by which it was measured."""
 
     kind: ClassVar[Kind] = "metric"
+    least_held_out: ClassVar[int] = 1  # examples without which it cannot be measured
+    least_training: ClassVar[int] = 0
     reproducible: ClassVar[bool] = True  # false where one seed gives two figures, as a measurement of time does
 
     @classmethod

@@ -37,7 +37,7 @@ def _activations(model: Model, composition: Composition, batch_size: int) -> int
     batch = Batch(_batch(composition.data, batch_size), condition)
     try:
         return max(_kept(model, batch, player) for player in composition.players)
-    except (RuntimeError, NotImplementedError):  # a part that looks at values, of which there are none
+    except (RuntimeError, NotImplementedError, ValueError):  # a part that looks at values, of which there are none
         return None
 
 

@@ -89,7 +89,7 @@ def test_a_run_without_a_folder_gets_a_free_one(genframe: Command) -> None:
 
 def test_stages_suggest_no_longer_training(genframe: Command) -> None:
     """train.steps means nothing where there are stages, so it is not proposed; and metrics without meaning say so."""
-    words = ["data.limit=80", "train.stages.0.steps=2", "train.threads=1", "model.prior.components=2"]
+    words = ["data.limit=80", "train.batch_size=64", "train.stages.0.steps=2", "train.threads=1", "model.prior.components=2"]
     printed = genframe("train", "ae-gmm-digits", *words, "evaluate.metrics=[metrics/nll]", "--run", "g")
     assert "metrics/nll: not measured: the density of this model is implicit" in printed
     assert printed.splitlines()[-1] == "  genframe evaluate g --split validation"

@@ -11,7 +11,7 @@ from genframe.experiment.run.resume import resume
 from genframe.experiment.run.training import train
 
 TEXT = """name: mine
-data: {type: data/digits, limit: 60}
+data: {type: data/digits, limit: 160}
 model:
   encoder: {type: nets/mlp, hidden: [2], dim: 2}
   decoder: {type: nets/mlp, hidden: [2]}
@@ -50,7 +50,7 @@ def test_values_from_python_are_given() -> None:
 def test_a_spec_from_python_is_given_too(tmp_path: Path) -> None:
     """A ready spec remembers which of its fields were set."""
     spec = experiment_from(
-        {"name": "x", "data": {"type": "data/digits", "limit": 60}, "model": MODEL, "train": {"steps": 1}}
+        {"name": "x", "data": {"type": "data/digits", "limit": 60}, "model": MODEL, "train": {"steps": 1, "batch_size": 32}}
     ).spec
     train(spec, folder=tmp_path / "run")
     found = RunFolder(tmp_path / "run").origins()

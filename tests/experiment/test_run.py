@@ -39,8 +39,9 @@ from genframe import (
 from genframe.experiment.document.loading import read_experiment
 from genframe.experiment.document.spec import ExperimentSpec
 from genframe.experiment.run import checkpoint
+from genframe.experiment.run.evaluation import Evaluation, evaluate
 from genframe.experiment.run.resume import is_complete, resume
-from genframe.experiment.run.run import Evaluation, Run, default_condition, evaluate, load
+from genframe.experiment.run.run import Run, default_condition, load
 from genframe.experiment.run.training import train
 from genframe.output.picture import read_info, save
 from genframe.training.reporter import Silent

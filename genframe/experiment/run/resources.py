@@ -37,8 +37,11 @@ def check_resources(spec: ExperimentSpec, composition: Composition, folder: Path
     if any(places(composition.spec)):
         return
     there = available_memory(pick_device(spec.train.device))
-    found = _counted(spec.train, composition)
-    if there is not None and (found is None or _bytes(found) > there):
+    try:
+        found = _counted(spec.train, composition)
+    except OverflowError:
+        raise Unsupported(f"training needs more memory than can be counted; {_advice(spec, composition)}") from None
+    if there is not None and found is not None and _bytes(found) > there:
         raise Unsupported(f"{_told(found, there)}; {_advice(spec, composition)}")
     if folder is not None and found is not None:
         stored = 4 * sum(found["parameters"].values()) * (found["copies"] - 1)  # gradients are not
@@ -65,10 +68,15 @@ ADVICE = "lower train.batch_size, with train.accumulate for the same gradient, o
 
 
 def _counted(train: TrainSpec, composition: Composition) -> dict[str, Any] | None:
-    """Return parameters and bytes, or ``None`` where torch cannot count them: it does so in 64 bits."""
+    """Return parameters and bytes; ``None`` where a part cannot be made without memory.
+
+    :raises OverflowError: if there are more bytes than torch counts, which it does in 64 bits.
+    """
     try:
         return sizes(train, composition)
-    except (RuntimeError, OverflowError, MemoryError, TypeError, ValueError):
+    except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+        if "overflow" in str(error):
+            raise OverflowError(str(error)) from error
         return None
 
 
@@ -76,9 +84,7 @@ def _bytes(found: Mapping[str, Any]) -> float:
     return float(found["weights_bytes"] + (found["activations_bytes"] or 0))
 
 
-def _told(found: Mapping[str, Any] | None, there: int) -> str:
-    if found is None:
-        return f"training needs more memory than can be counted, and {readable(there)} are there"
+def _told(found: Mapping[str, Any], there: int) -> str:
     kinds = {"weights, gradients and moments": found["weights_bytes"], "activations": found["activations_bytes"]}
     parts = ", ".join(f"{kind} {readable(count)}" for kind, count in kinds.items() if count)
     return f"training needs about {readable(_bytes(found))} of memory ({parts}), and {readable(there)} are there"
@@ -96,6 +102,8 @@ def _advice(spec: ExperimentSpec, composition: Composition) -> str:
             found = _counted(train, check(model, composition.data, composition.condition))
         except (ValidationError, SpecError):
             continue
+        except OverflowError:
+            found = None
         needed[f"{'.'.join(map(str, path))} is {value}"] = _bytes(found) if found is not None else math.inf
     best = min(needed, key=lambda name: needed[name], default="")
     return f"most of it is because {best}; make it smaller" if best else ADVICE

@@ -25,6 +25,7 @@ from ..document.loading import Experiment, experiment_from, read_experiment
 from ..document.origins import written
 from ..document.spec import ExperimentSpec, check_experiment
 from . import checkpoint as storage
+from .data_checks import check_batches, check_splits
 from .folder import RunFolder
 from .lock import RunLock
 from .recorded import DataRecord, load_data
@@ -74,6 +75,8 @@ def _begun(run: Run, experiment: Experiment, data: Dataset | None, reporter: Rep
         reporter.message(f"starts from {take_parts(run.model, spec.train.start)}")
     check_compiler(spec.train)
     dataset = data or load_data(spec.data)
+    check_splits(spec.evaluate, run.model.composition, dataset)
+    check_batches(spec.train, run.model, dataset)
     thread_count = spec.train.threads or torch.get_num_threads()
     if run.folder is None:
         return continued(run, dataset, reporter, thread_count)

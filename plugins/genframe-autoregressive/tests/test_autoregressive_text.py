@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genframe import load
-from genframe.experiment.run.run import evaluate
+from genframe.experiment.run.evaluation import evaluate
 from genframe.experiment.run.training import train
 from genframe_data import read_vocabulary
 

@@ -32,7 +32,14 @@ def test_the_spec_says_where_its_values_came_from(run: Path) -> None:
 
 def test_points_are_drawn_in_numbers(tmp_path: Path) -> None:
     """In a plane there are enough fresh samples to see a shape, and the command draws as many."""
-    words = ["data.n=100", "train.steps=1", "train.threads=1", "evaluate.metrics=[]", "train.compile=off"]
+    words = [
+        "data.n=100",
+        "train.batch_size=64",
+        "train.steps=1",
+        "train.threads=1",
+        "evaluate.metrics=[]",
+        "train.compile=off",
+    ]
     assert main(["train", "spline-moons", *words, "--run", str(tmp_path / "run"), "--json"]) == 0
     html = report(tmp_path / "run").html
     assert "1024 samples at step 1, seed 1" in html

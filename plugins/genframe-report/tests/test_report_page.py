@@ -266,7 +266,7 @@ def test_a_large_run_stays_below_three_megabytes(run: Path) -> None:
 def test_what_a_run_cannot_show_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A GAN has nothing to reconstruct from; a run in memory has no folder, so no files and no commands."""
     monkeypatch.chdir(tmp_path)
-    words = ["data.limit=80", "train.steps=2", "train.threads=1", "evaluate.metrics=[]"]
+    words = ["data.limit=80", "train.batch_size=64", "train.steps=2", "train.threads=1", "evaluate.metrics=[]"]
     assert main(["train", "gan-digits", *words, "--run", "gan", "--json"]) == 0
     made = report("gan")
     assert made.absent["Reconstructions"] == ("the model has no latent from which to reconstruct",)

@@ -83,7 +83,7 @@ def test_data_that_are_not_here_are_not_needed(tmp_path: Path, monkeypatch: pyte
 
 def test_a_run_is_placed_without_its_data(tmp_path: Path) -> None:
     """A run has its spaces with it."""
-    words = ["train.steps=1", "data.limit=80", "train.threads=1"]
+    words = ["train.steps=1", "train.batch_size=64", "data.limit=80", "train.threads=1"]
     train(read_experiment("ae-gmm-digits", ["train.stages=[]", *words]).spec, folder=tmp_path / "run")
     [entry] = place([str(tmp_path / "run")]).placed
     assert (entry.name, entry.density, entry.unread) == (str(tmp_path / "run"), "implicit", "")

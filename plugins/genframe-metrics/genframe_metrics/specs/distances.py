@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -26,6 +26,7 @@ class Mmd(MetricSpec):
     """
 
     type: Literal["metrics/mmd"] = "metrics/mmd"
+    least_held_out: ClassVar[int] = 8
 
     n: Annotated[int, Field(ge=8)] = Field(default=1000, description="number of samples, and of examples if there are as many")
     scales: tuple[PositiveFloat, ...] = Field(
@@ -41,6 +42,9 @@ class Mmd(MetricSpec):
 
 class FeatureMetric(MetricSpec):
     """What metrics that compare features of samples with features of data have in common; abstract."""
+
+    least_held_out: ClassVar[int] = 20
+    least_training: ClassVar[int] = 20
 
     features: RunPath | None = Field(
         default=None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -103,6 +103,7 @@ class Parzen(MetricSpec):
     """
 
     type: Literal["metrics/parzen"] = "metrics/parzen"
+    least_training: ClassVar[int] = 2
 
     n: PositiveInt = Field(default=10_000, description="number of samples, and of training examples if there are as many")
     sigmas: tuple[PositiveFloat, ...] = Field(
