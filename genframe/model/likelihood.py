@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from ..roles.parts import Encoder
+from ..roles import Encoder
 from ..types.errors import Unsupported
 from ..types.spaces import Real, Space
 from ..types.trait.base import DensityKind

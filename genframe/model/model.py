@@ -10,17 +10,10 @@ from typing import Any, TypeVar, get_args
 import torch
 from torch import Generator, Tensor
 
-from ..checking.flow import check
-from ..roles.parts import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent
-from ..roles.precision import run_in
-from ..specs.composition import Composition
-from ..specs.parts import ModelSpec
-from ..types.errors import Unsupported
-from ..types.spaces import Space
-from ..types.trait.base import Trait
-from ..types.trait.encoders import Posterior
-from ..types.trait.parts import DataDependent
-from ..types.values import Context, Precision, Role
+from ..checking import check
+from ..roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, run_in
+from ..specs import Composition, ModelSpec
+from ..types import Context, DataDependent, Posterior, Precision, Role, Space, Trait, Unsupported
 from .byhand import described
 from .evaluation import evaluating
 from .likelihood import LogProb, estimated, log_weights

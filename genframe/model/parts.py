@@ -8,12 +8,9 @@ from typing import Any, TypeVar, get_args
 import torch
 from torch import nn
 
-from ..roles.data import data_digest
-from ..roles.parts import Decoder, Encoder, Loss, Prior, Sampler
-from ..specs.composition import Composition
-from ..types.errors import Unsupported
-from ..types.trait.base import methods_of
-from ..types.values import Context, Role
+from ..roles import Decoder, Encoder, Loss, Prior, Sampler, data_digest
+from ..specs import Composition
+from ..types import Context, Role, Unsupported, methods_of
 from .evaluation import device_of
 from .table import as_html, as_text
 from .wrapping import Moved

@@ -12,11 +12,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from ..roles.precision import no_compiler
-from ..roles.random import generator_for
-from ..types.errors import Unsupported
-from ..types.spaces import Categorical, Space
-from ..types.values import Context
+from ..roles import generator_for, no_compiler
+from ..types import Categorical, Context, Space, Unsupported
 from .parts import Parts
 
 __all__ = ["Chunk", "Samples", "chunks", "compiled"]

@@ -17,13 +17,10 @@ from weakref import WeakKeyDictionary, finalize, ref
 import torch
 from torch import Tensor, nn
 
-from ..roles.parts import Decoder, Encoder, Loss, Prior, Sampler, ask
+from ..roles import Decoder, Encoder, Loss, Prior, Sampler, ask
 from ..specs.base import ComponentSpec, Spec, nested
 from ..specs.module import READS, ModuleDecoder, ModuleEncoder, ModuleFields, lent
-from ..types.errors import Problem, SpecError
-from ..types.spaces import Categorical, Real, Space, Spaces
-from ..types.trait.base import Trait
-from ..types.values import Context
+from ..types import Categorical, Context, Problem, Real, Space, Spaces, SpecError, Trait
 
 __all__ = ["Modules", "Moved", "Wrapped", "collecting", "handed_in", "lending", "places", "wrap"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..types.errors import StorageError
+from ..types import StorageError
 
 __all__ = ["storing", "write_whole"]
 

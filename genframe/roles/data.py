@@ -10,9 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Generator, Tensor
 
-from ..types.errors import DataError
-from ..types.spaces import Real, Space
-from ..types.values import Batch
+from ..types import Batch, DataError, Real, Space
 
 __all__ = ["Dataset", "Prepare", "Split", "as_stored", "data_digest", "into"]
 

@@ -14,11 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
-from ..roles.data import Dataset, Split
-from ..roles.random import generator_for
-from ..types.errors import DataError
-from ..types.spaces import Space, format_shape
-from ..types.values import Batch
+from ..roles import Dataset, Split, generator_for
+from ..types import Batch, DataError, Space, format_shape
 from .order import DataOrder
 
 __all__ = ["Data", "LoaderSource", "RowSource", "Source", "as_batch", "rows_of", "source_of"]
