@@ -18,8 +18,6 @@ from .wrapping import Moved
 __all__ = ["Parts"]
 
 T = TypeVar("T")
-ENCODE_CHUNK = 1024
-NO_ENCODER = "this model has no encoder, so data have no latent; compose it with one"
 
 
 class Parts(nn.Module):
