@@ -8,15 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checking.flow import check
-from ..roles.parts import Encoder
-from ..specs.composition import Composition
-from ..specs.module import ModuleDecoder, ModuleEncoder, ModuleLoss, ModulePrior, ModuleSampler
-from ..specs.parts import ModelSpec
-from ..types.errors import SpecError
-from ..types.spaces import Categorical, Real, Space
-from ..types.trait import TRAITS
-from ..types.trait.base import Trait
+from ..checking import check
+from ..roles import Encoder
+from ..specs import Composition, ModelSpec, ModuleDecoder, ModuleEncoder, ModuleLoss, ModulePrior, ModuleSampler
+from ..types import TRAITS, Categorical, Real, Space, SpecError, Trait
 
 __all__ = ["described"]
 

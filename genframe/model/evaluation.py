@@ -19,10 +19,10 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluate without gradients; every module's mode and torch's global generators are as before afterwards.
+def evaluating(model: nn.Module) -> Iterator[torch.device]:
+    """Evaluate without gradients, and give the model's device; modes and torch's global generators are as before afterwards.
 
-    A model that is in evaluation mode with all its parts is taken at its word.
+    The modules within the parts are looked at only where the model or one of its parts is in training mode.
     """
     learning = model.training or any(part.training for part in model.children())
     training = [module for module in model.modules() if module.training] if learning else []
@@ -31,7 +31,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     device = device_of(model)
     try:
         with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-            yield
+            yield device
     finally:
         for module in training:
             module.training = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from ..roles.parts import Encoder
+from ..roles import Encoder
 from ..types.errors import Unsupported
 from ..types.spaces import Real, Space
 from ..types.trait.base import DensityKind
@@ -23,11 +23,11 @@ __all__ = ["LogProb", "estimated", "log_weights"]
 
 @dataclass(frozen=True, repr=False)
 class LogProb:
-    """Log-likelihood of each datum under a model.
+    """Log-likelihood of each example under a model.
 
-    ``nats``: (B,), of probability where ``mass`` is true, else of density in the units of ``space``.
+    ``nats``: (B,), a probability where ``mass`` is true, else a density in the units of ``space``.
     ``kind`` says whether it is exact, a lower bound or unnormalised; ``estimator`` by which method, with
-    ``samples`` draws for each datum.
+    ``samples`` draws per example.
     """
 
     nats: Tensor
@@ -44,14 +44,14 @@ class LogProb:
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the mean over data, in nats; NaN for a single datum."""
+        """Standard error of the mean over examples, in nats; NaN for a single example."""
         if len(self.nats) < 2:
             return math.nan
         return float(self.nats.detach().double().std() / math.sqrt(len(self.nats)))
 
     @property
     def dequantisation(self) -> str:
-        """How continuous density and discrete data were reconciled: ``uniform`` noise, or ``none``."""
+        """How continuous density and discrete values were reconciled: ``uniform`` noise, or ``none``."""
         return "uniform" if isinstance(self.space, Real) and self.space.dequantised else "none"
 
     @property
@@ -60,7 +60,7 @@ class LogProb:
 
         A density of dequantised data becomes a probability by the volume of a bin (Theis et al. 2015, sec. 3.1).
 
-        :raises Unsupported: where the data are not discrete, so that the figure would depend on their unit.
+        :raises Unsupported: where the space is continuous, so that the value would depend on the unit.
         """
         return -(self.average + self._log_bin_volume()) / (self.space.dims * math.log(2))
 
@@ -90,7 +90,7 @@ class LogProb:
 
 
 def estimated(parts: Parts, x: Tensor, context: Context | None, samples: int, generator: Generator | None) -> LogProb:
-    """Return the log-likelihood of each datum of kind ``parts.composition.density``; see :meth:`genframe.Model.log_prob`.
+    """Return the log-likelihood of each example, of kind ``parts.composition.density``; see :meth:`genframe.Model.log_prob`.
 
     :raises Unsupported: if the density is implicit or unnormalised, saying why.
     """
@@ -122,7 +122,7 @@ def estimated(parts: Parts, x: Tensor, context: Context | None, samples: int, ge
 
 
 def log_weights(parts: Parts, x: Tensor, context: Context | None, samples: int, generator: Generator | None) -> Tensor:
-    """Return log p(x|z) + log p(z) - log q(z|x) of ``samples`` draws of z for each datum: (samples, B) nats.
+    """Return log p(x|z) + log p(z) - log q(z|x) of ``samples`` draws of z per example: (samples, B) nats.
 
     :raises Unsupported: if the density is not a lower bound.
     """

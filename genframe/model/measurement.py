@@ -13,11 +13,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from ..plugins.discovery import installed
-from ..roles.data import Split, data_digest
-from ..roles.metric import MetricResult
-from ..roles.random import generator_for
-from ..types.values import Batch
+from ..plugins import installed
+from ..roles import MetricResult, Split, data_digest, generator_for
+from ..types import Batch
 from .evaluation import evaluating
 from .model import Model
 

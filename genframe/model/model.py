@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 from itertools import repeat
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, get_args
 
 import torch
 from torch import Generator, Tensor
 
-from ..checking.flow import check
-from ..roles.parts import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent
-from ..roles.precision import run_in
-from ..specs.composition import Composition
-from ..specs.parts import ModelSpec
-from ..types.errors import Unsupported
-from ..types.spaces import Space
-from ..types.trait.base import Trait
-from ..types.trait.encoders import Posterior
-from ..types.trait.parts import DataDependent
-from ..types.values import Context, Precision, Role
+from ..checking import check
+from ..roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, run_in
+from ..specs import Composition, ModelSpec
+from ..types import Context, DataDependent, Posterior, Precision, Role, Space, Trait, Unsupported
 from .byhand import described
 from .evaluation import evaluating
 from .likelihood import LogProb, estimated, log_weights
@@ -30,9 +23,8 @@ from .wrapping import Modules, collecting, lending
 
 __all__ = ["Model", "build", "compose"]
 
-T = TypeVar("T")
-ENCODE_CHUNK = 1024
-NO_ENCODER = "this model has no encoder, so data have no latent; compose it with one"
+ENCODE_CHUNK: Final = 1024
+NO_ENCODER: Final = "this model has no encoder, so an example has no latent; compose it with one"
 
 
 class Model(Parts):
@@ -65,7 +57,7 @@ class Model(Parts):
         return build(composition, modules=given)
 
     def encode(self, x: Tensor, condition: Any = None) -> Tensor:
-        """Return the latent of each datum: (B, data) -> (B, latent).
+        """Return the latent of each example: (B, data) -> (B, latent).
 
         :raises Unsupported: if the model has no encoder.
         """
@@ -74,7 +66,7 @@ class Model(Parts):
         return self.encoder.encode(x, self.context(condition, "encoder"))
 
     def decode(self, latent: Tensor, condition: Any = None) -> Tensor:
-        """Return the datum of each latent: (B, latent) -> (B, data)."""
+        """Return the data of each latent: (B, latent) -> (B, data)."""
         return self.decoder.decode(latent, self.context(condition, "decoder"))
 
     def reconstruct(self, x: Tensor, condition: Any = None) -> Tensor:
@@ -82,7 +74,7 @@ class Model(Parts):
         return self.decode(self.encode(x, condition), condition)
 
     def codes(self, x: Tensor, condition: Any = None) -> Tensor:
-        """Return the code of each datum, on which the prior lives: (B, data) -> (B, code).
+        """Return the code of each example, on which the prior lives: (B, data) -> (B, code).
 
         :raises Unsupported: if the model has no encoder.
         """
@@ -101,18 +93,15 @@ class Model(Parts):
         """
         if self.encoder is None:
             return
-        dependent = [role for role in roles if self.composition.has(role, DataDependent)]
         with evaluating(self):
             context = self.context(condition)
-            if "encoder" in dependent:
-                self.part("encoder", DataDependent).initialise(x, context)
-            if "decoder" in dependent:
-                self.part("decoder", DataDependent).initialise(x, context)
-            if "prior" in dependent:
-                self.part("prior", DataDependent).initialise(self._all_codes(x, condition), context)
+            for role in get_args(Role):
+                if role in roles and self.composition.has(role, DataDependent):
+                    read = self._all_codes(x, condition) if role == "prior" else x
+                    self.part(role, DataDependent).initialise(read, context)
 
     def _all_codes(self, x: Tensor, condition: Any) -> Tensor:
-        """Return a code of each of many data, encoded a batch at a time; drawn where the encoder has a posterior."""
+        """Return the code of each of many examples, encoded a batch at a time; drawn where the encoder has a posterior."""
         conditions = condition.split(ENCODE_CHUNK) if condition is not None else repeat(None)
         return torch.cat([self._drawn_codes(*batch) for batch in zip(x.split(ENCODE_CHUNK), conditions, strict=False)])
 
@@ -123,13 +112,7 @@ class Model(Parts):
         return encoder.code(drawn_latent(encoder, x, self.context(condition)))
 
     def sample(
-        self,
-        n: int,
-        condition: Any = None,
-        *,
-        seed: int = 0,
-        compile: bool = False,
-        precision: Precision = "float32",
+        self, n: int, condition: Any = None, *, seed: int = 0, compile: bool = False, precision: Precision = "float32"
     ) -> Samples:
         """Draw ``n`` samples; the i-th depends on the seed and its condition only, not on ``n``.
 
@@ -142,21 +125,15 @@ class Model(Parts):
         :raises ValueError: if ``condition`` does not have ``n`` rows.
         :raises Unsupported: with ``compile``, if there is no compiler on this machine.
         """
-        with compiled(self) if compile else nullcontext(), evaluating(self), run_in(precision, self.device):
+        with compiled(self) if compile else nullcontext(), evaluating(self) as device, run_in(precision, device):
             drawn = [
-                self.sampler.draw(self, len(chunk.rows), chunk.context, chunk.generator)
-                for chunk in chunks(self, n, condition, seed)
+                self.sampler.draw(self, len(rows), context, generator)
+                for rows, context, generator in chunks(self, n, condition, seed, device)
             ]
         return Samples.of(drawn or [torch.empty(0, *self.composition.data.shape)], n, self.composition.data, seed)
 
     def states(
-        self,
-        n: int,
-        condition: Any = None,
-        *,
-        seed: int = 0,
-        count: int,
-        precision: Precision = "float32",
+        self, n: int, condition: Any = None, *, seed: int = 0, count: int, precision: Precision = "float32"
     ) -> list[Samples]:
         """Return up to ``count`` states, evenly by their steps, of the walks to the samples of :meth:`sample`, which come last.
 
@@ -173,12 +150,12 @@ class Model(Parts):
                     yield state.x
                 passed = share
 
-        with evaluating(self), run_in(precision, self.device):
-            walks = [list(shown(chunk)) for chunk in chunks(self, n, condition, seed)]
+        with evaluating(self) as device, run_in(precision, device):
+            walks = [list(shown(chunk)) for chunk in chunks(self, n, condition, seed, device)]
         return [Samples.of(states, n, self.composition.data, seed) for states in zip(*walks, strict=True)]
 
     def log_prob(self, x: Tensor, condition: Any = None, *, samples: int = 1, generator: Generator | None = None) -> LogProb:
-        """Return the log-likelihood of each datum, of the kind that the composition has.
+        """Return the log-likelihood of each example, of the kind that the composition has.
 
         For a lower bound, ``samples`` importance-weighted draws tighten it (Burda et al. 2015, eq. 8); one
         draw is the evidence lower bound. An exact likelihood ignores ``samples`` and ``generator``.
@@ -190,7 +167,7 @@ class Model(Parts):
     def log_weights(
         self, x: Tensor, context: Context | None = None, *, samples: int = 1, generator: Generator | None = None
     ) -> Tensor:
-        """Return log p(x|z) + log p(z) - log q(z|x) of ``samples`` draws of z for each datum: (samples, B) nats.
+        """Return log p(x|z) + log p(z) - log q(z|x) of ``samples`` draws of z per example: (samples, B) nats.
 
         :raises Unsupported: if the model's density is not a lower bound.
         """

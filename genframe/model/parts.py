@@ -8,12 +8,9 @@ from typing import Any, TypeVar, get_args
 import torch
 from torch import nn
 
-from ..roles.data import data_digest
-from ..roles.parts import Decoder, Encoder, Loss, Prior, Sampler
-from ..specs.composition import Composition
-from ..types.errors import Unsupported
-from ..types.trait.base import methods_of
-from ..types.values import Context, Role
+from ..roles import Decoder, Encoder, Loss, Prior, Sampler, data_digest
+from ..specs import Composition
+from ..types import Context, Role, Unsupported, methods_of
 from .evaluation import device_of
 from .table import as_html, as_text
 from .wrapping import Moved
@@ -21,8 +18,6 @@ from .wrapping import Moved
 __all__ = ["Parts"]
 
 T = TypeVar("T")
-ENCODE_CHUNK = 1024
-NO_ENCODER = "this model has no encoder, so data have no latent; compose it with one"
 
 
 class Parts(nn.Module):

@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from ..roles.precision import no_compiler
-from ..roles.random import generator_for
-from ..types.errors import Unsupported
-from ..types.spaces import Categorical, Space
-from ..types.values import Context
+from ..roles import generator_for, no_compiler
+from ..types import Categorical, Context, Space, Unsupported
 from .parts import Parts
 
 __all__ = ["Chunk", "Samples", "chunks", "compiled"]
@@ -76,8 +73,7 @@ def compiled(model: Parts) -> Iterator[None]:
             vars(decoder).pop(name, None)  # its class's own comes to light again
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Samples that are drawn together: their rows, their context, and the generator of their noise."""
 
     rows: range
@@ -85,19 +81,19 @@ class Chunk:
     generator: Generator
 
 
-def chunks(model: Parts, n: int, condition: Any, seed: int) -> Iterator[Chunk]:
-    """Yield the chunks, each whole, in which ``n`` samples are drawn.
+def chunks(model: Parts, n: int, condition: Any, seed: int, device: torch.device) -> Iterator[Chunk]:
+    """Yield the chunks, each whole, in which ``n`` samples are drawn by a model on ``device``.
 
     :raises ValueError: if ``condition`` does not have ``n`` rows.
     :raises Unsupported: if it is the number of a class, and the model has no such class.
     """
     if isinstance(condition, int):
-        condition = _class(condition, n, model.composition.condition).to(model.device)
+        condition = _class(condition, n, model.composition.condition).to(device)
     if condition is not None and len(condition) != n:
         raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
     composition = model.composition
     for number, rows in enumerate(_chunks_of(n, composition.data.dims, direct=composition.sampling == "direct")):
-        yield Chunk(rows, model.context(_whole_chunk(condition, rows)), generator_for(model.device, seed, number))
+        yield Chunk(rows, model.context(_whole_chunk(condition, rows)), generator_for(device, seed, number))
 
 
 def _class(number: int, n: int, space: Space | None) -> Tensor:
@@ -109,7 +105,8 @@ def _class(number: int, n: int, space: Space | None) -> Tensor:
 def _chunks_of(n: int, dims: int, *, direct: bool) -> Iterator[range]:
     """Yield the rows of each chunk up to ``n``: first 64, or more of small data drawn directly, then as many as before.
 
-    Where chunks begin does not depend on ``n``, so that neither does a sample. Beyond the first less than half is in vain.
+    Where chunks begin does not depend on ``n``, so that neither does a sample. After the
+    first chunk, less than half of what is drawn is discarded.
     """
     start, most = 0, _fitting(MOST_VALUES, dims)
     size = min(FIRST_SAMPLED, _fitting(FIRST_VALUES, dims)) if direct else LEAST_SAMPLED

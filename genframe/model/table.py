@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 from torch import nn
 
-from ..specs.base import ComponentSpec
-from ..specs.composition import Composition
+from ..specs import ComponentSpec, Composition
 
 __all__ = ["as_html", "as_text"]
 

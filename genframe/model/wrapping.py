@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, finalize, ref
@@ -17,13 +16,10 @@ from weakref import WeakKeyDictionary, finalize, ref
 import torch
 from torch import Tensor, nn
 
-from ..roles.parts import Decoder, Encoder, Loss, Prior, Sampler, ask
+from ..roles import Decoder, Encoder, Loss, Prior, Sampler, ask
 from ..specs.base import ComponentSpec, Spec, nested
 from ..specs.module import READS, ModuleDecoder, ModuleEncoder, ModuleFields, lent
-from ..types.errors import Problem, SpecError
-from ..types.spaces import Categorical, Real, Space, Spaces
-from ..types.trait.base import Trait
-from ..types.values import Context
+from ..types import Categorical, Context, Problem, Real, Space, Spaces, SpecError, Trait
 
 __all__ = ["Modules", "Moved", "Wrapped", "collecting", "handed_in", "lending", "places", "wrap"]
 
@@ -42,22 +38,21 @@ class Wrapped:
 
     def component(self, kind: str) -> ComponentSpec:
         """Return the spec of the module in the place of a component of ``kind``, which refers to it."""
-        if kind == "encoder":
-            spec: Any = ModuleEncoder(**self.fields)
-        elif kind == "decoder":
-            spec = ModuleDecoder(**{name: value for name, value in self.fields.items() if name != "out"})
-        else:
+        kinds: dict[str, type[ComponentSpec]] = {"encoder": ModuleEncoder, "decoder": ModuleDecoder}
+        if kind not in kinds:
             raise SpecError(f"a module can be wrapped as an encoder, a decoder or the network of one, not as a {kind}")
+        left_out = {"out"} if kind == "decoder" else set()
+        spec = kinds[kind](**{name: value for name, value in self.fields.items() if name not in left_out})
         _waiting[id(spec)] = self
         finalize(spec, _waiting.pop, id(spec), None)
-        return spec  # type: ignore[no-any-return]
+        return spec
 
 
 # Specs are equal by their fields, so what belongs to one of them is found by its identity, as long as it lives.
 _waiting: dict[int, Wrapped] = {}
 _owners: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
 _moved: ContextVar[list[Moved] | None] = ContextVar("_moved", default=None)
-_lent: ContextVar[dict[int, tuple[str, Any]] | None] = ContextVar("_lent", default=None)
+_lent: ContextVar[dict[int, tuple[str, Any]]] = ContextVar("_lent", default={})  # noqa: B039  # never changed in place
 
 
 def wrap(
@@ -127,7 +122,7 @@ def lending(spec: Spec, modules: Modules | None) -> Iterator[None]:
     problems += [Problem(f"model.{path}", "takes no module", _known(found)) for path in given if path not in found]
     if problems:
         raise SpecError(problems)
-    token = _lent.set({**(_lent.get() or {}), **{id(each): (path, given[path]) for path, each in found.items()}})
+    token = _lent.set(_lent.get() | {id(each): (path, given[path]) for path, each in found.items()})
     finding = lent.set(handed_in)
     try:
         yield
@@ -149,7 +144,7 @@ def handed_in(spec: ModuleFields, spaces: Spaces) -> Any:
 
     :raises SpecError: if it is part of another model, or its output is not of the space that was said.
     """
-    path, wrapped = (_lent.get() or {}).get(id(spec), ("", None))
+    path, wrapped = _lent.get().get(id(spec), ("", None))
     if wrapped is None:
         raise SpecError(_missing(path or spec.kind, spec))
     instance = isinstance(wrapped.source, (nn.Module, Sampler))
@@ -165,19 +160,13 @@ def handed_in(spec: ModuleFields, spaces: Spaces) -> Any:
     return {"encoder": PlainEncoder, "decoder": PlainDecoder}[spec.kind](network) if whole else network
 
 
-@dataclass(eq=False)
 class Moved:
-    """A module that has moved into a model, with what of it was frozen or in evaluation mode, and stays so."""
+    """A module that has moved into a model. What of it is frozen, or in evaluation mode, at that time stays so."""
 
-    module: nn.Module
-    frozen: tuple[nn.Parameter, ...]
-    quiet: tuple[nn.Module, ...]
-
-    @staticmethod
-    def of(module: nn.Module) -> Moved:
-        """Return the module as it is now."""
-        frozen = tuple(parameter for parameter in module.parameters() if not parameter.requires_grad)
-        return Moved(module, frozen, tuple(part for part in module.modules() if not part.training))
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.frozen = [parameter for parameter in module.parameters() if not parameter.requires_grad]
+        self.quiet = [part for part in module.modules() if not part.training]
 
     def keep(self) -> None:
         """Freeze again what was frozen, and put what was in evaluation mode into it."""
@@ -193,7 +182,7 @@ def _take(path: str, module: nn.Module, spec: ModuleFields) -> None:
     if owner is not None and owner() is not None:
         message = f"the module {spec.of} is part of another model already"
         raise SpecError(Problem(f"model.{path}", message, "give a copy of it, or a function that makes a new one"))
-    moved = Moved.of(module)
+    moved = Moved(module)
     _owners[module] = ref(moved)
     building = _moved.get()
     if building is not None:
@@ -260,7 +249,8 @@ class PlainDecoder(Decoder):
 @torch.no_grad()
 def _probe(path: str, network: nn.Module, spec: ModuleFields, spaces: Spaces) -> None:
     """Try a network with two rows: it also gives lazy layers their sizes."""
-    source, target = (spaces.data, spaces.latent) if spec.kind == "encoder" else (spaces.latent, spaces.data)
+    encodes = spec.kind == "encoder"
+    source, target = (spaces.data, spaces.latent) if encodes else (spaces.latent, spaces.data)
     training = [module for module in network.modules() if module.training]
     with torch.random.fork_rng(devices=[]):
         network.eval()
@@ -269,19 +259,15 @@ def _probe(path: str, network: nn.Module, spec: ModuleFields, spaces: Spaces) ->
             result = ask(network, _rows(source), _context(spaces), time=time)
         except Exception as error:
             text = " ".join(str(error).split())
-            raise SpecError(
-                Problem(f"model.{path}", f"{spec.of} does not take {source}: {type(error).__name__}: {text}")
-            ) from error
+            message = f"{spec.of} does not take {source}: {type(error).__name__}: {text}"
+            raise SpecError(Problem(f"model.{path}", message)) from error
         finally:
             for module in training:
                 module.training = True
     if not isinstance(result, Tensor) or tuple(result.shape) != (ROWS, *target.shape):
         found = tuple(result.shape[1:]) if isinstance(result, Tensor) else type(result).__name__
-        hint = (
-            "say its own space by out="
-            if spec.kind == "encoder"
-            else "give it a last layer of that size, or say by call= what is read of it"
-        )
+        fitted = "give it a last layer of that size, or say by call= what is read of it"
+        hint = "say its own space by out=" if encodes else fitted
         raise SpecError(Problem(f"model.{path}", f"{spec.of} gives {found} for {source}, expected {target}", hint))
 
 

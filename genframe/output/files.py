@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..types.errors import StorageError
+from ..types import StorageError
 
 __all__ = ["read_regular", "storing", "write_whole"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from ..types.spaces import Categorical, Real, Space
+from ..types import Categorical, Real, Space
 from .files import write_whole
 from .png import encode, read_info, write
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from warnings import catch_warnings
 
-from ..types.errors import DataError
+from ..types import DataError
 from .files import write_whole
 
 if TYPE_CHECKING:

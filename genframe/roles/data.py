@@ -10,9 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Generator, Tensor
 
-from ..types.errors import DataError
-from ..types.spaces import Real, Space
-from ..types.values import Batch
+from ..types import Batch, DataError, Real, Space
 
 __all__ = ["Dataset", "Prepare", "Split", "as_stored", "data_digest", "into"]
 
@@ -65,9 +63,9 @@ class Split:
         return self._prepared(self.augment or self.prepare, indices, None)
 
     def _prepared(self, prepare: Prepare, indices: Tensor | slice, generator: Generator | None) -> Batch:
-        condition = self.condition[indices] if self.condition is not None else None
-        extras = {name: extra[indices] for name, extra in self.extras.items()} if self.extras else self.extras
-        return Batch(prepare(self.stored[indices], generator), condition, extras)
+        condition = _rows(self.condition, indices) if self.condition is not None else None
+        extras = {name: _rows(extra, indices) for name, extra in self.extras.items()}
+        return Batch(prepare(_rows(self.stored, indices), generator), condition, extras)
 
     def batches(self, size: int, generator: Generator | None = None) -> Iterator[Batch]:
         """Yield the whole split in order, in batches of ``size``."""
@@ -77,6 +75,10 @@ class Split:
     def to(self, device: torch.device | str) -> Split:
         """Return the split with its tensors on ``device``."""
         return self._mapped(lambda tensor: tensor.to(device))
+
+
+def _rows(tensor: Tensor, indices: Tensor | slice) -> Tensor:
+    return tensor[indices] if isinstance(indices, slice) else tensor.index_select(0, indices)  # several times faster
 
 
 def data_digest(*tensors: Tensor | None) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from ..types.spaces import Real
+from ..types import Real
 
 __all__ = ["into_space", "projection"]
 

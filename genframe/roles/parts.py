@@ -16,11 +16,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from torch import Generator, Tensor, nn
 
-from ..types.errors import Unsupported
-from ..types.spaces import Space
-from ..types.trait.encoders import Posterior
-from ..types.trait.priors import Density
-from ..types.values import Batch, Context, LossOutput, State
+from ..types import Batch, Context, Density, LossOutput, Posterior, Space, State, Unsupported
 
 __all__ = [
     "Decoder",

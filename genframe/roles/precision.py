@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch._compile import _disable_dynamo  # torch.compiler.disable, without importing the compiler until it is called
 
-from ..types.values import Precision
+from ..types import Precision
 
 __all__ = ["eager", "full_precision", "no_compiler", "run_in"]
 

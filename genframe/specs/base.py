@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, Self, TypeAlias, get_args
 
@@ -56,12 +57,9 @@ class Resolver(Protocol):
 
 
 def registries(kind: Kind) -> Resolver:
-    """Return the registry of a kind, in which names of components are resolved.
-
-    :raises RuntimeError: before plugins are known; importing ``genframe`` makes them so.
-    """
+    """Return the registry of a kind, in which names of components are resolved; plugins are looked for when the first is."""
     if not _resolvers:
-        raise RuntimeError("no plugins are known; import genframe first")
+        import_module("genframe.plugins")  # which hands its registries in: the one way up, taken when a name is resolved
     return _resolvers[-1](kind)
 
 

@@ -9,9 +9,8 @@ from typing import Final, Literal
 
 import torch
 
-from ..roles.precision import no_compiler
-from ..types.errors import Problem, SpecError
-from ..types.values import LossOutput
+from ..roles import no_compiler
+from ..types import LossOutput, Problem, SpecError
 from .environment import pick_device
 from .objective import Objective
 from .settings import TrainSpec

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from ..plugins.discovery import installed
-from ..types.errors import CheckpointError
+from ..plugins import installed
+from ..types import CheckpointError
 from .reporter import Reporter
 
 __all__ = ["compare", "describe", "pick_device", "threads"]

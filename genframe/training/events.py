@@ -8,9 +8,8 @@ import time
 import torch
 from torch import Tensor
 
-from ..roles.parts import Loss
-from ..roles.random import fork_rng
-from ..types.errors import NonFiniteError
+from ..roles import Loss, fork_rng
+from ..types import NonFiniteError
 from .nonfinite import first_nonfinite, first_nonfinite_parameter
 from .observer import History, Observer, Row
 from .reporter import Reporter

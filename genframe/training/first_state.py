@@ -7,12 +7,9 @@ from typing import Final, get_args
 
 import torch
 
-from ..model.model import Model
-from ..roles.parts import Prior
-from ..roles.random import fork_rng
-from ..types.trait.parts import DataDependent
-from ..types.trait.priors import Fittable
-from ..types.values import Context, Role
+from ..model import Model
+from ..roles import Prior, fork_rng
+from ..types import Context, DataDependent, Fittable, Role
 from .observer import Row
 from .source import Source
 

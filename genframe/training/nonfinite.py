@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 import torch
 from torch import Tensor, nn
 
-from ..types.values import Batch, LossOutput
+from ..types import Batch, LossOutput
 from .objective import Objective
 
 __all__ = ["diagnosis", "first_nonfinite", "first_nonfinite_parameter"]

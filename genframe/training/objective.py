@@ -8,10 +8,9 @@ from typing import cast
 import torch
 from torch import nn
 
-from ..model.model import Model
-from ..roles.precision import full_precision
-from ..types.trait.parts import Pretrainable
-from ..types.values import Batch, LossOutput
+from ..model import Model
+from ..roles import full_precision
+from ..types import Batch, LossOutput, Pretrainable
 from .settings import PartName, trains_prior_alone
 
 __all__ = ["Objective", "mean_output"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..types.errors import CheckpointError
+from ..types import CheckpointError
 from .settings import TrainSpec
 
 __all__ = ["Player", "learning_rate_factor"]

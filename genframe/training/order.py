@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..roles.random import generator_for
+from ..roles import generator_for
 
 __all__ = ["DataOrder"]
 

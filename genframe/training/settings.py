@@ -8,8 +8,8 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from ..specs.base import Spec
-from ..types.values import Precision
+from ..specs import Spec
+from ..types import Precision
 
 __all__ = ["MOST_THREADS", "PartName", "PlayerSpec", "StageSpec", "StartSpec", "TrainSpec", "trains_prior_alone"]
 

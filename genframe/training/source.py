@@ -7,18 +7,15 @@ has an order of its own, which nobody can restore; training continues with it, b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
-from ..roles.data import Dataset, Split
-from ..roles.random import generator_for
-from ..types.errors import DataError
-from ..types.spaces import Space, format_shape
-from ..types.values import Batch
+from ..roles import Dataset, Split, generator_for
+from ..types import Batch, DataError, Space, format_shape
 from .order import DataOrder
 
 __all__ = ["Data", "LoaderSource", "RowSource", "Source", "as_batch", "rows_of", "source_of"]
@@ -30,44 +27,33 @@ iterable of batches such as a ``DataLoader``."""
 ToBatch: TypeAlias = Callable[[Any], Batch]
 
 
-class Source(Protocol):
-    """What the training loop reads. ``exact`` says whether a resumed training reads the same batches."""
+class MapRows:
+    """The examples of a torch dataset, read by index."""
 
-    exact: bool
+    def __init__(self, dataset: TorchDataset[Any], to_batch: ToBatch, device: torch.device) -> None:
+        self.dataset, self.to_batch, self.device = cast("Sequence[Any]", dataset), to_batch, device
 
-    def next(self) -> Batch:
-        """Return the next batch to learn from."""
-
-    def last(self) -> Batch:
-        """Return the batch of the last :meth:`next` again, to find out why a step failed."""
-
-    def first(self, n: int, seed: int) -> Batch:
-        """Return up to ``n`` rows, chosen by ``seed``, from which parts take their first state."""
-
-    def each(self, size: int) -> Iterator[Batch]:
-        """Yield all rows once, in batches of up to ``size``."""
-
-    def place(self) -> tuple[int, int]:
-        """Return the epoch, and the position of the next batch in it."""
-
-
-class Rows(Protocol):
-    """Rows that can be read in any order, as :class:`genframe.Split` has them."""
-
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        return len(self.dataset)
 
     def batch(self, indices: Tensor | slice) -> Batch:
-        """Return the rows at ``indices``."""
+        """Return the examples at ``indices``, stacked."""
+        numbers = range(len(self))[indices] if isinstance(indices, slice) else indices.tolist()
+        return self.to_batch(default_collate([self.dataset[number] for number in numbers])).to(self.device)
 
-    def training_batch(self, indices: Tensor) -> Batch:
-        """Return the rows at ``indices`` as a loss is trained on them."""
+    training_batch = batch
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Yield all rows in order."""
+        """Yield all examples in order."""
+        return (self.batch(slice(start, start + size)) for start in range(0, len(self), size))
+
+
+Rows: TypeAlias = Split | MapRows
+"""Rows that can be read in any order."""
 
 
 class RowSource:
-    """Batches of rows, in an order that is drawn for each epoch from the seed."""
+    """Batches of rows, in an order that is drawn for each epoch from the seed; a resumed training reads the same ones."""
 
     exact = True
 
@@ -75,29 +61,29 @@ class RowSource:
         self.rows, self.order = rows, order
 
     def next(self) -> Batch:
-        """Return the next batch."""
+        """Return the next batch to learn from."""
         return self.rows.training_batch(self.order.next())
 
     def last(self) -> Batch:
-        """Return the last batch again."""
+        """Return the batch of the last :meth:`next` again, to find out why a step failed."""
         return self.rows.training_batch(self.order.last())
 
     def first(self, n: int, seed: int) -> Batch:
-        """Return ``n`` rows, or all if there are fewer, in a random order of the seed's."""
+        """Return ``n`` rows, or all if there are fewer, chosen by ``seed``: parts take their first state from them."""
         chosen = torch.randperm(len(self.rows), generator=generator_for("cpu", seed))[:n]
         return self.rows.batch(chosen.to(self.order.device))
 
     def each(self, size: int) -> Iterator[Batch]:
-        """Yield all rows in order."""
+        """Yield all rows once, in batches of up to ``size``."""
         return self.rows.batches(size)
 
     def place(self) -> tuple[int, int]:
-        """Return epoch and position."""
+        """Return the epoch, and the position of the next batch in it."""
         return self.order.epoch, self.order.position
 
 
 class LoaderSource:
-    """The batches of a loader, again from its start when it ends."""
+    """The batches of a loader, again from its start when it ends; a resumed training reads others."""
 
     exact = False
 
@@ -151,27 +137,8 @@ class LoaderSource:
         return batch
 
 
-class MapRows:
-    """The examples of a torch dataset, read by index."""
-
-    def __init__(self, dataset: TorchDataset[Any], to_batch: ToBatch, device: torch.device) -> None:
-        self.dataset, self.to_batch, self.device = cast("Sequence[Any]", dataset), to_batch, device
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def batch(self, indices: Tensor | slice) -> Batch:
-        """Return the examples at ``indices``, stacked."""
-        numbers = range(len(self))[indices] if isinstance(indices, slice) else indices.tolist()
-        return self.to_batch(default_collate([self.dataset[number] for number in numbers])).to(self.device)
-
-    def training_batch(self, indices: Tensor) -> Batch:
-        """Return the examples at ``indices``, stacked."""
-        return self.batch(indices)
-
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Yield all examples in order."""
-        return (self.batch(slice(start, start + size)) for start in range(0, len(self), size))
+Source: TypeAlias = RowSource | LoaderSource
+"""What the training loop reads."""
 
 
 def as_batch(item: Any) -> Batch:

@@ -13,11 +13,9 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
-from ..model.model import Model
-from ..roles.precision import run_in
-from ..roles.random import fork_rng
-from ..types.errors import NonFiniteError
-from ..types.values import LossOutput
+from ..model import Model
+from ..roles import fork_rng, run_in
+from ..types import LossOutput, NonFiniteError
 from .compiling import AutoCompile, compiled
 from .nonfinite import diagnosis
 from .objective import Objective, mean_output

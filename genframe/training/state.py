@@ -10,11 +10,9 @@ from typing import Any, cast, get_args
 import torch
 from torch import Tensor
 
-from ..model.model import Model
-from ..roles.data import Dataset
-from ..roles.random import random_state, random_tensors, restore_random
-from ..types.errors import CheckpointError, Problem, SpecError
-from ..types.values import Batch
+from ..model import Model
+from ..roles import Dataset, random_state, random_tensors, restore_random
+from ..types import Batch, CheckpointError, Problem, SpecError
 from .ema import WeightAverage
 from .environment import pick_device
 from .objective import Objective

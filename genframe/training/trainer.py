@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.model import Model
-from ..types.errors import NonFiniteError
+from ..model import Model
+from ..types import NonFiniteError
 from .events import Events, validated
 from .first_state import fit_prior, take_first_state
 from .observer import History, Observer, Row

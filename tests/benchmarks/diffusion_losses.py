@@ -76,7 +76,7 @@ def _predicted_by(model: Model) -> Predict:
 
     def predict(noisy: Tensor, step: Tensor) -> Tensor:
         time = (step + 1) / 1000
-        return decoder.predict(noisy, time, decoder.coefficients(time).scale)  # type: ignore[no-any-return]
+        return decoder.predict(noisy, time, decoder.coefficients(*decoder.process.alpha_sigma(time)).scale)  # type: ignore[no-any-return]
 
     return predict
 

@@ -90,6 +90,24 @@ def test_imports_point_down(path: Path) -> None:
             assert free or (other in ROOMS and ROOMS.index(other) <= ROOMS.index(own)), f"{own} imports {name}"
 
 
+BY_NAME = {"cli/__init__.py", "cli/commands.py", "lazy.py", "specs/base.py", "testing/no_torch.py"}
+
+
+def test_imports_by_name_are_known() -> None:
+    """What no import statement shows is in few files: the lazy ones, commands, the kit, and specs that ask for plugins."""
+    using = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if "import_module(" in path.read_text()}
+    assert using <= BY_NAME
+
+
+def test_a_spec_finds_its_components_whatever_was_imported_before() -> None:
+    """Importing a room alone is enough to name components of plugins."""
+    program = (
+        "from genframe.specs import ModelSpec\n"
+        "assert ModelSpec.model_validate({'decoder': 'nets/mlp', 'loss': 'gan/adversarial'}).loss.type == 'gan/adversarial'"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def circles(files: Iterable[Path]) -> list[list[str]]:
     """Return the groups of files that import one another in a circle."""
     graph = {path: {file for name in imports(path) if (file := file_of(name)) and file != path} for path in files}

@@ -38,19 +38,16 @@ class ConsistencyDecoder(PreconditionedDecoder):
     tensor([[1., 1.]])
     """
 
-    def coefficients(self, time: Tensor) -> Coefficients:
-        """Return how the network's prediction becomes clean data: (B,) -> (B,) each."""
+    def coefficients(self, alpha: Tensor, sigma: Tensor) -> Coefficients:
+        """Return how the network's prediction becomes clean data at a signal and noise: (B,), (B,) -> (B,) each."""
         process = self.process
-        alpha, sigma = process.alpha_sigma(torch.full_like(time, process.least_time))
-        return coefficients("edm", *process.alpha_sigma(time), process.data_deviation, sigma / alpha)
-
-    def denoiser_coefficients(self, time: Tensor) -> Coefficients:
-        """Return those of a denoiser with the same network: (B,) -> (B,) each."""
-        return coefficients("edm", *self.process.alpha_sigma(time), self.process.data_deviation)
+        signal, noise = process.alpha_sigma(torch.full_like(alpha, process.least_time))
+        return coefficients("edm", alpha, sigma, process.data_deviation, noise / signal)
 
     def denoise_as_teacher(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Return clean data predicted by the network as a denoiser's: (B, ...), (B,) -> (B, ...)."""
-        return self.denoise_by(self.denoiser_coefficients(time), noisy, time, context)
+        own = coefficients("edm", *self.process.alpha_sigma(time), self.process.data_deviation)
+        return self.denoise_by(own, noisy, time, context)
 
 
 class ConsistencyLoss(Loss):
@@ -102,7 +99,7 @@ class ConsistencyLoss(Loss):
             target = decoder.denoise(_carried(noisy, clean, here, there), there.time, context)
         gap = (decoder.denoise(noisy, here.time, context) - target).float().square().flatten(1).mean(1)
         distance = (gap + HUBER**2).sqrt() - HUBER
-        total = (distance / decoder.coefficients(here.time).out).mean()
+        total = (distance / decoder.coefficients(here.alpha, here.sigma).out).mean()
         if self.training:
             self.calls += 1
         return LossOutput(total, {"distance": gap.mean().sqrt().detach(), "intervals": intervals})

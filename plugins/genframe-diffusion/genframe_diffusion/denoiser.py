@@ -33,22 +33,22 @@ def coefficients(
 
     EDM's mixture leaves data of the noise-to-signal ratio ``least`` as they are: Song et al. 2023, app. C.
     """
-    variance = sigma.square() + (alpha * deviation).square()
-    scale = variance.rsqrt()
+    noise, signal = sigma.square(), (alpha * deviation).square()
+    scale = (noise + signal).rsqrt()
     match prediction:
         case "noise":
             return Coefficients(1 / alpha, -sigma / alpha, scale)
         case "data":
             return Coefficients(torch.zeros_like(alpha), torch.ones_like(alpha), scale)
         case "v":
-            norm = alpha.square() + sigma.square()
+            norm = alpha.square() + noise
             return Coefficients(alpha / norm, -sigma / norm, scale)
         case "velocity":
             total = alpha + sigma
             return Coefficients(1 / total, -sigma / total, scale)
         case "edm":
             excess = sigma - least * alpha
-            shifted = excess.square() + (alpha * deviation).square()
+            shifted = excess.square() + signal
             return Coefficients(alpha * deviation**2 / shifted, excess * deviation * scale, scale)
 
 
@@ -83,8 +83,8 @@ class PreconditionedDecoder(Decoder):
         return self._process[0]
 
     @abstractmethod
-    def coefficients(self, time: Tensor) -> Coefficients:
-        """Return how the network's prediction becomes clean data: (B,) -> (B,) each."""
+    def coefficients(self, alpha: Tensor, sigma: Tensor) -> Coefficients:
+        """Return how the network's prediction becomes clean data at a signal and noise: (B,), (B,) -> (B,) each."""
 
     def predict(self, noisy: Tensor, time: Tensor, scale: Tensor, context: Context | None = None) -> Tensor:
         """Return the network's own prediction: (B, ...), (B,), (B,) -> (B, ...)."""
@@ -93,7 +93,7 @@ class PreconditionedDecoder(Decoder):
 
     def denoise(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Return clean data: (B, ...), (B,) -> (B, ...)."""
-        return self.denoise_by(self.coefficients(time), noisy, time, context)
+        return self.denoise_by(self.coefficients(*self.process.alpha_sigma(time)), noisy, time, context)
 
     def denoise_by(self, coefficients: Coefficients, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Return clean data by ``coefficients`` that may not be its own: (B, ...), (B,) -> (B, ...)."""
@@ -150,9 +150,9 @@ class DenoisingDecoder(PreconditionedDecoder):
         super().__init__(network, process, context)
         self.prediction, self.exact = prediction, likelihood == "flow"
 
-    def coefficients(self, time: Tensor) -> Coefficients:
-        """Return how the network's prediction becomes clean data: (B,) -> (B,) each."""
-        return coefficients(self.prediction, *self.process.alpha_sigma(time), self.process.data_deviation)
+    def coefficients(self, alpha: Tensor, sigma: Tensor) -> Coefficients:
+        """Return how the network's prediction becomes clean data at a signal and noise: (B,), (B,) -> (B,) each."""
+        return coefficients(self.prediction, alpha, sigma, self.process.data_deviation)
 
     def data_log_prob(
         self, x: Tensor, prior: Any, context: Context | None = None, *, samples: int = 1, generator: Generator | None = None

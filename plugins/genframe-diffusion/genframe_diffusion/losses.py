@@ -81,14 +81,15 @@ class DenoisingLoss(Loss):
         alpha, sigma = decoder.process.alpha_sigma(time)
         noisy = spread(alpha, clean) * clean + spread(sigma, clean) * noise
         context = self._thinned(context, decoder)
-        skip, out, scale = decoder.coefficients(time)
+        skip, out, scale = decoder.coefficients(alpha, sigma)
         if self.objective == "sliced":
             error = sliced_error(decoder, noisy, time, context) / out.square()
         else:
             target = (clean - spread(skip, clean) * noisy) / spread(out, clean)
             error = (decoder.predict(noisy, time, scale, context) - target).float().square().flatten(1).mean(1)
-        total = (self.weighting(decoder.process, alpha, sigma, out) * error).mean()
-        return LossOutput(total, {"error": (out.square() * error).mean().detach()})
+        weight = self.weighting(decoder.process, alpha, sigma, out)
+        total = (error if weight is None else weight * error).mean()
+        return LossOutput(total, {"error": (out.square() * error.detach()).mean()})
 
     def _thinned(self, context: Context | None, decoder: Preconditioned) -> Context | None:
         """Return the context, left out for a random share of the batch in training."""

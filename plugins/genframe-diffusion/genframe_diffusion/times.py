@@ -64,7 +64,7 @@ def evenly_drawn(n: int, device: torch.device, generator: torch.Generator | None
     """
     start = torch.rand((), device=device, generator=generator)
     share = (start + torch.arange(n, device=device) / n) % 1
-    return share[torch.randperm(n, device=device, generator=generator)]
+    return share.index_select(0, torch.randperm(n, device=device, generator=generator))
 
 
 def log_snr_range(process: NoiseProcess) -> tuple[float, float]:

@@ -56,8 +56,8 @@ class Preconditioned(Denoiser, Protocol):
     def process(self) -> NoiseProcess:
         """The process whose noise is removed."""
 
-    def coefficients(self, time: Tensor) -> Coefficients:
-        """How the network's prediction becomes clean data: (B,) -> (B,) each."""
+    def coefficients(self, alpha: Tensor, sigma: Tensor) -> Coefficients:
+        """How the network's prediction becomes clean data at a signal and noise: (B,), (B,) -> (B,) each."""
 
     def predict(self, noisy: Tensor, time: Tensor, scale: Tensor, context: Context | None = None) -> Tensor:
         """The network's own prediction: (B, ...), (B,), (B,) -> (B, ...)."""
@@ -73,8 +73,8 @@ class Consistent(Protocol):
     def denoise(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """The start of the flow: (B, ...), (B,) -> (B, ...)."""
 
-    def coefficients(self, time: Tensor) -> Coefficients:
-        """How the network's prediction becomes clean data: (B,) -> (B,) each."""
+    def coefficients(self, alpha: Tensor, sigma: Tensor) -> Coefficients:
+        """How the network's prediction becomes clean data at a signal and noise: (B,), (B,) -> (B,) each."""
 
     def denoise_as_teacher(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:
         """Clean data predicted by the same network as a denoiser: (B, ...), (B,) -> (B, ...)."""

@@ -34,10 +34,13 @@ class Weighting:
     gamma: float = 5.0
     bias: float = 2.0
 
-    def __call__(self, process: NoiseProcess, alpha: Tensor, sigma: Tensor, out: Tensor) -> Tensor:
-        """Return the weight on the error of the network's prediction, which is the error of clean data over ``out``²: (B,)."""
+    def __call__(self, process: NoiseProcess, alpha: Tensor, sigma: Tensor, out: Tensor) -> Tensor | None:
+        """Return the weight on the error of the network's prediction, which is the error of clean data over ``out``²: (B,).
+
+        ``None`` is even weights of 1.
+        """
         if self.kind == "simple":
-            return torch.ones_like(out)
+            return None
         snr = (alpha / sigma).square()
         match self.kind:
             case "min_snr":

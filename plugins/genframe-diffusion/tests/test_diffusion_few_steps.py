@@ -111,8 +111,8 @@ def test_coefficients_are_the_papers() -> None:
     """With alpha 1: c_skip and c_out of Song et al. 2023, app. C."""
     decoder = function_of(consistent(EDM()))
     time = torch.linspace(0, 1, 30, dtype=torch.float64)
-    _, sigma = decoder.process.alpha_sigma(time)
-    skip, out, _ = decoder.coefficients(time)
+    alpha, sigma = decoder.process.alpha_sigma(time)
+    skip, out, _ = decoder.coefficients(alpha, sigma)
     torch.testing.assert_close(skip, 1 / ((sigma - 0.002).square() + 1))
     torch.testing.assert_close(out, (sigma - 0.002) / (sigma.square() + 1).sqrt())
 
