@@ -16,6 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="FILE_OR_RECIPE", help="a .yaml or .json file, or a recipe's name")
     parser.add_argument("overrides", nargs="*", default=[], metavar="key.path=value", help="such as model.prior=vae/vamp")
     parser.add_argument("--explain", action="store_true", help="parameters by part, memory, and where each value came from")
+    parser.add_argument("--measure", action="store_true", help="with --explain, the time of a step, measured on three steps")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
 
@@ -27,12 +28,17 @@ def run(options: argparse.Namespace) -> None:
     experiment = read_experiment(options.source, options.overrides)
     composition = check_placed(experiment)
     outcome = _outcome(experiment, composition)
-    if options.explain:
+    if options.explain or options.measure:
         from ..experiment.document.origins import values
-        from ..training.sizes import sizes
+        from ..training.sizes import operations, sizes
 
         rows = [{"path": value.path, "value": value.value, "from": value.origin} for value in values(experiment)]
         outcome |= sizes(experiment.spec.train, composition) | {"values": rows}
+        outcome["operations"] = operations(experiment.spec.train, composition)
+        if options.measure:
+            from ..experiment.run.timing import seconds_per_step
+
+            outcome["seconds_per_step"] = seconds_per_step(experiment.spec, composition)
     if options.json:
         print_json(outcome)
     else:
@@ -79,10 +85,18 @@ def _print(outcome: Mapping[str, Any]) -> None:
 
 
 def _print_sizes(outcome: Mapping[str, Any]) -> None:
+    from ..training.machine import readable
+
     counts = ", ".join(f"{role} {count:,}" for role, count in outcome["parameters"].items())
     kinds = {"weights_bytes": "weights, gradients and optimizer", "activations_bytes": "activations of a step"}
-    known = [f"{kind} {outcome[name] / 2**20:.1f} MiB" for name, kind in kinds.items() if outcome[name] is not None]
-    print(f"parameters: {counts or 'none'}\nmemory: {', '.join(known)}\n")
+    known = [f"{kind} {readable(outcome[name])}" for name, kind in kinds.items() if outcome[name] is not None]
+    print(f"parameters: {counts or 'none'}\nmemory: {', '.join(known)}")
+    print(f"disk: {readable(outcome['checkpoint_bytes'])} a checkpoint")
+    if outcome["operations"]:
+        print(f"operations: {outcome['operations']:.3g} floating-point operations a step")
+    if outcome.get("seconds_per_step"):
+        print(f"time: {outcome['seconds_per_step']:.3g} s a step on this machine")
+    print()
 
 
 def _shown(value: Any) -> str:

@@ -14,29 +14,41 @@ from ..training.settings import TrainSpec
 from ..types.spaces import Categorical, Space
 from ..types.values import Batch
 
-__all__ = ["sizes"]
+__all__ = ["operations", "sizes"]
 
 
 def sizes(train: TrainSpec, composition: Composition) -> dict[str, Any]:
-    """Return parameters by part, and bytes of memory in training; ``None`` for activations that cannot be told."""
+    """Return parameters by part, and bytes: in training, of a checkpoint, of activations (``None`` if unknown)."""
     with torch.device("meta"):
         model = Model(composition)
     counts = {role: sum(p.numel() for p in part.parameters()) for role, part in {**model.parts(), "loss": model.loss}.items()}
     copies = 2 + (1 if train.optimizer == "sgd" else 2) + (train.ema is not None)  # weight, gradient, moments, average
     return {
         "parameters": {role: count for role, count in counts.items() if count},
-        "copies": copies,
         "weights_bytes": 4 * copies * sum(counts.values()),
-        "activations_bytes": _activations(model, composition, train.batch_size),
+        "checkpoint_bytes": 4 * (copies - 1) * sum(counts.values()),  # gradients are not stored
+        "activations_bytes": _activations(model, train.batch_size),
     }
 
 
-def _activations(model: Model, composition: Composition, batch_size: int) -> int | None:
+def operations(train: TrainSpec, composition: Composition) -> int | None:
+    """Return the floating-point operations of a step of all players, or ``None`` where they cannot be told."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        model = Model(composition)
+    with FlopCounterMode(display=False) as counter:
+        told = _activations(model, train.batch_size)
+    return 3 * counter.get_total_flops() if told is not None else None  # a backward pass costs two forward ones
+
+
+def _activations(model: Model, batch_size: int) -> int | None:
     """Return the bytes that autograd keeps for the backward pass of the player that needs most."""
+    composition = model.composition
     condition = None if composition.condition is None else _batch(composition.condition, batch_size)
     batch = Batch(_batch(composition.data, batch_size), condition)
     try:
-        return max(_kept(model, batch, player) for player in composition.players)
+        return max(_kept(model, batch, player) for player in dict.fromkeys(composition.players))
     except (RuntimeError, NotImplementedError, ValueError):  # a part that looks at values, of which there are none
         return None
 

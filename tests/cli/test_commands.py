@@ -279,3 +279,15 @@ def test_a_terminal_without_unicode_is_no_error() -> None:
     words = [sys.executable, "-m", "genframe.cli", "check", "vae-digits"]
     ran = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     assert r"Real(1\xd78\xd78, 0 to 1, 17 levels)" in ran.stdout
+
+
+def test_explain_tells_what_a_step_needs(genframe: Command) -> None:
+    """Memory, disk and operations of a step are counted, and the time measured where it is asked for."""
+    words = ["vae-digits", "train.threads=1", "--explain", "--json"]
+    counted = json.loads(genframe("check", *words))
+    parameters = sum(counted["parameters"].values())
+    assert counted["weights_bytes"] == 5 * 4 * parameters  # weight, gradient, two moments, and the average
+    assert counted["checkpoint_bytes"] == 4 * 4 * parameters
+    assert counted["operations"] >= 3 * 2 * 128 * 0.9 * parameters  # a multiply-add for each weight and example, and back
+    assert "seconds_per_step" not in counted
+    assert 0 < json.loads(genframe("check", *words, "--measure"))["seconds_per_step"] < 60

@@ -44,8 +44,7 @@ def check_resources(spec: ExperimentSpec, composition: Composition, folder: Path
     if there is not None and found is not None and _bytes(found) > there:
         raise Unsupported(f"{_told(found, there)}; {_advice(spec, composition)}")
     if folder is not None and found is not None:
-        stored = 4 * sum(found["parameters"].values()) * (found["copies"] - 1)  # gradients are not
-        storage.free_space(folder / "checkpoints", (spec.train.keep + 1) * stored)
+        storage.free_space(folder / "checkpoints", (spec.train.keep + 1) * found["checkpoint_bytes"])
 
 
 @contextmanager
