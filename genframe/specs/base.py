@@ -27,6 +27,7 @@ __all__ = [
     "children",
     "components",
     "conditional_if",
+    "each_needed",
     "nested",
     "resolve_in",
     "suggestion",
@@ -195,6 +196,12 @@ def nested(spec: Spec, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Compon
         if isinstance(child, ComponentSpec):
             yield ".".join((*path, *inner)), child
         yield from nested(child, (*path, *inner))
+
+
+def each_needed(needs: Needs, role: Role) -> tuple[Trait, ...]:
+    """Return the traits that ``needs`` asks of a role."""
+    needed = needs.get(role, ())
+    return needed if isinstance(needed, tuple) else (needed,)
 
 
 def components(module: ModuleType) -> list[type[ComponentSpec]]:

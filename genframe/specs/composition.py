@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
+from functools import cached_property
+from typing import Literal, cast
 
 from ..types.spaces import ContextSpace, Space, Spaces
-from ..types.trait.base import DensityKind, SamplingKind, Trait
-from ..types.trait.decoders import DataBound, DataDensity
+from ..types.trait.base import Trait
+from ..types.trait.decoders import EncoderInverse
 from ..types.trait.parts import Conditional
 from ..types.trait.priors import ProbabilityMass
 from ..types.values import Role
-from .base import ComponentSpec
+from .base import ComponentSpec, Needs
+from .kinds import INVERTIBLE, VARIATIONAL, met
 from .parts import ModelSpec
 
 __all__ = ["Composition"]
@@ -19,7 +21,7 @@ __all__ = ["Composition"]
 
 @dataclass(frozen=True)
 class Composition:
-    """A model whose types fit: its spaces, traits, and the kinds of its density and sampling."""
+    """A model whose types fit: its spaces, traits, and the names of the kinds of its density and sampling."""
 
     spec: ModelSpec
     data: Space
@@ -27,8 +29,8 @@ class Composition:
     context: ContextSpace | None
     latent: Space
     code: Space
-    density: DensityKind
-    sampling: SamplingKind
+    density: str
+    sampling: str
 
     @property
     def spaces(self) -> Spaces:
@@ -44,17 +46,26 @@ class Composition:
         """The loss's players, in the order of their steps."""
         return self.spec.loss.players
 
-    @property
+    @cached_property
     def mass(self) -> bool:
-        """Whether the model's log-likelihood is of probability mass rather than of density."""
+        """Whether the model's log-likelihood is of probabilities, not of densities."""
         if self.of_data:
             return self.data.discrete
-        return self.has("prior" if self.density == "exact" else "decoder", ProbabilityMass)
+        return self.has("prior" if self.has("decoder", EncoderInverse) else "decoder", ProbabilityMass)
 
-    @property
+    @cached_property
     def of_data(self) -> bool:
-        """Whether the decoder says the likelihood of data by itself."""
-        return self.has("decoder", DataBound) or self.has("decoder", DataDensity)
+        """Whether the decoder says the likelihood of data by itself: one of its traits has the method ``data_log_prob``."""
+        return any(hasattr(trait, "data_log_prob") for trait in self.spec.decoder.provides)
+
+    @cached_property
+    def estimate(self) -> Literal["decoder", "change of variables", "importance weights"] | None:
+        """By what the log-likelihood of data is computed, where there is one."""
+        if self.of_data:
+            return "decoder"
+        if self.meets(INVERTIBLE):
+            return "change of variables"
+        return "importance weights" if self.meets(VARIATIONAL) else None
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -66,6 +77,10 @@ class Composition:
         """Return whether the part in ``role`` provides ``trait``."""
         part = cast("ComponentSpec | None", getattr(self.spec, role))
         return part is not None and trait in part.provides
+
+    def meets(self, needs: Needs) -> bool:
+        """Return whether the parts provide all traits of ``needs``."""
+        return met(needs, self.spec.provided())
 
     def reads(self, role: Role) -> bool:
         """Return whether the part in ``role`` reads the condition."""

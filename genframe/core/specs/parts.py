@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from ...checking.flow import check
-from ...checking.kinds import density_kind, sampling_kind
+from ...checking.kinds import density_kind, is_exact, sampling_kind
 from ...specs.base import Needs, conditional_if
 from ...specs.parts import DecoderSpec, EncoderSpec, ModelSpec, PriorSpec
 from ...types.errors import Mismatch, SpecError, at
 from ...types.spaces import Categorical, ContextSpace, Real, Space, Spaces, require_real
-from ...types.trait.base import SamplingKind, TraitSet, traits
+from ...types.trait.base import TraitSet, traits
 from ...types.trait.decoders import EncoderInverse
 from ...types.trait.encoders import Bijective, Identity, NoiseProcess
 from ...types.trait.parts import Conditional, DataDependent, Invertible
@@ -164,7 +164,7 @@ class ModelPrior(PriorSpec):
         """Provide Density where the nested density is exact, NormalBase where its latents are, and what its parts take."""
         model = self.model
         base: TraitSet = traits(NormalBase) if self._has_normal_base() else traits()
-        density: TraitSet = traits(Density) if density_kind(model) == "exact" else traits()
+        density: TraitSet = traits(Density) if is_exact(density_kind(model)) else traits()
         learnt = (part for part in (model.encoder, model.prior) if model.encoder is not None and part is not None)
         dependent = traits(DataDependent) if any(DataDependent in part.provides for part in learnt) else traits()
         return base | density | dependent | conditional_if(model.encoder, model.decoder, model.prior)
@@ -180,7 +180,7 @@ class ModelPrior(PriorSpec):
         return Bijective in encoder and EncoderInverse in decoder
 
     @property
-    def sampling(self) -> SamplingKind:
+    def sampling(self) -> str:
         """Return the nested model's kind."""
         return sampling_kind(self.model)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from genframe import Composition, MetricSpec, Real, Spaces
+from genframe import Composition, MetricSpec, Real, Spaces, installed
 
 from ..choices import SIGMAS
 from ..runs import why_no_classifier
@@ -49,7 +49,7 @@ class Elbo(MetricSpec):
 
     def refusal(self, composition: Composition) -> str:
         """Refuse models whose density is not a lower bound."""
-        if composition.density == "lower bound" and not composition.of_data:
+        if composition.estimate == "importance weights":
             return ""
         return (
             f"the density of this model is {composition.density}: rate and distortion need an encoder with Posterior, "
@@ -83,7 +83,7 @@ class Nll(MetricSpec):
 
     def refusal(self, composition: Composition) -> str:
         """Refuse models without a normalised density or a bound of it."""
-        if composition.density in ("exact", "lower bound"):
+        if not installed().density(composition.density).refusal:
             return ""
         return f"the density of this model is {composition.density}, so it has no likelihood"
 
