@@ -7,7 +7,6 @@ from typing import cast
 
 from torch import Generator, Tensor, nn
 
-from ..checking.kinds import is_exact
 from ..model.model import Model
 from ..roles.parts import Encoder, Prior
 from ..specs.composition import Composition
@@ -25,7 +24,7 @@ class NestedModel(Prior):
     def __init__(self, composition: Composition, *, normal_base: bool = False) -> None:
         super().__init__()
         self.model = Model(composition)
-        if is_exact(composition.density):
+        if composition.density_kind.relation == "=":
             self.log_prob = self._log_prob
         if normal_base:
             self.to_base, self.from_base = self._to_base, self._from_base

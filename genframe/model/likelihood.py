@@ -100,7 +100,7 @@ def estimated(parts: Parts, x: Tensor, context: Context | None, samples: int, ge
     :raises Unsupported: if the density is implicit or unnormalised, saying why.
     """
     composition = parts.composition
-    refusal = installed().density(composition.density).refusal
+    refusal = composition.density_kind.refusal
     if refusal or composition.estimate is None:
         refusal = refusal or "no part of this model gives the likelihood of its data by a method data_log_prob"
         raise Unsupported(f"the density of this model is {composition.density}: {refusal}")

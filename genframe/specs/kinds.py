@@ -6,7 +6,7 @@ Plugins bring the entries by the hook ``genframe_kinds``; the built-in ones are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..types.trait.base import TraitSet
@@ -40,7 +40,7 @@ class DensityKind:
 
     name: str
     order: int
-    given_by: tuple[Needs, ...]
+    given_by: tuple[Needs, ...] = field(repr=False, hash=False)
     relation: str = ""
     refusal: str = ""
 

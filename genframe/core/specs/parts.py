@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from ...checking.flow import check
-from ...checking.kinds import density_kind, is_exact, sampling_kind
+from ...checking.kinds import density_kind, sampling_kind
 from ...specs.base import Needs, conditional_if
 from ...specs.parts import DecoderSpec, EncoderSpec, ModelSpec, PriorSpec
 from ...types.errors import Mismatch, SpecError, at
@@ -164,7 +164,7 @@ class ModelPrior(PriorSpec):
         """Provide Density where the nested density is exact, NormalBase where its latents are, and what its parts take."""
         model = self.model
         base: TraitSet = traits(NormalBase) if self._has_normal_base() else traits()
-        density: TraitSet = traits(Density) if is_exact(density_kind(model)) else traits()
+        density: TraitSet = traits(Density) if density_kind(model).relation == "=" else traits()
         learnt = (part for part in (model.encoder, model.prior) if model.encoder is not None and part is not None)
         dependent = traits(DataDependent) if any(DataDependent in part.provides for part in learnt) else traits()
         return base | density | dependent | conditional_if(model.encoder, model.decoder, model.prior)
@@ -182,7 +182,7 @@ class ModelPrior(PriorSpec):
     @property
     def sampling(self) -> str:
         """Return the nested model's kind."""
-        return sampling_kind(self.model)
+        return sampling_kind(self.model).name
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept codes that the nested model can have as data."""

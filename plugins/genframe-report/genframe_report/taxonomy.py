@@ -89,7 +89,7 @@ def _of_experiment(source: str) -> Placed:
         return _of_composition(source, check_placed(experiment))
     except DataError as error:
         model = experiment.spec.model
-        return Placed(source, _parts(model), density_kind(model), sampling_kind(model), None, str(error))
+        return Placed(source, _parts(model), density_kind(model).name, sampling_kind(model).name, None, str(error))
 
 
 def _of_composition(name: str, composition: Composition) -> Placed:

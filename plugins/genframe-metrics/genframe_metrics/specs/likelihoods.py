@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from genframe import Composition, MetricSpec, Real, Spaces, installed
+from genframe import Composition, MetricSpec, Real, Spaces
 
 from ..choices import SIGMAS
 from ..runs import why_no_classifier
@@ -83,7 +83,7 @@ class Nll(MetricSpec):
 
     def refusal(self, composition: Composition) -> str:
         """Refuse models without a normalised density or a bound of it."""
-        if not installed().density(composition.density).refusal:
+        if not composition.density_kind.refusal:
             return ""
         return f"the density of this model is {composition.density}, so it has no likelihood"
 
