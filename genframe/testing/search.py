@@ -7,8 +7,6 @@ from contextlib import suppress
 from itertools import product
 from typing import Any, Final, cast
 
-from pydantic import ValidationError
-
 from ..checking.flow import check
 from ..core import Ancestral, Normal, OneHot
 from ..plugins.discovery import installed
@@ -35,7 +33,7 @@ def default(component: type[ComponentSpec]) -> ComponentSpec | None:
     """Return the component with its defaults, or ``None`` where a field must be given."""
     try:
         return component.model_validate({"type": component.type_name()})
-    except ValidationError:
+    except SpecError:
         return None
 
 
