@@ -115,11 +115,7 @@ class Normal(PriorSpec):
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept continuous real codes, of ``shape`` where that is given."""
-        space = require_real(code, "a normal prior", hint="")
-        if space.discrete:
-            raise Mismatch(
-                f"a normal density of values on a grid has no meaning, found {space}", "set dequantise: true in the data"
-            )
+        space = require_real(code, "a normal prior", continuous=True, hint="")
         if self.shape is not None and self.shape != space.shape:
             with at("shape"):
                 raise Mismatch(f"the encoder's code is {space}", "leave 'shape' out")
