@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import pluggy
 
@@ -26,8 +26,6 @@ from .recipes import Recipe
 from .registry import Registry
 
 __all__ = ["Installed", "Plugin", "installed", "register"]
-
-AnyKind = TypeVar("AnyKind", DensityKind, SamplingKind)
 
 
 @dataclass(frozen=True)
@@ -71,19 +69,15 @@ class Installed:
         """Return the registry of one kind."""
         return self.registries[kind]
 
-    def density(self, name: str) -> DensityKind:
-        """Return the kind of density of a name.
-
-        :raises SpecError: if no plugin brings it.
-        """
-        return _named_kind("density", name, self.densities)
-
     def sampling(self, name: str) -> SamplingKind:
         """Return the kind of sampling of a name.
 
         :raises SpecError: if no plugin brings it.
         """
-        return _named_kind("sampling", name, self.samplings)
+        if name in self.samplings:
+            return self.samplings[name]
+        hint = suggestion(name, list(self.samplings)) or f"there are {', '.join(self.samplings)}"
+        raise SpecError(Problem("", f"there is no kind of sampling {name!r}", hint))
 
     def components(self) -> list[type[ComponentSpec]]:
         """Return every component, by kind and then by name."""
@@ -129,13 +123,6 @@ class Installed:
             near = suggestion(namespace, [plugin.name for plugin in self.plugins])
             return f"no plugin {namespace!r} is installed; " + (near or f"try: pip install genframe-{namespace}")
         return ""
-
-
-def _named_kind(what: str, name: str, known: Mapping[str, AnyKind]) -> AnyKind:
-    if name in known:
-        return known[name]
-    hint = suggestion(name, list(known)) or f"there are {', '.join(known)}"
-    raise SpecError(Problem("", f"there is no kind of {what} {name!r}", hint))
 
 
 @cache

@@ -40,7 +40,7 @@ class Placed:
 
 def density_branch(name: str) -> tuple[str, ...]:
     """Return the path to a kind of density, by what is known of log p(x): nothing, the value itself, or something else."""
-    relation = installed().density(name).relation
+    relation = installed().densities[name].relation
     if not relation:
         return ("implicit density",) if name == "implicit" else ("implicit density", name)
     return ("explicit density", "tractable" if relation == "=" else "approximate", name)
@@ -106,4 +106,4 @@ def _sorted(placed: Sequence[Placed], left_out: dict[str, str]) -> Taxonomy:
 
 def _rank(placed: Placed) -> tuple[int, int, str]:
     known = installed()
-    return known.density(placed.density).order, known.sampling(placed.sampling).order, placed.name
+    return known.densities[placed.density].order, known.sampling(placed.sampling).order, placed.name
