@@ -15,7 +15,7 @@ from ..specs.parts import EncoderSpec, ModelSpec
 from ..types.errors import Mismatch, Problem, SpecError
 from ..types.spaces import ContextSpace, Space, Spaces
 from ..types.trait.parts import Conditional, ReadsSequence
-from .kinds import ROLES, _trait_sets, density_kind, sampling_kind
+from .kinds import density_kind, sampling_kind
 from .needs import unmet_needs
 from .suggestions import Suggestions, fitting, has
 
@@ -126,9 +126,9 @@ class _Flow:
 def _unread_condition(spec: ModelSpec) -> Iterator[Problem]:
     if spec.condition is None:
         return
-    able = [role for role, provided in zip(ROLES, _trait_sets(spec), strict=True) if Conditional in provided]
+    able = [role for role, traits in spec.provided().items() if Conditional in traits]
     if not able:
-        parts = [component for role in ROLES for component in fitting(role)]
+        parts = [component for role in spec.provided() for component in fitting(role)]
         names = sorted({component.type_name() for component in parts if has(component, Conditional)})
         yield Problem("model.condition", "no part of the model reads the condition", f"these can: {', '.join(names)}")
         return
@@ -139,9 +139,9 @@ def _unread_condition(spec: ModelSpec) -> Iterator[Problem]:
 
 def _unreadable_context(spec: ModelSpec, context: ContextSpace | None) -> Iterator[Problem]:
     """Yield a problem for each part that reads the condition, but not in the form that it has."""
-    for role, provided in zip(ROLES, _trait_sets(spec), strict=True):
+    for role, traits in spec.provided().items():
         given = spec.reads(role, context)
-        if given is None or Conditional not in provided or given.vector is not None or ReadsSequence in provided:
+        if given is None or Conditional not in traits or given.vector is not None or ReadsSequence in traits:
             continue
         able = [component.type_name() for component in fitting(role) if has(component, ReadsSequence)]
         hint = "let the encoder of the condition give a vector" + (f", or choose one of {', '.join(able)}" if able else "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from ..specs.base import ComponentSpec, children
+from ..specs.base import ComponentSpec, children, each_needed
 from ..types.trait.base import Trait
 from ..types.values import Role
 
@@ -34,19 +34,18 @@ def unmet_needs(spec: ModelSpec) -> Iterator[Need]:
             continue
         for role in part.needs:
             other = cast("ComponentSpec | None", getattr(spec, role))
-            for trait in _needed(part, role) or (None,):
+            for trait in each_needed(part.needs, role) or (None,):
                 if other is None or (trait is not None and trait not in other.provides):
                     yield Need(slot, _within(part, role, trait), role, trait)
-
-
-def _needed(part: ComponentSpec, role: Role) -> tuple[Trait, ...]:
-    needed = part.needs.get(role, ())
-    return needed if isinstance(needed, tuple) else (needed,)
 
 
 def _within(part: ComponentSpec, role: Role, trait: Trait | None) -> tuple[str, ...]:
     """Return the path to the nested component that has the need, so that the message names it and not its wrapper."""
     for path, child in children(part):
-        if isinstance(child, ComponentSpec) and role in child.needs and (trait is None or trait in _needed(child, role)):
+        if (
+            isinstance(child, ComponentSpec)
+            and role in child.needs
+            and (trait is None or trait in each_needed(child.needs, role))
+        ):
             return (*path, *_within(child, role, trait))
     return ()

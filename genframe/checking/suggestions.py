@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
-
 from ..plugins.discovery import installed
 from ..specs.base import ComponentSpec, Kind, Needs
 from ..specs.parts import DecoderSpec, EncoderSpec, LossSpec, PriorSpec, SamplerSpec
+from ..types.errors import SpecError
 from ..types.spaces import ContextSpace, Space, Spaces
 from ..types.trait.base import Trait, TraitSet, traits
 from ..types.values import Role
@@ -96,7 +95,7 @@ def as_it_comes(component: type[ComponentSpec]) -> ComponentSpec | None:
     """Return the component with its defaults, or ``None`` where a field must be given."""
     try:
         return component.model_validate({"type": component.type_name()})
-    except ValidationError:
+    except SpecError:
         return None
 
 

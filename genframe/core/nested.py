@@ -24,7 +24,7 @@ class NestedModel(Prior):
     def __init__(self, composition: Composition, *, normal_base: bool = False) -> None:
         super().__init__()
         self.model = Model(composition)
-        if composition.density == "exact":
+        if composition.density_kind.relation == "=":
             self.log_prob = self._log_prob
         if normal_base:
             self.to_base, self.from_base = self._to_base, self._from_base

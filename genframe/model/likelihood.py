@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from ..plugins import installed
 from ..roles import Encoder
 from ..types.errors import Unsupported
 from ..types.spaces import Real, Space
-from ..types.trait.base import DensityKind
-from ..types.trait.decoders import DataBound, DataDensity, Likelihood
+from ..types.trait.decoders import DataBound, Likelihood
 from ..types.trait.encoders import Bijective, Identity, Posterior
 from ..types.trait.priors import Density
 from ..types.values import Context
@@ -26,12 +26,12 @@ class LogProb:
     """Log-likelihood of each example under a model.
 
     ``nats``: (B,), a probability where ``mass`` is true, else a density in the units of ``space``.
-    ``kind`` says whether it is exact, a lower bound or unnormalised; ``estimator`` by which method, with
+    ``kind`` names what can be said of the density, such as ``exact`` or ``lower bound``; ``estimator`` names the method, with
     ``samples`` draws per example.
     """
 
     nats: Tensor
-    kind: DensityKind
+    kind: str
     space: Space
     mass: bool
     estimator: str
@@ -48,6 +48,12 @@ class LogProb:
         if len(self.nats) < 2:
             return math.nan
         return float(self.nats.detach().double().std() / math.sqrt(len(self.nats)))
+
+    @property
+    def relation(self) -> str:
+        """The sign between log p(x) and this value: ``=``, ``≥``, ``≤`` or ``∝``; ``?`` where no plugin knows the kind."""
+        known = installed().densities.get(self.kind)
+        return known.relation if known is not None else "?"
 
     @property
     def dequantisation(self) -> str:
@@ -84,9 +90,8 @@ class LogProb:
         return self.kind, self.space, self.mass, self.estimator, self.samples
 
     def __repr__(self) -> str:
-        relation = {"exact": "=", "lower bound": "≥"}.get(self.kind, "∝")
         error = f" ± {self.standard_error:.2g}" if len(self.nats) > 1 else ""
-        return f"log p(x) {relation} {self.average:.4f}{error} nats ({self.estimator}, samples: {self.samples})"
+        return f"log p(x) {self.relation} {self.average:.4f}{error} nats ({self.estimator}, samples: {self.samples})"
 
 
 def estimated(parts: Parts, x: Tensor, context: Context | None, samples: int, generator: Generator | None) -> LogProb:
@@ -95,38 +100,32 @@ def estimated(parts: Parts, x: Tensor, context: Context | None, samples: int, ge
     :raises Unsupported: if the density is implicit or unnormalised, saying why.
     """
     composition = parts.composition
+    refusal = composition.density_kind.refusal
+    if refusal or composition.estimate is None:
+        refusal = refusal or "no part of this model gives the likelihood of its data by a method data_log_prob"
+        raise Unsupported(f"the density of this model is {composition.density}: {refusal}")
 
     def result(nats: Tensor, estimator: str, samples: int = 1) -> LogProb:
         return LogProb(nats, composition.density, composition.data, composition.mass, estimator, samples)
 
-    if composition.of_data and composition.density != "implicit":
-        decoder: DataBound | DataDensity = parts.part("decoder", DataBound)
+    if composition.estimate == "decoder":
+        decoder = parts.part("decoder", DataBound)
         return result(*decoder.data_log_prob(x, parts.prior, context, samples=samples, generator=generator), samples)
-    if composition.density == "exact":
+    if composition.estimate == "change of variables":
         latent, log_abs_det = parts.part("encoder", Bijective).forward_and_log_det(x, context)
         nats = parts.part("prior", Density).log_prob(parts.part("encoder", Encoder).code(latent), context) + log_abs_det
         return result(nats, "exact" if composition.has("encoder", Identity) else "change of variables")
-    if composition.density == "lower bound":
-        weights = log_weights(parts, x, context, samples, generator)
-        name = "importance weighting" if samples > 1 else "evidence lower bound"
-        return result(weights.logsumexp(0) - math.log(samples), name, samples)
-    if composition.density == "unnormalised":
-        raise Unsupported(
-            "the density of this model is unnormalised: log p(x) is minus the energy, less log Z, which is not known; "
-            "a metric may estimate it"
-        )
-    raise Unsupported(
-        f"the density of this model is {composition.density}: a likelihood needs an encoder with Bijective "
-        "and a prior with Density, or an encoder with Posterior and a decoder with Likelihood as well"
-    )
+    weights = log_weights(parts, x, context, samples, generator)
+    name = "importance weighting" if samples > 1 else "evidence lower bound"
+    return result(weights.logsumexp(0) - math.log(samples), name, samples)
 
 
 def log_weights(parts: Parts, x: Tensor, context: Context | None, samples: int, generator: Generator | None) -> Tensor:
     """Return log p(x|z) + log p(z) - log q(z|x) of ``samples`` draws of z per example: (samples, B) nats.
 
-    :raises Unsupported: if the density is not a lower bound.
+    :raises Unsupported: if the likelihood is not estimated by them.
     """
-    if parts.composition.density != "lower bound" or parts.composition.of_data:
+    if parts.composition.estimate != "importance weights":
         raise Unsupported("importance weights need an encoder with Posterior, a decoder with Likelihood, a prior with Density")
     encoder, decoder, prior = parts.part("encoder", Posterior), parts.part("decoder", Likelihood), parts.part("prior", Density)
     posterior = encoder.posterior(x, context).expand(samples)

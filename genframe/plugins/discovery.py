@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
@@ -18,6 +18,7 @@ from typing import Any, Literal
 import pluggy
 
 from ..specs.base import KINDS, ComponentSpec, Kind, resolve_in, suggestion, with_article
+from ..specs.kinds import DensityKind, SamplingKind
 from ..types.errors import PluginError, Problem, SpecError
 from . import hookspecs
 from .isolation import Point, disabled, entry_points, quietly, reason
@@ -41,20 +42,24 @@ class Plugin:
     notes: tuple[str, ...] = ()
     specs: tuple[type[ComponentSpec], ...] = ()
     recipes: tuple[Recipe, ...] = ()
+    kinds: tuple[DensityKind | SamplingKind, ...] = ()
     entry_point: metadata.EntryPoint | None = field(default=None, repr=False, compare=False)
 
     def broken(self, reason: str) -> Plugin:
         """Return the plugin, set aside."""
-        return replace(self, status="broken", reason=reason, specs=(), recipes=())
+        return replace(self, status="broken", reason=reason, specs=(), recipes=(), kinds=())
 
 
 class Installed:
-    """All plugins that were found, and a registry for each kind of component."""
+    """All plugins that were found, a registry for each kind of component, and the kinds of density and of sampling by name."""
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         self.plugins = tuple(plugins)
         self.registries = {kind: Registry(kind, self._explain) for kind in KINDS}
         self.recipes: dict[str, Recipe] = {}
+        kinds = [kind for plugin in self.plugins for kind in plugin.kinds]
+        self.densities = {kind.name: kind for kind in kinds if isinstance(kind, DensityKind)}
+        self.samplings = {kind.name: kind for kind in kinds if isinstance(kind, SamplingKind)}
         for plugin in self.plugins:
             for spec in plugin.specs:
                 self.registries[spec.kind].add(spec)
@@ -63,6 +68,16 @@ class Installed:
     def registry(self, kind: Kind) -> Registry:
         """Return the registry of one kind."""
         return self.registries[kind]
+
+    def sampling(self, name: str) -> SamplingKind:
+        """Return the kind of sampling of a name.
+
+        :raises SpecError: if no plugin brings it.
+        """
+        if name in self.samplings:
+            return self.samplings[name]
+        hint = suggestion(name, list(self.samplings)) or f"there are {', '.join(self.samplings)}"
+        raise SpecError(Problem("", f"there is no kind of sampling {name!r}", hint))
 
     def components(self) -> list[type[ComponentSpec]]:
         """Return every component, by kind and then by name."""
@@ -150,7 +165,7 @@ def load(plugins: Iterable[Plugin], disabled: frozenset[str] = frozenset()) -> l
     claims = Counter(plugin.name for plugin in plugins)
     manager = pluggy.PluginManager("genframe")
     manager.add_hookspecs(hookspecs)
-    loaded = []
+    loaded: list[Plugin] = []
     for plugin in plugins:
         if plugin.name in disabled:
             plugin = replace(plugin, status="disabled", reason="switched off by GENFRAME_DISABLE")
@@ -158,12 +173,12 @@ def load(plugins: Iterable[Plugin], disabled: frozenset[str] = frozenset()) -> l
             rivals = ", ".join(other.distribution for other in plugins if other.name == plugin.name)
             plugin = plugin.broken(f"the namespace {plugin.name!r} is claimed by {rivals}; uninstall all but one")
         else:
-            plugin = _load_one(plugin, manager)
+            plugin = _load_one(plugin, manager, {(type(kind), kind.name) for other in loaded for kind in other.kinds})
         loaded.append(plugin)
     return loaded
 
 
-def _load_one(plugin: Plugin, manager: pluggy.PluginManager) -> Plugin:
+def _load_one(plugin: Plugin, manager: pluggy.PluginManager, taken: Collection[tuple[type, str]]) -> Plugin:
     if plugin.api != hookspecs.API:
         return plugin.broken(
             f"it speaks plugin API {plugin.api}, this genframe speaks {hookspecs.API}; install a version that matches"
@@ -177,6 +192,8 @@ def _load_one(plugin: Plugin, manager: pluggy.PluginManager) -> Plugin:
         recipes = _call(manager, plugin.name, "genframe_recipes")
         _check_specs(plugin.name, specs)
         _check_recipes(recipes)
+        kinds = _call(manager, plugin.name, "genframe_kinds")
+        _check_kinds(kinds, taken)
     except (Exception, SystemExit) as error:
         if manager.has_plugin(plugin.name):
             manager.unregister(name=plugin.name)
@@ -184,7 +201,7 @@ def _load_one(plugin: Plugin, manager: pluggy.PluginManager) -> Plugin:
     notes: tuple[str, ...] = ("it prints when it is imported",) if printed else ()
     if "torch" in sys.modules and not torch_before:
         notes += ("it imports torch when it is loaded, which makes every command slow",)
-    return replace(plugin, specs=tuple(specs), recipes=tuple(recipes), notes=notes)
+    return replace(plugin, specs=tuple(specs), recipes=tuple(recipes), kinds=tuple(kinds), notes=notes)
 
 
 def _call(manager: pluggy.PluginManager, name: str, hook: str) -> list[Any]:
@@ -216,6 +233,16 @@ def _check_recipes(recipes: list[Any]) -> None:
     for recipe in recipes:
         if not isinstance(recipe, Recipe):
             raise PluginError(f"genframe_recipes returned {recipe!r}, which is not a Recipe")
+
+
+def _check_kinds(kinds: list[Any], taken: Collection[tuple[type, str]]) -> None:
+    known = set(taken)
+    for kind in kinds:
+        if not isinstance(kind, (DensityKind, SamplingKind)):
+            raise PluginError(f"genframe_kinds returned {kind!r}, which is neither a DensityKind nor a SamplingKind")
+        if (type(kind), kind.name) in known:
+            raise PluginError(f"there is a {type(kind).__name__} {kind.name!r} already")
+        known.add((type(kind), kind.name))
 
 
 resolve_in(lambda kind: installed().registry(kind))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import pluggy
 
 from ..specs.base import ComponentSpec
+from ..specs.kinds import DensityKind, SamplingKind
 from .recipes import Recipe
 
-__all__ = ["API", "ENTRY_POINT_GROUP", "genframe_recipes", "genframe_specs", "hookimpl"]
+__all__ = ["API", "ENTRY_POINT_GROUP", "genframe_kinds", "genframe_recipes", "genframe_specs", "hookimpl"]
 
 API = "v1"
 ENTRY_POINT_GROUP = f"genframe.{API}"
@@ -29,3 +30,8 @@ def genframe_specs() -> list[type[ComponentSpec]]:  # type: ignore[empty-body]
 @hookspec
 def genframe_recipes() -> list[Recipe]:  # type: ignore[empty-body]
     """Return the experiments that the plugin ships."""
+
+
+@hookspec
+def genframe_kinds() -> list[DensityKind | SamplingKind]:  # type: ignore[empty-body]
+    """Return the kinds of density and of sampling that the plugin adds to those of genframe."""

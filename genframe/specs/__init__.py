@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from . import base, composition, dataset, metric, module, parts
+from . import base, composition, dataset, kinds, metric, module, parts
 from .base import *
 from .composition import *
 from .dataset import *
+from .kinds import *
 from .metric import *
 from .module import *
 from .parts import *
 
-__all__ = [*base.__all__, *composition.__all__, *dataset.__all__, *metric.__all__, *module.__all__, *parts.__all__]
+__all__ = [
+    *base.__all__,
+    *composition.__all__,
+    *dataset.__all__,
+    *kinds.__all__,
+    *metric.__all__,
+    *module.__all__,
+    *parts.__all__,
+]

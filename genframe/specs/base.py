@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
 from ..types.trait.base import Trait, TraitSet, traits
 from ..types.trait.parts import Conditional, ReadsSequence
 from ..types.values import Role
+from .problems import FieldsError, problems_of
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -28,6 +31,7 @@ __all__ = [
     "children",
     "components",
     "conditional_if",
+    "each_needed",
     "nested",
     "resolve_in",
     "suggestion",
@@ -91,6 +95,27 @@ class Spec(BaseModel):
         ignored_types=(frozenset, dict, str),  # of `provides`, `needs` and `sampling`, which need no annotation
     )
 
+    if not TYPE_CHECKING:  # type checkers know the arguments by the fields
+
+        def __init__(self, /, **fields):
+            """Make the spec.
+
+            :raises SpecError: with all problems of its fields.
+            """
+            with _in_plain_words(type(self)):
+                super().__init__(**fields)
+
+        __init__.__pydantic_base_init__ = True  # pydantic does not come by here to make a spec within another
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Return the spec that ``obj``, such as a mapping from a file, describes.
+
+        :raises SpecError: with all problems of its fields.
+        """
+        with _in_plain_words(cls):
+            return super().model_validate(obj, **options)
+
     @model_validator(mode="before")
     @classmethod
     def _read_fields(cls, value: Any) -> Any:
@@ -117,6 +142,34 @@ def _beyond(entry: Any) -> bool:
     if isinstance(entry, (list, tuple)):
         return any(map(_beyond, entry))
     return isinstance(entry, int) and abs(entry) > LARGEST
+
+
+@contextmanager
+def _in_plain_words(kind: type[Spec]) -> Iterator[None]:
+    """Turn pydantic's error about a spec into a :class:`FieldsError`."""
+    try:
+        yield
+    except ValidationError as error:
+        raise FieldsError(problems_of(error, partial(_described, kind))) from None
+
+
+def _described(kind: type[Spec], field: str, owner: object) -> str:
+    """Return what a missing field is, from the class of ``owner``, which lacks it: a component's, or one within ``kind``."""
+    name = owner.get("type") if isinstance(owner, Mapping) else None
+    named: list[type[Spec]] = [registry.find(name) for registry in map(registries, KINDS) if name in registry.names()]
+    classes = named or _within(kind)
+    fields = [known.model_fields[field] for known in classes if field in known.model_fields]
+    return f"it is {fields[0].description}" if fields and fields[0].description else ""
+
+
+def _within(annotation: Any) -> Iterator[type[Spec]]:
+    """Yield the spec classes that an annotation names, and those in their fields."""
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from _within(field.annotation)
+    for argument in get_args(annotation):
+        yield from _within(argument)
 
 
 def _with_default_type(field: FieldInfo, entry: Any) -> Any:
@@ -186,7 +239,8 @@ class ComponentSpec(Spec):
                 "component", "{message}", {"message": message, "hint": f"installed are {', '.join(registry.names())}"}
             )
         component = registry.find(name)
-        return component.model_validate({**value, "type": component.type_name()})  # type: ignore[return-value]
+        # past Spec.model_validate: within a validation, the error stays pydantic's and becomes part of the outer one
+        return super(Spec, component).model_validate({**value, "type": component.type_name()})  # type: ignore[return-value]
 
 
 def children(spec: Spec) -> Iterator[tuple[tuple[str, ...], Spec]]:
@@ -205,6 +259,12 @@ def nested(spec: Spec, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Compon
         if isinstance(child, ComponentSpec):
             yield ".".join((*path, *inner)), child
         yield from nested(child, (*path, *inner))
+
+
+def each_needed(needs: Needs, role: Role) -> tuple[Trait, ...]:
+    """Return the traits that ``needs`` asks of a role."""
+    needed = needs.get(role, ())
+    return needed if isinstance(needed, tuple) else (needed,)
 
 
 def components(module: ModuleType) -> list[type[ComponentSpec]]:

@@ -17,7 +17,7 @@ from .base import ComponentSpec
 from .parts import DecoderSpec, EncoderSpec, LossSpec, PriorSpec, SamplerSpec
 
 if TYPE_CHECKING:
-    from ..roles.parts import Decoder, Encoder, Loss, Prior, Sampler
+    from ..roles.parts import Encoder
 
 __all__ = ["ModuleDecoder", "ModuleEncoder", "ModuleFields", "ModuleLoss", "ModulePrior", "ModuleSampler"]
 
@@ -49,7 +49,7 @@ class ModuleFields(ComponentSpec):
         read = [READS[name] for name in self.reads] + ([Conditional] if "sequence" in self.reads else [])
         return traits(*read, *(TRAITS[name] for name in self.has if name in TRAITS))
 
-    def module(self, spaces: Spaces) -> Any:
+    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Any:
         """Return the module that was handed in for this place, probed between ``spaces``."""
         return lent.get()(self, spaces)
 
@@ -72,11 +72,6 @@ class ModuleEncoder(ModuleFields, EncoderSpec):
         """Return the space of codes that was said, or that of the output."""
         return space_from_dict(self.code) if self.code is not None else self.latent_space(data)
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Encoder:
-        """Return the module that was handed in."""
-        module: Encoder = self.module(spaces)
-        return module
-
 
 class ModuleDecoder(ModuleFields, DecoderSpec):
     """A module of one's own as a decoder, or as the network of one."""
@@ -85,11 +80,6 @@ class ModuleDecoder(ModuleFields, DecoderSpec):
 
     def accepts(self, latent: Space, data: Space, context: ContextSpace | None = None) -> None:
         """Accept all spaces; whether the module fits is tried when it is built."""
-
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Decoder:
-        """Return the module that was handed in."""
-        module: Decoder = self.module(spaces)
-        return module
 
 
 class ModulePrior(ModuleFields, PriorSpec):
@@ -106,11 +96,6 @@ class ModulePrior(ModuleFields, PriorSpec):
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept all codes."""
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
-        """Return the prior that was handed in."""
-        module: Prior = self.module(spaces)
-        return module
-
 
 class ModuleLoss(ModuleFields, LossSpec):
     """A loss of one's own."""
@@ -124,18 +109,8 @@ class ModuleLoss(ModuleFields, LossSpec):
         """The players that were said."""
         return self.names
 
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Loss:
-        """Return the loss that was handed in."""
-        module: Loss = self.module(spaces)
-        return module
-
 
 class ModuleSampler(ModuleFields, SamplerSpec):
     """A sampler of one's own."""
 
     type: Literal["core/module"] = "core/module"
-
-    def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Sampler:
-        """Return the sampler that was handed in."""
-        module: Sampler = self.module(spaces)
-        return module

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from pydantic import Field
 
 from ..types.spaces import ContextSpace, Space, Spaces
-from ..types.trait.base import SamplingKind
+from ..types.trait.base import TraitSet, traits
 from ..types.values import Role
 from .base import ComponentSpec, Kind, Spec
 
@@ -90,8 +90,8 @@ class PriorSpec(ComponentSpec):
         raise NotImplementedError(f"{type(self).__name__}.accepts")
 
     @property
-    def sampling(self) -> SamplingKind:
-        """Return how codes are drawn; override where it depends on the fields."""
+    def sampling(self) -> str:
+        """Return the name of the kind by which codes are drawn; override where it depends on the fields."""
         return "direct"
 
     def build(self, spaces: Spaces, encoder: Encoder | None = None) -> Prior:
@@ -134,7 +134,7 @@ class SamplerSpec(ComponentSpec):
     """How to walk from the prior to data."""
 
     kind: ClassVar[Kind] = "sampler"
-    sampling: ClassVar[SamplingKind] = "direct"
+    sampling: ClassVar[str] = "direct"
 
     def accepts(self, model: ModelSpec, spaces: Spaces) -> None:
         """Return if the sampler can draw data from the model, whose parts lie between ``spaces``.
@@ -163,6 +163,11 @@ class ModelSpec(Spec):
     conditional: tuple[Role, ...] | None = Field(
         default=None, min_length=1, description="the parts that read the condition; all that can if left out"
     )
+
+    def provided(self) -> dict[Role, TraitSet]:
+        """Return the traits of encoder, decoder and prior, by role; none where there is no such part."""
+        parts: dict[Role, ComponentSpec | None] = {"encoder": self.encoder, "decoder": self.decoder, "prior": self.prior}
+        return {role: part.provides if part is not None else traits() for role, part in parts.items()}
 
     def reads(self, role: Role, context: ContextSpace | None) -> ContextSpace | None:
         """Return the space of the context that the part in ``role`` reads: ``context``, or none where it is left out."""

@@ -6,13 +6,14 @@
     class TestMine(PluginConformance):
         plugin = "mine"
 
-Without pytest, :func:`check_component` and :func:`check_plugin` return what they find. :func:`part` builds one component
-between given spaces. Imported by tests only.
+Without pytest, :func:`check_component` and :func:`check_plugin` return what they find. :func:`check_docstrings` runs
+the examples of a package, :func:`part` builds one component between given spaces. Imported by tests only.
 """
 
 from __future__ import annotations
 
 from .checks import CHECKS, Check
+from .docstrings import check_docstrings
 from .drawing import draw
 from .example import Example
 from .finding import ConformanceError, Finding
@@ -28,6 +29,7 @@ __all__ = [
     "Finding",
     "PluginConformance",
     "check_component",
+    "check_docstrings",
     "check_plugin",
     "checkpoint_tensors",
     "draw",

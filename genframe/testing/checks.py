@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from ..checking.suggestions import as_it_comes
 from ..specs.base import KINDS, ComponentSpec, Kind
 from ..testing import behaviour, datasets, initialising, losses, metrics, paperwork, probability, samplers, temperatures
 from ..types.trait.base import Trait
@@ -16,7 +17,7 @@ from ..types.trait.parts import Conditional, DataDependent
 from ..types.trait.priors import Density, GaussianExpectation, Tempered
 from .example import Example
 from .finding import Finding
-from .search import default, models, part_settings
+from .search import models, part_settings
 from .setting import PartSetting
 
 __all__ = ["CHECKS", "Check", "Component", "component_of"]
@@ -30,7 +31,7 @@ class Component:
 
     def __init__(self, spec: type[ComponentSpec], examples: Sequence[Example] = ()) -> None:
         self.spec = spec
-        self.default = default(spec)
+        self.default = as_it_comes(spec)
         self.examples = tuple(examples) or ((Example(self.default),) if self.default is not None else ())
 
     @property

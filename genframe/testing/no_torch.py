@@ -60,8 +60,6 @@ def _main(module: str, *folders: str) -> None:
 
 def _ask(component: type) -> None:
     """Ask a component's default spec all that is asked before building; refusals are as good as answers."""
-    from pydantic import ValidationError
-
     from genframe import (
         Categorical,
         DatasetSpec,
@@ -73,13 +71,14 @@ def _ask(component: type) -> None:
         PriorSpec,
         Real,
         Spaces,
+        SpecError,
     )
     from genframe.specs import ComponentSpec
 
     assert issubclass(component, ComponentSpec)
     try:
         spec = component.model_validate({"type": component.type_name()})
-    except ValidationError:
+    except SpecError:
         return
     _ = spec.provides, spec.needs
     for space in (Real((6,)), Real((1, 8, 8), 0, 1, levels=2), Categorical((4,), 5)):

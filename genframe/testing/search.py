@@ -7,9 +7,8 @@ from contextlib import suppress
 from itertools import product
 from typing import Any, Final, cast
 
-from pydantic import ValidationError
-
 from ..checking.flow import check
+from ..checking.suggestions import as_it_comes
 from ..core import Ancestral, Normal, OneHot
 from ..plugins.discovery import installed
 from ..specs.base import ComponentSpec, Kind
@@ -26,22 +25,14 @@ from .example import Example, context_space
 from .parts import DecoderSetting, EncoderSetting, PriorSetting
 from .setting import ModelSetting, PartSetting
 
-__all__ = ["default", "defaults", "models", "part_settings"]
+__all__ = ["defaults", "models", "part_settings"]
 
 LABELS: Final = Categorical((), 3)
 
 
-def default(component: type[ComponentSpec]) -> ComponentSpec | None:
-    """Return the component with its defaults, or ``None`` where a field must be given."""
-    try:
-        return component.model_validate({"type": component.type_name()})
-    except ValidationError:
-        return None
-
-
 def defaults(kind: Kind, own: str) -> list[Any]:
     """Return the installed components of a kind that need no fields: those of the plugin ``own`` first, then core's."""
-    specs = [default(component) for component in installed().registry(kind)]
+    specs = [as_it_comes(component) for component in installed().registry(kind)]
     made = [spec for spec in specs if spec is not None]
     return sorted(made, key=lambda spec: (namespace(spec) != own, namespace(spec) != "core"))
 

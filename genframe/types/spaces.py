@@ -216,8 +216,8 @@ def space_from_dict(value: object) -> Space:
         raise DataError(f"not a space: {error}") from None
 
 
-def require_real(space: Space, who: str, *, rank: int | None = None, hint: str = ENCODE) -> Real:
-    """Return ``space`` if it is real (and has ``rank`` axes, where given).
+def require_real(space: Space, who: str, *, rank: int | None = None, continuous: bool = False, hint: str = ENCODE) -> Real:
+    """Return ``space`` if it is real, has ``rank`` axes where given, and has no grid where ``continuous`` values are needed.
 
     :raises Mismatch: otherwise, naming ``who`` needs it; without a ``hint`` what fits is listed.
     """
@@ -225,6 +225,8 @@ def require_real(space: Space, who: str, *, rank: int | None = None, hint: str =
         raise Mismatch(f"{who} needs real values, found {space}", hint)
     if rank is not None and len(space.shape) != rank:
         raise Mismatch(f"{who} needs {rank} {'axis' if rank == 1 else 'axes'}, found {space}")
+    if continuous and space.discrete:
+        raise Mismatch(f"{who} needs continuous values, found {space}", "set dequantise: true in the data")
     return space
 
 

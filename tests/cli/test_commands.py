@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -281,13 +282,13 @@ def test_a_terminal_without_unicode_is_no_error() -> None:
     assert r"Real(1\xd78\xd78, 0 to 1, 17 levels)" in ran.stdout
 
 
-def test_explain_tells_what_a_step_needs(genframe: Command) -> None:
+def test_explain_tells_what_a_step_needs(genframe: Callable[..., Any]) -> None:
     """Memory, disk and operations of a step are counted, and the time measured where it is asked for."""
     words = ["vae-digits", "train.threads=1", "--explain", "--json"]
-    counted = json.loads(genframe("check", *words))
+    counted = genframe("check", *words)
     parameters = sum(counted["parameters"].values())
     assert counted["weights_bytes"] == 5 * 4 * parameters  # weight, gradient, two moments, and the average
     assert counted["checkpoint_bytes"] == 4 * 4 * parameters
     assert counted["operations"] >= 3 * 2 * 128 * 0.9 * parameters  # a multiply-add for each weight and example, and back
     assert "seconds_per_step" not in counted
-    assert 0 < json.loads(genframe("check", *words, "--measure"))["seconds_per_step"] < 60
+    assert 0 < genframe("check", *words, "--measure")["seconds_per_step"] < 60

@@ -154,7 +154,7 @@ def test_every_hook_has_a_heading() -> None:
     """The page on plugins has a section for each hook."""
     text = (DOCS / "plugins.md").read_text(encoding="utf-8")
     hooks = [name for name in hookspecs.__all__ if name.startswith("genframe_")]
-    assert len(hooks) == 2
+    assert len(hooks) == 3
     assert all(f"\n### {hook}\n" in text for hook in hooks)
 
 

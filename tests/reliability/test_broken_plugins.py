@@ -48,6 +48,15 @@ BROKEN = {
         "from genframe import hookimpl\n@hookimpl\ndef genframe_recipes():\n    return [1]\n",
         "which is not a Recipe",
     ),
+    "junkkind": (
+        "from genframe import hookimpl\n@hookimpl\ndef genframe_kinds():\n    return ['exact']\n",
+        "'exact', which is neither a DensityKind nor a SamplingKind",
+    ),
+    "takenkind": (
+        "from genframe import hookimpl\nfrom genframe.specs import SamplingKind\n"
+        "@hookimpl\ndef genframe_kinds():\n    return [SamplingKind('direct', 5)]\n",
+        "there is a SamplingKind 'direct' already",
+    ),
     "outside": (GOOD.format(name="core"), "outside the plugin's namespace 'outside'"),
 }
 

@@ -333,3 +333,16 @@ def test_a_sequence_is_not_handed_to_who_reads_a_vector() -> None:
     spec = ModelSpec.model_validate({**VAE, "condition": {"type": "nets/embedding", "dim": 5}})
     with pytest.raises(SpecError, match="reads a vector as its condition, found a sequence of 3 vectors of 5"):
         check(spec, BITS, Categorical((3,), 7))
+
+
+class Misspelt(Chain):
+    """A sampler whose kind of sampling no plugin brings."""
+
+    type: Literal["test/misspelt"] = "test/misspelt"  # type: ignore[assignment]
+    sampling = "Markov chian"
+
+
+def test_a_kind_of_sampling_that_nobody_brings_is_named() -> None:
+    """A near name is offered."""
+    with pytest.raises(SpecError, match=r"there is no kind of sampling 'Markov chian'; did you mean 'Markov chain'\?"):
+        composed(BITS, VAE, sampler=Misspelt())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
-from genframe import ComponentSpec, EncoderSpec, LossSpec, ModelSpec, PriorSpec, Real, installed
+from genframe import ComponentSpec, EncoderSpec, LossSpec, ModelSpec, PriorSpec, Real, SpecError, installed
 from genframe.core import Ancestral, IdentityEncoder, Normal, Sum
 from genframe.experiment.document.loading import experiment_from, read_experiment
 from genframe.experiment.document.spec import ExperimentSpec
@@ -58,13 +59,13 @@ def test_an_unregistered_class_works_as_an_instance() -> None:
 
 def test_an_instance_of_another_kind_is_refused() -> None:
     """A prior is no encoder."""
-    with pytest.raises(ValidationError, match="expected the name of an encoder"):
+    with pytest.raises(SpecError, match="expected the name of an encoder"):
         ModelSpec.model_validate({**VAE, "encoder": Normal()})
 
 
 def test_unregistered_names_cannot_be_loaded() -> None:
     """A file can only name registered types: nothing is imported by a path."""
-    with pytest.raises(ValidationError, match="there is no encoder 'mine/encoder'"):
+    with pytest.raises(SpecError, match="there is no encoder 'mine/encoder'"):
         ModelSpec.model_validate({**VAE, "encoder": "mine/encoder"})
 
 
@@ -82,7 +83,7 @@ def test_fields_of_a_default_that_is_a_name_can_be_changed_alone() -> None:
 
 def test_a_mapping_without_type_is_refused_where_nothing_is_the_default() -> None:
     """A slot without a default says what it takes."""
-    with pytest.raises(ValidationError, match="expected the name of a loss, or a mapping with its 'type'; found no 'type'"):
+    with pytest.raises(SpecError, match="expected the name of a loss, or a mapping with its 'type'; found no 'type'"):
         ModelSpec.model_validate({**VAE, "loss": {"beta": 2}})
 
 
@@ -116,7 +117,7 @@ def test_dumps_without_defaults_still_name_the_type() -> None:
 def test_every_installed_component_is_frozen_and_closed(component: type[ComponentSpec]) -> None:
     """No field can be set afterwards, and no unknown one is taken."""
     assert component.model_config["frozen"] is True
-    with pytest.raises(ValidationError, match="unknown field 'no_such_field'"):
+    with pytest.raises(SpecError, match="unknown field 'no_such_field'"):
         component.model_validate({"type": component.type_name(), "no_such_field": 1})
 
 
@@ -135,14 +136,14 @@ def test_specs_are_values() -> None:
 
 def test_a_type_cannot_be_another_components() -> None:
     """The type of a class is its own."""
-    with pytest.raises(ValidationError):
+    with pytest.raises(SpecError):
         Gaussian.model_validate({"type": "vae/full_gaussian"})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_are_finite(value: float) -> None:
     """NaN and infinity are no hyper-parameters."""
-    with pytest.raises(ValidationError):
+    with pytest.raises(SpecError):
         Elbo(beta=value)
 
 
@@ -171,3 +172,74 @@ def test_a_digest_is_of_values_not_of_spelling() -> None:
     long = ExperimentSpec.model_validate(short).model_dump(mode="json")
     assert ExperimentSpec.model_validate(long).digest() == ExperimentSpec.model_validate(short).digest()
     assert ExperimentSpec.model_validate({**long, "name": "y"}).digest() != ExperimentSpec.model_validate(long).digest()
+
+
+MISTAKES = {
+    "an unknown field": ("encoder", lambda: Gaussian(dims=3), "{type: vae/gaussian, dims: 3}"),  # type: ignore[call-arg]
+    "a wrong type": ("encoder", lambda: Gaussian(dim="x"), "{type: vae/gaussian, dim: x}"),  # type: ignore[arg-type]
+    "two values": ("encoder", lambda: Gaussian(dim=0, network=3), "{type: vae/gaussian, dim: 0, network: 3}"),  # type: ignore[arg-type]
+    "a name": ("encoder", lambda: Gaussian(network="nets/mpl"), "{type: vae/gaussian, network: nets/mpl}"),  # type: ignore[arg-type]
+    "within": (
+        "encoder",
+        lambda: Gaussian.model_validate({"network": {"hiden": []}}),
+        "{type: vae/gaussian, network: {hiden: []}}",
+    ),
+    "nothing": ("loss", lambda: Sum(), "{type: core/sum}"),  # type: ignore[call-arg]
+    "in a list": (
+        "loss",
+        lambda: Sum(terms=({"type": "vae/elbo", "beta": -1},)),  # type: ignore[arg-type]
+        "{type: core/sum, terms: [{type: vae/elbo, beta: -1}]}",
+    ),
+    "two fields": (
+        "sampler",
+        lambda: Ancestral(temperature=2, truncation=1),
+        "{type: core/ancestral, temperature: 2, truncation: 1}",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_python_says_what_the_command_line_says(mistake: str) -> None:
+    """A spec class that is called with a mistake raises the error that a file with the same mistake gets, hint included."""
+    slot, make, written = MISTAKES[mistake]
+    with pytest.raises(SpecError) as in_python:
+        make()  # type: ignore[no-untyped-call]
+    with pytest.raises(SpecError) as in_file:
+        read_experiment("vae-digits", [f"model.{slot}={written}"])
+    at = [replace(each, source="", line=None, column=None) for each in in_file.value.problems]
+    prefixed = [replace(each, path=".".join(filter(None, ("model", slot, each.path)))) for each in in_python.value.problems]
+    assert prefixed == at
+
+
+def test_a_model_says_where_and_what_would_do() -> None:
+    """The path leads to the mistake, and a near name is offered."""
+    with pytest.raises(SpecError) as caught:
+        ModelSpec(encoder={"type": "vae/gausian"}, decoder="vae/bernoulli", loss="vae/elbo")  # type: ignore[arg-type]
+    assert str(caught.value) == "encoder: there is no encoder 'vae/gausian'; did you mean 'vae/gaussian'?"
+
+
+class Ready(EncoderSpec):
+    """A component whose network is made by a validator, wrongly."""
+
+    type: Literal["mine/ready"] = "mine/ready"
+    network: EncoderSpec = Field(description="a network")
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _make(cls, width: int) -> MLP:
+        return MLP(hiden=(width,))  # type: ignore[call-arg]
+
+
+def test_a_mistake_in_a_validator_has_its_place() -> None:
+    """A spec that a validator makes wrongly is a finding like any other, at its path, among those of its siblings."""
+    with pytest.raises(SpecError) as caught:
+        ModelSpec(encoder=Ready(network=3), decoder="vae/bernoulli", loss="vae/elbo")  # type: ignore[arg-type]
+    assert str(caught.value) == "network.hiden: unknown field 'hiden'; did you mean 'hidden'?"
+
+
+def test_within_a_validation_errors_stay_pydantics() -> None:
+    """What is not made by a spec class but by pydantic, such as one side of a union, raises pydantic's error."""
+    either = TypeAdapter(EncoderSpec | int)
+    assert either.validate_python(3) == 3
+    with pytest.raises(ValidationError, match="unknown field 'dims'"):
+        either.validate_python({"type": "vae/gaussian", "dims": 3})

@@ -12,7 +12,7 @@ from ...specs.base import Needs, conditional_if
 from ...specs.parts import DecoderSpec, EncoderSpec, ModelSpec, PriorSpec
 from ...types.errors import Mismatch, SpecError, at
 from ...types.spaces import Categorical, ContextSpace, Real, Space, Spaces, require_real
-from ...types.trait.base import SamplingKind, TraitSet, traits
+from ...types.trait.base import TraitSet, traits
 from ...types.trait.decoders import EncoderInverse
 from ...types.trait.encoders import Bijective, Identity, NoiseProcess
 from ...types.trait.parts import Conditional, DataDependent, Invertible
@@ -115,11 +115,7 @@ class Normal(PriorSpec):
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept continuous real codes, of ``shape`` where that is given."""
-        space = require_real(code, "a normal prior", hint="")
-        if space.discrete:
-            raise Mismatch(
-                f"a normal density of values on a grid has no meaning, found {space}", "set dequantise: true in the data"
-            )
+        space = require_real(code, "a normal prior", continuous=True, hint="")
         if self.shape is not None and self.shape != space.shape:
             with at("shape"):
                 raise Mismatch(f"the encoder's code is {space}", "leave 'shape' out")
@@ -164,7 +160,7 @@ class ModelPrior(PriorSpec):
         """Provide Density where the nested density is exact, NormalBase where its latents are, and what its parts take."""
         model = self.model
         base: TraitSet = traits(NormalBase) if self._has_normal_base() else traits()
-        density: TraitSet = traits(Density) if density_kind(model) == "exact" else traits()
+        density: TraitSet = traits(Density) if density_kind(model).relation == "=" else traits()
         learnt = (part for part in (model.encoder, model.prior) if model.encoder is not None and part is not None)
         dependent = traits(DataDependent) if any(DataDependent in part.provides for part in learnt) else traits()
         return base | density | dependent | conditional_if(model.encoder, model.decoder, model.prior)
@@ -180,9 +176,9 @@ class ModelPrior(PriorSpec):
         return Bijective in encoder and EncoderInverse in decoder
 
     @property
-    def sampling(self) -> SamplingKind:
+    def sampling(self) -> str:
         """Return the nested model's kind."""
-        return sampling_kind(self.model)
+        return sampling_kind(self.model).name
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept codes that the nested model can have as data."""

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from typing import Any, TypeVar
 
 from ...experiment import document as documents
 from ...plugins.discovery import installed
 from ...specs.base import Spec, suggestion
 from ...specs.composition import Composition
-from ...specs.parts import ModelSpec
-from ...training.settings import StageSpec
 from ...types.errors import Problem, SpecError
 from . import overrides
 from .document import Document
@@ -25,7 +20,6 @@ __all__ = [
     "Experiment",
     "check_placed",
     "experiment_from",
-    "problems_of",
     "read_document",
     "read_experiment",
     "recipe_text",
@@ -33,17 +27,6 @@ __all__ = [
 ]
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
-
-_WANTED: Final = {  # by pydantic's type of error, where its own words are about Python
-    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "should be a whole number"),
-    **dict.fromkeys(("float_type", "float_parsing"), "should be a number"),
-    **dict.fromkeys(("bool_type", "bool_parsing"), "should be true or false"),
-    **dict.fromkeys(("tuple_type", "list_type"), "should be a list"),
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "should be a mapping"),
-    "string_type": "should be text",
-    "path_type": "should be a path",
-    "too_short": "should have at least one item",
-}
 
 
 @dataclass(frozen=True)
@@ -107,8 +90,8 @@ def validated(kind: type[AnySpec], document: Document) -> AnySpec:
     """
     try:
         return kind.model_validate(document.value)
-    except ValidationError as error:
-        raise SpecError([_placed(problem, document) for problem in problems_of(error)]) from None
+    except SpecError as error:
+        raise SpecError([_placed(problem, document) for problem in error.problems]) from None
 
 
 def check_placed(experiment: Experiment) -> Composition:
@@ -121,42 +104,6 @@ def check_placed(experiment: Experiment) -> Composition:
         return check_experiment(experiment.spec)
     except SpecError as error:
         raise SpecError([_placed(problem, experiment.document) for problem in error.problems]) from None
-
-
-def problems_of(error: ValidationError) -> list[Problem]:
-    """Return pydantic's findings as problems: path, what is wrong, and what would do."""
-    found = error.errors(include_url=False)
-    # an item that was refused makes its list too short, which is nothing that the user did
-    return [_problem(details) for details in found if not (details["type"] == "too_short" and details["input"])]
-
-
-def _problem(details: ErrorDetails) -> Problem:
-    context = details.get("ctx", {})
-    path = ".".join(str(part) for part in (*details["loc"], *([context["field"]] if "field" in context else [])))
-    if details["type"] == "missing":
-        return Problem(path, "is missing", _what_is_missing(str(details["loc"][-1]), details["input"]))
-    if "hint" in context or details["type"] in {"component", "unknown_field"}:
-        return Problem(path, details["msg"], str(context.get("hint", "")))
-    message = _WANTED.get(details["type"]) or details["msg"]
-    for prefix in ("Value error, ", "Input ", "String "):
-        message = message.removeprefix(prefix)
-    found = "" if isinstance(details["input"], Mapping) else f", found {_brief(details['input'])}"
-    return Problem(path, f"{message[:1].lower()}{message[1:]}{found}")
-
-
-def _what_is_missing(field: str, owner: object) -> str:
-    """Return what a missing field says, from the class that ``owner``, the value without it, is of."""
-    name = owner.get("type") if isinstance(owner, Mapping) else None
-    classes: list[type[Spec]] = [ExperimentSpec, ModelSpec, StageSpec]
-    if isinstance(name, str):
-        classes = [component for component in installed().components() if component.type_name() == name]
-    fields = [known.model_fields[field] for known in classes if field in known.model_fields]
-    return f"it is {fields[0].description}" if fields and fields[0].description else ""
-
-
-def _brief(value: object, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def _placed(problem: Problem, document: Document) -> Problem:

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
-from ...types.errors import CheckpointError
+from ...types.errors import CheckpointError, SpecError
 from ..document.spec import ExperimentSpec
 
 __all__ = ["Change", "changes", "refuse_fixed"]
@@ -41,7 +39,7 @@ def changes(state: Mapping[str, Any], now: ExperimentSpec) -> list[Change]:
         return []
     try:  # so that fields which a later version has added are there with their defaults
         before = ExperimentSpec.model_validate(stored).model_dump(mode="json")
-    except ValidationError:
+    except SpecError:
         before = stored
     found = _differences("", before, now.model_dump(mode="json"))
     return [change for change in found if not change.path.startswith(FREE) and not change.path.endswith(FREE_ENDINGS)]

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ...checking.flow import check
 from ...model.wrapping import places
 from ...specs.composition import Composition
@@ -99,7 +97,7 @@ def _advice(spec: ExperimentSpec, composition: Composition) -> str:
         try:
             model, train = ModelSpec.model_validate(smaller["model"]), TrainSpec.model_validate(smaller["train"])
             found = _counted(train, check(model, composition.data, composition.condition))
-        except (ValidationError, SpecError):
+        except SpecError:
             continue
         except OverflowError:
             found = None

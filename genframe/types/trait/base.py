@@ -9,17 +9,15 @@ any protocol whose docstring's first sentence says what a part with it can do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-__all__ = ["DensityKind", "Distribution", "PosteriorDistribution", "SamplingKind", "Trait", "TraitSet", "methods_of", "traits"]
+__all__ = ["Distribution", "PosteriorDistribution", "Trait", "TraitSet", "methods_of", "traits"]
 
 Trait: TypeAlias = type
 TraitSet: TypeAlias = frozenset[Trait]
-DensityKind: TypeAlias = Literal["exact", "lower bound", "unnormalised", "implicit"]
-SamplingKind: TypeAlias = Literal["direct", "sequential", "Markov chain"]
 
 
 def traits(*provided: Trait) -> TraitSet:

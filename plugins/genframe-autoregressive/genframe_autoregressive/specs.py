@@ -21,7 +21,7 @@ from genframe import (
     at,
     traits,
 )
-from genframe.types import Conditional, Density, ProbabilityMass, ReadsSequence, SamplingKind, TraitSet
+from genframe.types import Conditional, Density, ProbabilityMass, ReadsSequence, TraitSet
 from genframe_nets import Activation
 
 from .discrete import alphabet_size
@@ -41,7 +41,7 @@ class AutoregressiveSpec(PriorSpec):
     """
 
     provides: ClassVar[TraitSet] = traits(Density, ProbabilityMass, Conditional, Sequential)
-    sampling: ClassVar[SamplingKind] = "sequential"
+    sampling = "sequential"
 
     def accepts(self, code: Space, context: ContextSpace | None = None) -> None:
         """Accept classes and values on a grid, of any shape but a single value's."""
@@ -228,7 +228,7 @@ class SequentialSampling(SamplerSpec):
 
     type: Literal["autoregressive/sequential"] = "autoregressive/sequential"
     needs: ClassVar[Needs] = {"prior": Sequential}
-    sampling: ClassVar[SamplingKind] = "sequential"
+    sampling = "sequential"
 
     temperature: NonNegativeFloat = Field(default=1.0, description="divides the logits; 0 takes the most probable value")
     top_k: PositiveInt | None = Field(default=None, description="keep the so many most probable values")

@@ -6,9 +6,20 @@ import re
 
 import pytest
 import torch
-from pydantic import ValidationError
 
-from genframe import Categorical, Context, ContextSpace, DataError, Mismatch, ModelSpec, PriorSpec, Real, Space, compose
+from genframe import (
+    Categorical,
+    Context,
+    ContextSpace,
+    DataError,
+    Mismatch,
+    ModelSpec,
+    PriorSpec,
+    Real,
+    Space,
+    SpecError,
+    compose,
+)
 from genframe.core import IdentityDecoder, IdentityEncoder, NegativeLogLikelihood
 from genframe.testing import part
 from genframe_autoregressive import Made, PixelCNN, PixelRNN, SequentialSampling, TextEncoder, Transformer
@@ -68,7 +79,7 @@ def test_a_context_of_three_axes_is_refused() -> None:
 )
 def test_fields_that_cannot_be_are_refused(component: type, fields: dict[str, float], message: str) -> None:
     """By the spec itself, before any data are known."""
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(SpecError, match=message):
         component(**fields)
 
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pydantic import ValidationError
 
-from genframe import DataError, Dataset, generator_for, installed
+from genframe import DataError, Dataset, SpecError, generator_for, installed
 from genframe_data import Augmentation, Digits, Idx, Images, Npz
 from genframe_data.affine import AffineMaps, Augmented, warped
 from genframe_data.prepare import Scaled
@@ -226,7 +225,7 @@ def test_every_kind_of_images_can_be_moved(mnist: Path, tmp_path: Path) -> None:
 def test_what_is_not_an_image_cannot_be_moved(data: dict[str, Any], expected: str) -> None:
     """Vectors, sequences, volumes, points and tables are refused, and images that were drawn once."""
     spec = installed().registry("dataset").find(data["type"])
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(SpecError) as caught:
         spec.model_validate({**data, "augment": {}})
     assert expected in str(caught.value)
 
@@ -242,7 +241,7 @@ def test_what_is_not_an_image_cannot_be_moved(data: dict[str, Any], expected: st
 )
 def test_maps_without_sense_are_refused(fields: dict[str, float], expected: str) -> None:
     """An image of no size, a share of nothing and negative bounds are refused by name."""
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(SpecError) as caught:
         Augmentation.model_validate(fields)
     assert expected in str(caught.value)
 

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from pydantic import ValidationError
 
-from genframe import DatasetSpec, Real
+from genframe import DatasetSpec, Real, SpecError
 from genframe_data import Digits, Idx, Images, Npz, Table, Toy
 
 FILES = TemporaryDirectory()
@@ -92,7 +91,7 @@ def test_spaces_are_told_without_torch() -> None:
 )
 def test_fields_that_contradict_each_other_are_refused(make: Any, expected: str) -> None:
     """The message says which two, and what would do."""
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(SpecError) as caught:
         make()
     assert expected in str(caught.value)
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from pydantic import ValidationError
 
-from genframe import Categorical, DataError
+from genframe import Categorical, DataError, SpecError
 from genframe_data import Text, read_vocabulary
 from genframe_data.texts import vocabulary
 
@@ -128,7 +127,7 @@ def test_merging_pairs_needs_a_package(path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("genframe_data.vocabularies.find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"not installed; pip install 'genframe-data\[text\]', or say vocabulary: characters"):
         Text(path=path, vocabulary="bpe").data_space()
-    with pytest.raises(ValidationError, match="hold out shares below 1"):
+    with pytest.raises(SpecError, match="hold out shares below 1"):
         Text(path=path, vocabulary="bpe", test=3)
 
 

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import doctest
 import math
-from importlib import import_module
-from inspect import isabstract, isclass
-from pkgutil import iter_modules
 
 import pytest
 import torch
 from torch import nn
 
 import genframe_energy
-from genframe import ComponentSpec, Real
+from genframe import Real
+from genframe.testing import check_docstrings, require_conformance
 from genframe_energy import ContrastiveDivergenceLoss, NeuralEnergy, RestrictedBoltzmannMachine, log_z_of
 
-MODULES = [
-    import_module(f"genframe_energy.{found.name}") for found in iter_modules(genframe_energy.__path__) if not found.ispkg
-]
-EXAMPLES = [test for module in MODULES for test in doctest.DocTestFinder().find(module) if test.examples]
 
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda test: test.name)
-def test_an_example_runs(example: doctest.DocTest) -> None:
-    """What a docstring shows is what happens."""
-    assert doctest.DocTestRunner().run(example).failed == 0
-
-
-@pytest.mark.parametrize("name", genframe_energy.__all__)
-def test_the_package_gives(name: str) -> None:
-    """Each public name is there, and what is not a spec, a trait, a result or abstract has an example."""
-    thing = getattr(genframe_energy, name)
-    spec = isclass(thing) and issubclass(thing, ComponentSpec)
-    plain = spec or isabstract(thing) or thing.__module__ in ("genframe_energy.traits", "genframe_energy.specs.samplers")
-    assert plain or ">>>" in thing.__doc__
+def test_docstrings_are_true() -> None:
+    """Each example prints what it shows, and each public class shows its use."""
+    require_conformance(check_docstrings(genframe_energy))
 
 
 def test_a_boltzmann_machine_learns_without_a_model() -> None:

@@ -190,7 +190,7 @@ def test_what_does_not_fit_is_refused_where_it_is(flows: list[str], data: Space,
 
 def test_an_empty_sequence_is_refused() -> None:
     """There is at least one flow."""
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(SpecError, match="at least one item"):
         FlowSequence(flows=())
 
 

@@ -20,7 +20,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.types import Likelihood, SamplingKind, TraitSet
+from genframe.types import Likelihood, TraitSet
 from genframe_nets import MLP
 
 from .traits import Corrupting, CorruptionKind, Shown
@@ -115,7 +115,7 @@ class Chain(SamplerSpec):
     """
 
     type: Literal["gsn/chain"] = "gsn/chain"
-    sampling: ClassVar[SamplingKind] = "Markov chain"
+    sampling = "Markov chain"
     needs: ClassVar[Needs] = {"encoder": Corrupting, "decoder": Likelihood}
 
     steps: PositiveInt = Field(default=100, description="steps of each chain")

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import doctest
-from importlib import import_module
-from inspect import isabstract, isclass
-from pkgutil import iter_modules
-
-import pytest
 import torch
 from torch import nn
 
 import genframe_gsn
-from genframe import ComponentSpec, Real
+from genframe import Real
+from genframe.testing import check_docstrings, require_conformance
 from genframe_gsn import StochasticEncoder
 
-MODULES = [import_module(f"genframe_gsn.{found.name}") for found in iter_modules(genframe_gsn.__path__) if not found.ispkg]
-EXAMPLES = [test for module in MODULES for test in doctest.DocTestFinder().find(module) if test.examples]
 
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda test: test.name)
-def test_an_example_runs(example: doctest.DocTest) -> None:
-    """What a docstring shows is what happens."""
-    assert doctest.DocTestRunner().run(example).failed == 0
-
-
-@pytest.mark.parametrize("name", genframe_gsn.__all__)
-def test_the_package_gives(name: str) -> None:
-    """Each public name is there, and what is not a spec, a trait, a result or abstract has an example."""
-    thing = getattr(genframe_gsn, name)
-    spec = isclass(thing) and issubclass(thing, ComponentSpec)
-    plain = spec or isabstract(thing) or thing.__module__ == "genframe_gsn.traits"
-    assert plain or ">>>" in thing.__doc__
+def test_docstrings_are_true() -> None:
+    """Each example prints what it shows, and each public class shows its use."""
+    require_conformance(check_docstrings(genframe_gsn))
 
 
 def test_a_network_of_ones_own() -> None:

@@ -108,6 +108,11 @@ class Search(Latents):
     noise. It starts from the best ``restarts`` of ``draws`` draws of the prior. The draws are the same for every example, so
     the latent of an example does not depend on others. It costs ``draws`` + 3 · ``restarts`` · ``steps`` decodings per example,
     with a gradient counted as two.
+
+    >>> spec = {"decoder": "nets/mlp", "prior": {"type": "core/normal", "shape": [2]}, "loss": "gan/adversarial"}
+    >>> search = Search(compose(ModelSpec.model_validate(spec), Real((4,))), restarts=2, steps=5, draws=16)
+    >>> search.encode(torch.zeros(3, 4)).shape, search.cost()
+    (torch.Size([3, 2]), '46 decodings per example')
     """
 
     readers = ("decoder", "prior")

@@ -77,8 +77,8 @@ class NllMetric(Metric):
         return [nll, *_in_bits(nll, log_prob), *_in_characters(nll, log_prob, used)]
 
     def _log_prob(self, model: Model, batch: Batch, generator: Generator) -> LogProb:
-        composition, samples = model.composition, self.samples
-        if composition.density == "lower bound" and not composition.of_data:
+        samples = self.samples
+        if model.composition.estimate == "importance weights":
             return importance_weighted(model, batch, samples, self.max_rows, generator)
         pieces = [_rows(batch, slice(at, at + self.max_rows)) for at in range(0, len(batch.x), self.max_rows)]
         return reduce(add, [model.log_prob(each.x, each.condition, samples=samples, generator=generator) for each in pieces])
@@ -87,9 +87,10 @@ class NllMetric(Metric):
 def _label(log_prob: LogProb) -> str:
     if log_prob.kind == log_prob.estimator:
         return log_prob.kind
-    if log_prob.kind != "lower bound":
+    bound = {"≥": "upper bound", "≤": "lower bound"}.get(log_prob.relation)  # of minus the log-likelihood
+    if bound is None:
         return f"{log_prob.kind}, by {log_prob.estimator}"
-    return f"upper bound, by {log_prob.estimator} with samples: {log_prob.samples}"
+    return f"{bound}, by {log_prob.estimator} with samples: {log_prob.samples}"
 
 
 def _in_bits(nll: MetricResult, log_prob: LogProb) -> list[MetricResult]:

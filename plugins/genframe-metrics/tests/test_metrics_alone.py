@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import doctest
-import inspect
-import pkgutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
-import genframe
 import genframe_metrics
 from genframe import ModelSpec, Real, Split, compose
+from genframe.testing import check_docstrings, require_conformance
 from genframe_metrics import Extractor, FrechetMetric, TwoSampleMetric, frechet_distance, two_sample
 
-MODULES = sorted(module.name for module in pkgutil.iter_modules(genframe_metrics.__path__) if not module.ispkg)
-LAZY = sorted(set(genframe_metrics.__all__) - set(genframe_metrics.specs.__all__))
-NAMES = {name: getattr(package, name) for package in (genframe, genframe_metrics) for name in package.__all__}
 NORMAL = {"encoder": "core/identity", "decoder": "core/identity", "prior": "core/normal", "loss": "core/nll"}
-ABSTRACT = {"FeatureComparison"}
 
 
 def normal(name: str, seed: int) -> Split:
@@ -32,28 +22,11 @@ def normal(name: str, seed: int) -> Split:
     return Split(name, torch.randn(150, 2, generator=torch.Generator().manual_seed(seed)))
 
 
-def examples() -> Iterator[doctest.DocTest]:
-    """Yield the examples of each docstring of the implementation; they may use public names, a model and its data."""
-    for name in MODULES:
-        module = import_module(f"genframe_metrics.{name}")
-        given = {"torch": torch, "nn": nn, **NAMES, **vars(module), "test": normal("test", 1), "train": normal("train", 2)}
-        model = compose(ModelSpec.model_validate(NORMAL), Real((2,)))
-        yield from (test for test in doctest.DocTestFinder().find(module, globs={**given, "model": model}) if test.examples)
-
-
-@pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.name.removeprefix("genframe_metrics."))
-def test_the_example_runs(example: doctest.DocTest) -> None:
-    """What the docstring shows is what happens."""
-    torch.manual_seed(0)
-    report: list[str] = []
-    result = doctest.DocTestRunner(verbose=False).run(example, out=report.append)
-    assert not result.failed, "".join(report)
-
-
-def test_every_public_class_has_an_example() -> None:
-    """Each class that the package gives by name, apart from its specs, shows its use."""
-    classes = {name: getattr(genframe_metrics, name) for name in LAZY if inspect.isclass(getattr(genframe_metrics, name))}
-    assert {name for name, each in classes.items() if ">>>" not in (inspect.getdoc(each) or "")} == ABSTRACT
+def test_docstrings_are_true() -> None:
+    """Each example prints what it shows, given a model and its data, and each public class shows its use."""
+    model = compose(ModelSpec.model_validate(NORMAL), Real((2,)))
+    given = {"model": model, "test": normal("test", 1), "train": normal("train", 2)}
+    require_conformance(check_docstrings(genframe_metrics, given))
 
 
 def test_metrics_are_loaded_when_they_are_used() -> None:

@@ -4,11 +4,10 @@ import math
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention, unfold
 
-from genframe import Mismatch, Real
+from genframe import Mismatch, Real, SpecError
 from genframe.testing import part
 from genframe_nets import DiT
 from genframe_nets.attention import FEW, CrossAttention, SelfAttention, attend
@@ -162,5 +161,5 @@ def test_patches_that_do_not_fit_are_refused(shape, patch, hint):
 
 def test_heads_share_the_size():
     """Heads that do not divide ``dim`` are no spec."""
-    with pytest.raises(ValidationError, match="a 'dim' of 30 cannot be shared by 4 heads"):
+    with pytest.raises(SpecError, match="a 'dim' of 30 cannot be shared by 4 heads"):
         DiT(dim=30)

@@ -6,9 +6,8 @@ import math
 
 import pytest
 import torch
-from pydantic import ValidationError
 
-from genframe import Categorical, Context, ContextSpace, Mismatch, Real, ask
+from genframe import Categorical, Context, ContextSpace, Mismatch, Real, SpecError, ask
 from genframe.testing import part
 from genframe.types import Conditional, TimeConditioned
 from genframe_nets import DiT, MLPDecoder, UNet
@@ -244,5 +243,5 @@ def test_a_perceptron_can_start_at_zero_and_yet_read_the_time():
 
 def test_a_time_without_hidden_layers_is_refused():
     """A linear map has no layer into which the time could enter."""
-    with pytest.raises(ValidationError, match="a time enters hidden layers and there is none: give sizes in 'hidden'"):
+    with pytest.raises(SpecError, match="a time enters hidden layers and there is none: give sizes in 'hidden'"):
         MLPDecoder(hidden=(), time=True)

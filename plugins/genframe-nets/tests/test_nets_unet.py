@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import nn
 from torch.nn.functional import conv2d, group_norm, silu
 
-from genframe import ContextSpace, Mismatch, Real
+from genframe import ContextSpace, Mismatch, Real, SpecError
 from genframe.testing import part
 from genframe_nets import UNet, UNetDecoder
 
@@ -106,9 +105,9 @@ def test_dropout_drops_in_training_only():
 
 def test_attention_that_does_not_fit_is_refused():
     """A level that is not there, and heads that do not divide its channels, are no spec."""
-    with pytest.raises(ValidationError, match="there is no level 3 for 'attention': 'channels' has 0 to 2"):
+    with pytest.raises(SpecError, match="there is no level 3 for 'attention': 'channels' has 0 to 2"):
         UNet(attention=(1, 3))
-    with pytest.raises(ValidationError, match="the 30 channels of level 1 cannot be shared by 4 heads"):
+    with pytest.raises(SpecError, match="the 30 channels of level 1 cannot be shared by 4 heads"):
         UNet(channels=(32, 30), attention=(1,))
     UNet(channels=(32, 30), attention=(0,))
 

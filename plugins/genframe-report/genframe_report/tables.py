@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from genframe import ExperimentSpec, GenframeError, MetricResult, Run, RunError, evaluate, load, resume, train
+from genframe import ExperimentSpec, GenframeError, MetricResult, Run, RunError, evaluate, installed, load, resume, train
 from genframe.experiment.run.folder import RunFolder
 from genframe.experiment.run.resume import is_complete
 from genframe.training import environment
@@ -136,8 +136,13 @@ def _named(results: dict[str, MetricResult], name: str) -> MetricResult | None:
 def _over_seeds(results: Sequence[MetricResult | None], column: ColumnSpec) -> Cell | None:
     likelihood = column.figure in ("nll", "bits_per_dim")
     cell = mean_over_seeds([column.scale * one.value if one is not None else None for one in results])
-    bound = likelihood and any(one is not None and one.stamp.get("kind") == "lower bound" for one in results)
+    bound = likelihood and any(one is not None and one.stamp.get("kind") in _lower_bounds() for one in results)
     return Cell(cell.value, cell.standard_error, bound) if cell is not None else None
+
+
+def _lower_bounds() -> set[str]:
+    """Return the kinds of density of which ``log_prob`` gives a bound from below, so that the metric is one from above."""
+    return {kind.name for kind in installed().densities.values() if kind.relation == "≥"}
 
 
 def mean_over_seeds(values: Sequence[float | None]) -> Cell | None:

@@ -15,16 +15,9 @@ from genframe import Composition, DataError, ModelSpec, SpecError, installed
 from genframe.checking import density_kind, sampling_kind
 from genframe.experiment.document.loading import check_placed, read_experiment
 from genframe.experiment.run.folder import RunFolder
-from genframe.types import DensityKind, SamplingKind
 
-__all__ = ["BRANCHES", "PARTS", "Placed", "Taxonomy", "place", "place_recipes"]
+__all__ = ["PARTS", "Placed", "Taxonomy", "density_branch", "place", "place_recipes"]
 
-BRANCHES: Final[dict[DensityKind, tuple[str, ...]]] = {
-    "exact": ("explicit density", "tractable", "exact"),
-    "lower bound": ("explicit density", "approximate", "lower bound"),
-    "unnormalised": ("explicit density", "approximate", "unnormalised"),
-    "implicit": ("implicit density",),
-}
 PARTS: Final = ("encoder", "decoder", "prior", "loss", "sampler")
 
 
@@ -34,15 +27,23 @@ class Placed:
 
     name: str
     parts: dict[str, str | None]
-    density: DensityKind
-    sampling: SamplingKind
+    density: str
+    sampling: str
     data: str | None
     unread: str = ""
 
     @property
     def branch(self) -> tuple[str, ...]:
         """The path from the root of the tree: density first, then sampling."""
-        return (*BRANCHES[self.density], self.sampling)
+        return (*density_branch(self.density), self.sampling)
+
+
+def density_branch(name: str) -> tuple[str, ...]:
+    """Return the path to a kind of density, by what is known of log p(x): nothing, the value itself, or something else."""
+    relation = installed().densities[name].relation
+    if not relation:
+        return ("implicit density",) if name == "implicit" else ("implicit density", name)
+    return ("explicit density", "tractable" if relation == "=" else "approximate", name)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _of_experiment(source: str) -> Placed:
         return _of_composition(source, check_placed(experiment))
     except DataError as error:
         model = experiment.spec.model
-        return Placed(source, _parts(model), density_kind(model), sampling_kind(model), None, str(error))
+        return Placed(source, _parts(model), density_kind(model).name, sampling_kind(model).name, None, str(error))
 
 
 def _of_composition(name: str, composition: Composition) -> Placed:
@@ -104,5 +105,5 @@ def _sorted(placed: Sequence[Placed], left_out: dict[str, str]) -> Taxonomy:
 
 
 def _rank(placed: Placed) -> tuple[int, int, str]:
-    ways: Sequence[SamplingKind] = ("direct", "sequential", "Markov chain")
-    return [*BRANCHES].index(placed.density), ways.index(placed.sampling), placed.name
+    known = installed()
+    return known.densities[placed.density].order, known.sampling(placed.sampling).order, placed.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from genframe.cli import main
 from genframe.experiment.document.loading import read_experiment
 from genframe.experiment.run.training import train
 from genframe.plugins import Installed, Recipe
-from genframe.types import DensityKind
-from genframe_report.taxonomy import BRANCHES, place, place_recipes
+from genframe.specs import DensityKind
+from genframe_report.taxonomy import density_branch, place, place_recipes
 
 
 def test_every_recipe_has_its_place() -> None:
@@ -115,9 +116,26 @@ def test_without_recipes_a_source_is_asked_for(monkeypatch: pytest.MonkeyPatch, 
     assert capsys.readouterr().out == "no installed plugin has a recipe; name a file or a run\n"
 
 
-def test_every_kind_of_density_has_a_branch() -> None:
-    """A kind that is added to the types needs its place here."""
-    assert set(BRANCHES) == set(DensityKind.__args__)  # type: ignore[attr-defined]
+def test_every_kind_of_density_has_a_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The branch of a kind, one that a plugin brings too, follows from the sign between log p(x) and what is computed."""
+    brought = (
+        DensityKind("upper bound", 25, (), "≤"),
+        DensityKind("unknown", 35, ()),
+        DensityKind("rounded", 15, (), "="),
+    )
+    with_more = Installed(
+        [*installed().plugins, replace(installed().plugins[0], name="more", kinds=brought, specs=(), recipes=())]
+    )
+    monkeypatch.setattr("genframe_report.taxonomy.installed", lambda: with_more)
+    assert {name: density_branch(name)[:-1] for name in with_more.densities} == {
+        "exact": ("explicit density", "tractable"),
+        "rounded": ("explicit density", "tractable"),
+        "lower bound": ("explicit density", "approximate"),
+        "upper bound": ("explicit density", "approximate"),
+        "unnormalised": ("explicit density", "approximate"),
+        "implicit": (),
+        "unknown": ("implicit density",),
+    }
 
 
 def test_the_tree_as_data(capsys: pytest.CaptureFixture[str]) -> None:

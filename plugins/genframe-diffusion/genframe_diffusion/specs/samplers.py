@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from genframe import ModelSpec, Needs, SamplerSpec, Spaces
-from genframe.types import NoiseProcess, SamplingKind
+from genframe.types import NoiseProcess
 
 from ..choices import Variance
 from ..traits import Consistent
@@ -260,7 +260,7 @@ class ConsistencySteps(SamplerSpec):
     """
 
     type: Literal["diffusion/consistency"] = "diffusion/consistency"
-    sampling: ClassVar[SamplingKind] = "Markov chain"
+    sampling = "Markov chain"
     needs: ClassVar[Needs] = {"encoder": NoiseProcess, "decoder": Consistent}
 
     steps: PositiveInt = Field(default=2, description="predictions, from noise to data")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from genframe import Mismatch, ModelSpec, Needs, Real, SamplerSpec, Spaces, at, traits
-from genframe.types import Conditional, Denoiser, Invertible, NoiseProcess, SamplingKind, TraitSet
+from genframe.types import Conditional, Denoiser, Invertible, NoiseProcess, TraitSet
 
 from ..choices import Grid
 from ..traits import Denoise, EndsInNoise, KeepsConditions, PredictsNoise, Solver
@@ -34,7 +34,7 @@ class Walk(SamplerSpec):
     """
 
     needs: ClassVar[Needs] = {"encoder": NoiseProcess, "decoder": Denoiser}
-    sampling: ClassVar[SamplingKind] = "Markov chain"
+    sampling = "Markov chain"
 
     guidance: NonNegativeFloat = Field(default=1.0, description="how far the condition is followed; 1 as it was learned")
     guidance_interval: tuple[float, float] = Field(

@@ -20,7 +20,7 @@ from genframe import (
     require_real,
     traits,
 )
-from genframe.types import DataDependent, Energy, MarkovKernel, SamplingKind, TraitSet
+from genframe.types import DataDependent, Energy, MarkovKernel, TraitSet
 from genframe_nets import MLP
 
 from ..traits import Annealed, HiddenUnits, MeanField, Variance
@@ -68,7 +68,7 @@ class Rbm(PriorSpec):
 
     type: Literal["energy/rbm"] = "energy/rbm"
     provides: ClassVar[TraitSet] = traits(Energy, MarkovKernel, DataDependent, Annealed, HiddenUnits)
-    sampling: ClassVar[SamplingKind] = "Markov chain"
+    sampling = "Markov chain"
 
     hidden: PositiveInt = Field(default=64, description="number of hidden units")
     variance: Variance = Field(
@@ -108,7 +108,7 @@ class Dbm(PriorSpec):
 
     type: Literal["energy/dbm"] = "energy/dbm"
     provides: ClassVar[TraitSet] = traits(Energy, MarkovKernel, DataDependent, Annealed, MeanField)
-    sampling: ClassVar[SamplingKind] = "Markov chain"
+    sampling = "Markov chain"
 
     hidden: tuple[PositiveInt, ...] = Field(
         default=(64, 32), min_length=2, description="sizes of the hidden layers, from below"
@@ -138,7 +138,7 @@ class Neural(PriorSpec):
     """
 
     type: Literal["energy/neural"] = "energy/neural"
-    sampling: ClassVar[SamplingKind] = "Markov chain"
+    sampling = "Markov chain"
 
     network: EncoderSpec = Field(default=MLP(), description="the network that gives the energy")
     base: PositiveFloat | None = Field(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from genframe import Mismatch, ModelSpec, Needs, SamplerSpec, Spaces, traits
-from genframe.types import Energy, MarkovKernel, SamplingKind, TraitSet
+from genframe.types import Energy, MarkovKernel, TraitSet
 
 from ..traits import Walks
 from .priors import continuous
@@ -22,7 +22,7 @@ class Chain(SamplerSpec):
     """A walk of many steps from random states; abstract."""
 
     provides: ClassVar[TraitSet] = traits(Walks)
-    sampling: ClassVar[SamplingKind] = "Markov chain"
+    sampling = "Markov chain"
 
     steps: PositiveInt = Field(default=1000, description="steps of each chain; the last state is the sample")
     burn_in: NonNegativeInt = Field(default=0, description="steps before the first state that a trajectory shows")

@@ -23,10 +23,7 @@ def continuous(data: Space, who: str, *, rank: int | None = None) -> Real:
 
     :raises Mismatch: otherwise: a density of values on a grid has no meaning.
     """
-    space = require_real(data, who, rank=rank)
-    if space.discrete:
-        raise Mismatch(f"{who} needs continuous values, found {space}", "set dequantise: true in the data")
-    return space
+    return require_real(data, who, rank=rank, continuous=True)
 
 
 class FlowSpec(EncoderSpec):

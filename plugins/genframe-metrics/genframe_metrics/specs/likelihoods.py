@@ -49,7 +49,7 @@ class Elbo(MetricSpec):
 
     def refusal(self, composition: Composition) -> str:
         """Refuse models whose density is not a lower bound."""
-        if composition.density == "lower bound" and not composition.of_data:
+        if composition.estimate == "importance weights":
             return ""
         return (
             f"the density of this model is {composition.density}: rate and distortion need an encoder with Posterior, "
@@ -83,7 +83,7 @@ class Nll(MetricSpec):
 
     def refusal(self, composition: Composition) -> str:
         """Refuse models without a normalised density or a bound of it."""
-        if composition.density in ("exact", "lower bound"):
+        if not composition.density_kind.refusal:
             return ""
         return f"the density of this model is {composition.density}, so it has no likelihood"
 

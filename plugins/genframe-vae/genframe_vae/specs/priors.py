@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from genframe import ContextSpace, Mismatch, Needs, PriorSpec, Real, Space, Spaces, Unsupported, require_real, traits
+from genframe import ContextSpace, Needs, PriorSpec, Real, Space, Spaces, Unsupported, require_real, traits
 from genframe.types import Density, Fittable, Posterior, TraitSet
 
 from ..choices import Covariance
@@ -22,10 +22,7 @@ def continuous_vector(code: Space, who: str) -> Real:
 
     :raises Mismatch: otherwise.
     """
-    space = require_real(code, who, rank=1, hint="")
-    if space.discrete:
-        raise Mismatch(f"{who} is a density, which has no meaning for values on a grid, found {space}")
-    return space
+    return require_real(code, who, rank=1, continuous=True, hint="")
 
 
 class GaussianMixture(PriorSpec):
