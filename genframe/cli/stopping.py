@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-__all__ = ["Stopped", "listen", "stopped"]
+__all__ = ["Stopped", "ignore", "listen", "stopped", "stopping"]
 
 SECONDS: Final = 5.0
 _stopped: list[int] = []
@@ -37,6 +39,23 @@ def listen() -> None:
     """
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _stop)
+
+
+def ignore() -> None:
+    """Let signals pass from now on: the command is done, and the process ends by itself."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """End the process by one line where a signal comes before or after the command itself, while modules are imported say."""
+    try:
+        yield
+    except BaseException:
+        if not _stopped:
+            raise
+        _leave(_stopped[0])
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
