@@ -18,9 +18,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import Final, NoReturn
 
-from ..output.text import Printable
 from ..plugins.isolation import reason
 from ..types.errors import GenframeError, PluginError, StorageError, Unsupported
+from ..types.text import Printable
 from .commands import Commands, find, load
 from .stopping import stopped
 from .values import joined_ranges

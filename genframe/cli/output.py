@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..output.text import printable
 from ..training.reporter import Silent
+from ..types.text import printable
 
 __all__ = ["Bar", "Lines", "Messages", "print_json", "print_table", "say"]
 

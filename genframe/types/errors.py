@@ -20,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from .text import printable
+
 __all__ = [
     "CheckpointError",
     "DataError",
@@ -63,7 +65,7 @@ class Problem:
             place = f"{place or '<text>'}:{self.line}" + (f":{self.column}" if self.column is not None else "")
         head = " ".join(part for part in (f"{place}:" if place else "", f"{self.path}:" if self.path else "") if part)
         text = f"{head} {self.message}" if head else self.message
-        return f"{text}; {self.hint}" if self.hint else text
+        return printable(f"{text}; {self.hint}" if self.hint else text)
 
 
 class SpecError(GenframeError):

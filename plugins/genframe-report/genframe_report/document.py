@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from genframe import Dataset, Run, load
 from genframe.output.files import write_whole
-from genframe.output.text import printable
+from genframe.types import printable
 
 from .page import page
 from .pictures import PICTURES, Drawn
