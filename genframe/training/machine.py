@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
+import sys
 from pathlib import Path
 
 import torch
@@ -27,10 +27,9 @@ def _of_system() -> int | None:
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
     except (OSError, ValueError, StopIteration):
         pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
+    if sys.platform == "win32":
         return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _of_group() -> int | None:
@@ -41,6 +40,10 @@ def _of_group() -> int | None:
 
 
 def _of_process() -> int | None:
+    if sys.platform == "win32":
+        return None
+    import resource
+
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     return None if soft == resource.RLIM_INFINITY else soft
 
