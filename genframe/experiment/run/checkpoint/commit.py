@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -141,6 +142,8 @@ def _remove(path: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
+    if sys.platform == "win32":  # which cannot open a folder
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
