@@ -278,3 +278,24 @@ def test_a_state_of_other_types_is_a_checkpoint_error(place: Path, field: str, v
     (path / "MANIFEST.json").write_text(json.dumps(manifest, separators=(",", ":")))
     with pytest.raises(CheckpointError):
         resume(place / "run", ["train.steps=9"])
+
+
+class Mover(Silent):
+    """Moves the run's folder away in the middle of its training."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def advance(self, step: int) -> None:
+        """Move it after the fourth step."""
+        if step == 4:
+            (self.place / "run").rename(self.place / "moved")
+
+
+def test_a_folder_that_is_moved_loses_nothing(tmp_path: Path) -> None:
+    """R4: training ends in one line, makes no second folder, and the run is continued where it is now."""
+    np.savez(tmp_path / "rows.npz", x=ROWS)
+    with pytest.raises(StorageError, match="No such file or directory"):
+        train(experiment(tmp_path), folder=tmp_path / "run", reporter=Mover(tmp_path))
+    assert not (tmp_path / "run").exists()
+    assert resume(tmp_path / "moved").step == 6
