@@ -12,7 +12,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -212,7 +212,8 @@ def _code(command: str, returned: object) -> int:
 
 def _refuse(command: str, reason: object, code: int) -> int:
     """Print every line of the reason behind the command's name, and return the code."""
-    sys.stdout.flush()
-    for line in str(reason).splitlines():
-        print(f"genframe {command}: {line}", file=sys.stderr)
+    with suppress(OSError):  # where nothing can be written, the code still says what it was
+        sys.stdout.flush()
+        for line in str(reason).splitlines():
+            print(f"genframe {command}: {line}", file=sys.stderr)
     return code

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genframe.cli import main
 from genframe.types.text import Printable, printable
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -56,3 +57,14 @@ def test_a_hostile_name_of_a_file_is_visible(tmp_path: Path, genframe: Callable[
     """So is the path of a file itself."""
     line = genframe("check", tmp_path / f"{HOSTILE}.yaml".replace("/", ""), code=2)
     assert not CONTROL.search(line)
+
+
+def test_the_code_says_what_no_stream_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where standard error cannot be written either, the exit code is still that of the error."""
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sys.stderr", Full())
+    assert main(["check", str(tmp_path / "nothing.yaml")]) == 2
