@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -81,13 +81,9 @@ class LogProb:
 
     def __add__(self, other: LogProb) -> LogProb:
         """Return both batches as one; they must be of the same model and estimate."""
-        if self._protocol() != other._protocol():
+        if vars(self) | {"nats": None} != vars(other) | {"nats": None}:
             raise ValueError("log-probabilities of different kinds do not add up to one batch")
-        nats = torch.cat([self.nats, other.nats])
-        return LogProb(nats, self.kind, self.space, self.mass, self.estimator, self.samples)
-
-    def _protocol(self) -> tuple[object, ...]:
-        return self.kind, self.space, self.mass, self.estimator, self.samples
+        return replace(self, nats=torch.cat([self.nats, other.nats]))
 
     def __repr__(self) -> str:
         error = f" ± {self.standard_error:.2g}" if len(self.nats) > 1 else ""

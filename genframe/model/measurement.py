@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ from torch import Tensor
 from ..plugins import installed
 from ..roles import MetricResult, Split, data_digest, generator_for
 from ..types import Batch
-from .evaluation import evaluating
 from .model import Model
 
 __all__ = ["DATA", "average", "blocks", "not_finite", "samples", "sharing_samples", "stamp"]
@@ -32,23 +30,8 @@ def blocks(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
         yield batch.to(device)
 
 
-@dataclass
-class _Drawn:
-    """Samples, and the conditions under which they were drawn."""
-
-    x: Tensor
-    condition: Tensor | None
-
-    def first(self, n: int, condition: Tensor | None) -> Tensor | None:
-        """Return the first ``n`` samples, if there are as many and they were drawn under these conditions."""
-        if len(self.x) < n or (condition is None) != (self.condition is None):
-            return None
-        if condition is not None and self.condition is not None and not torch.equal(self.condition[:n], condition):
-            return None
-        return self.x[:n]
-
-
-_shared: ContextVar[dict[tuple[Model, int], _Drawn] | None] = ContextVar("_shared", default=None)
+# Samples, and the conditions under which they were drawn, by model and seed.
+_shared: ContextVar[dict[tuple[Model, int], tuple[Tensor, Tensor | None]] | None] = ContextVar("_shared", default=None)
 
 
 @contextmanager
@@ -67,13 +50,18 @@ def samples(model: Model, n: int, condition: Tensor | None, seed: int) -> Tensor
     A sample does not depend on how many are drawn, so fewer samples are the first of more.
     """
     shared = _shared.get()
-    found = shared[model, seed].first(n, condition) if shared is not None and (model, seed) in shared else None
-    if found is None:
-        with evaluating(model):
-            found = model.sample(n, condition, seed=seed).x
-        if shared is not None:
-            shared[model, seed] = _Drawn(found, condition)
-    return found
+    if shared is not None and (model, seed) in shared:
+        drawn, given = shared[model, seed]
+        if len(drawn) >= n and _same(given, condition, n):
+            return drawn[:n]
+    drawn = model.sample(n, condition, seed=seed).x
+    if shared is not None:
+        shared[model, seed] = drawn, condition
+    return drawn
+
+
+def _same(given: Tensor | None, condition: Tensor | None, n: int) -> bool:
+    return given is condition is None or (given is not None and condition is not None and torch.equal(given[:n], condition))
 
 
 def stamp(metric: str, split: Split, seed: int, **parameters: Any) -> dict[str, Any]:

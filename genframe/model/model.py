@@ -19,7 +19,7 @@ from .evaluation import evaluating
 from .likelihood import LogProb, estimated, log_weights
 from .parts import Parts
 from .sampling import Chunk, Samples, chunks, compiled
-from .wrapping import Modules, collecting, lending
+from .wrapping import Modules, lending
 
 __all__ = ["Model", "build", "compose"]
 
@@ -192,7 +192,7 @@ def build(composition: Composition, *, seed: int = 0, modules: Modules | None = 
 
     :raises SpecError: if a module of one's own is missing, does not fit, or is part of another model.
     """
-    with lending(composition.spec, modules), collecting() as moved, torch.random.fork_rng(devices=[]):
+    with lending(composition.spec, modules) as moved, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Model(composition)
     model.moved = moved

@@ -21,7 +21,7 @@ from ..specs.base import ComponentSpec, Spec, nested
 from ..specs.module import READS, ModuleDecoder, ModuleEncoder, ModuleFields, lent
 from ..types import Categorical, Context, Problem, Real, Space, Spaces, SpecError, Trait
 
-__all__ = ["Modules", "Moved", "Wrapped", "collecting", "handed_in", "lending", "places", "wrap"]
+__all__ = ["Modules", "Moved", "Wrapped", "handed_in", "lending", "places", "wrap"]
 
 Modules: TypeAlias = Mapping[str, Any]
 """Modules, or functions that make one, by the place in which they go: ``{"encoder.network": net}``."""
@@ -51,7 +51,7 @@ class Wrapped:
 # Specs are equal by their fields, so what belongs to one of them is found by its identity, as long as it lives.
 _waiting: dict[int, Wrapped] = {}
 _owners: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
-_moved: ContextVar[list[Moved] | None] = ContextVar("_moved", default=None)
+_moved: ContextVar[list[Moved]] = ContextVar("_moved")
 _lent: ContextVar[dict[int, tuple[str, Any]]] = ContextVar("_lent", default={})  # noqa: B039  # never changed in place
 
 
@@ -110,8 +110,8 @@ def places(spec: Spec) -> Iterator[tuple[str, ModuleFields]]:
 
 
 @contextmanager
-def lending(spec: Spec, modules: Modules | None) -> Iterator[None]:
-    """Have the modules of all places of ``spec`` at hand as long as the context lasts.
+def lending(spec: Spec, modules: Modules | None) -> Iterator[list[Moved]]:
+    """Have the modules of all places of ``spec`` at hand as long as the context lasts; give the list of those that move.
 
     :raises SpecError: naming every place whose module is missing, and every module that has no place.
     """
@@ -123,10 +123,11 @@ def lending(spec: Spec, modules: Modules | None) -> Iterator[None]:
     if problems:
         raise SpecError(problems)
     token = _lent.set(_lent.get() | {id(each): (path, given[path]) for path, each in found.items()})
-    finding = lent.set(handed_in)
+    finding, moving = lent.set(handed_in), _moved.set([])
     try:
-        yield
+        yield _moved.get()
     finally:
+        _moved.reset(moving)
         lent.reset(finding)
         _lent.reset(token)
 
@@ -184,20 +185,7 @@ def _take(path: str, module: nn.Module, spec: ModuleFields) -> None:
         raise SpecError(Problem(f"model.{path}", message, "give a copy of it, or a function that makes a new one"))
     moved = Moved(module)
     _owners[module] = ref(moved)
-    building = _moved.get()
-    if building is not None:
-        building.append(moved)
-
-
-@contextmanager
-def collecting() -> Iterator[list[Moved]]:
-    """Collect the modules that move into the model that is built inside."""
-    found: list[Moved] = []
-    token = _moved.set(found)
-    try:
-        yield found
-    finally:
-        _moved.reset(token)
+    _moved.get().append(moved)
 
 
 class Called(nn.Module):

@@ -24,13 +24,12 @@ def as_stored(stored: Tensor, generator: Generator | None) -> Tensor:
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a data set, stored compactly; ``prepare`` turns stored values into the data's space.
+    """One split of a dataset, stored compactly; ``prepare`` turns stored values into the dataset's space.
 
-    ``stored``: (N, ...); ``condition``: (N, ...) or ``None``. ``protocol`` says what a result depends on
-    besides the data: split, seed, binarisation, dequantisation. ``augment`` prepares what a loss is trained
-    on, and nothing else: a prior that is fitted to codes, or a metric's reference, sees the data as they are.
-    Where the data is text, ``characters`` (N,) says how many each example stands for. ``extras``: more tensors by name,
-    (N, ...) each, which reach the loss in its batch.
+    ``stored``: (N, ...); ``condition``: (N, ...) or ``None``. ``protocol`` says what a result depends on besides the examples:
+    split, seed, binarisation, dequantisation. ``augment`` prepares what a loss is trained on; priors that are fitted to codes,
+    and metrics, see examples without it. For text, ``characters`` (N,) says how many each example stands for. ``extras``: more
+    tensors by name, (N, ...) each, which reach the loss in its batch.
     """
 
     name: str
@@ -55,11 +54,11 @@ class Split:
         return replace(self, stored=each(self.stored), condition=condition, characters=characters, extras=extras)
 
     def batch(self, indices: Tensor | slice, generator: Generator | None = None) -> Batch:
-        """Return the prepared data at ``indices``; ``generator`` draws binarisation or dequantisation."""
+        """Return the prepared examples at ``indices``; ``generator`` draws binarisation or dequantisation."""
         return self._prepared(self.prepare, indices, generator)
 
     def training_batch(self, indices: Tensor) -> Batch:
-        """Return the data at ``indices`` as a loss is trained on them, drawn by torch's global generator."""
+        """Return the examples at ``indices`` as a loss is trained on them, drawn by torch's global generator."""
         return self._prepared(self.augment or self.prepare, indices, None)
 
     def _prepared(self, prepare: Prepare, indices: Tensor | slice, generator: Generator | None) -> Batch:
@@ -93,9 +92,9 @@ def data_digest(*tensors: Tensor | None) -> str:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a data set, with the spaces that every split shares.
+    """The splits of a dataset, with the spaces that all share.
 
-    ``files`` are texts by the names under which they are kept in the folder of a run, so that it is read without the data.
+    ``files`` are texts by the names under which a run's folder keeps them, so that it can be read without the dataset.
     """
 
     space: Space
@@ -106,7 +105,7 @@ class Dataset:
     def split(self, name: str) -> Split:
         """Return the split ``name``.
 
-        :raises DataError: if the data set has none of that name.
+        :raises DataError: if the dataset has none of that name.
         """
         if name not in self.splits:
             raise DataError(f"the data has no split {name!r}; it has {', '.join(self.splits)}")

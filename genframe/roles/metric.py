@@ -1,4 +1,4 @@
-"""What measures a model, and the figure that it gives."""
+"""What measures a model, and the result that it gives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Metric", "MetricResult"]
 
 @dataclass(frozen=True)
 class MetricResult:
-    """A figure with its protocol: two results are comparable only if ``stamp`` is the same.
+    """A value with its protocol: two results are comparable only if ``stamp`` is the same.
 
     ``standard_error`` is of ``value``, in the same ``unit``, where the metric can tell it.
     """
@@ -28,7 +28,7 @@ class MetricResult:
     note: str = ""
 
     def differs_from(self, other: MetricResult) -> list[str]:
-        """Return in what the two are not the same figure by the same protocol, as dotted fields; nothing where they compare."""
+        """Return the dotted fields in which name, unit or protocol of two results differ; empty where they are comparable."""
         mine, theirs = (_flat({"name": one.name, "unit": one.unit, **one.stamp}) for one in (self, other))
         return [name for name in mine | theirs if name not in mine or name not in theirs or mine[name] != theirs[name]]
 
@@ -50,7 +50,7 @@ class Metric(ABC):
 
     @abstractmethod
     def measure(self, model: Any, split: Split, *, train: Split, seed: int = 0) -> list[MetricResult]:
-        """Return the figures on ``split``, a function of ``seed``; ``train`` is for metrics that fit a reference.
+        """Return the results on ``split``, a function of ``seed``; ``train`` is for metrics that fit a reference.
 
         The model's modes and torch's global generator are as before afterwards.
         """

@@ -32,8 +32,6 @@ __all__ = [
 ]
 
 Networks: TypeAlias = Callable[[Space, Space], nn.Module]
-
-
 """Makes a network from one space to another: a flow asks for one for each of its layers."""
 
 
@@ -50,14 +48,14 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, x: Tensor, context: Context | None = None) -> Tensor:
-        """Return the latent of each datum: (B, data) -> (B, latent)."""
+        """Return the latent of each example: (B, data) -> (B, latent)."""
 
     def codes(self, x: Tensor, context: Context | None = None) -> Tensor:
-        """Return the code of each datum: (B, data) -> (B, code); override where a latent tells its code with effort only."""
+        """Return the code of each example: (B, data) -> (B, code); override where deriving it from the latent is expensive."""
         return self.code(self.encode(x, context))
 
     def code(self, latent: Tensor) -> Tensor:
-        """Return what of the latent the prior models: (B, latent) -> (B, code)."""
+        """Return the code of a latent, which the prior models: (B, latent) -> (B, code)."""
         return latent
 
     def latent(self, code: Tensor) -> Tensor:
@@ -74,7 +72,7 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, latent: Tensor, context: Context | None = None) -> Tensor:
-        """Return the datum of each latent, its mean where it is uncertain: (B, latent) -> (B, data)."""
+        """Return the data of each latent, the mean of a likelihood: (B, latent) -> (B, data)."""
 
 
 class EncoderNetwork(Encoder):
@@ -171,8 +169,8 @@ class Loss(nn.Module, ABC):
     def begin(self, model: Any) -> None:
         """Take what is needed from the model, when it is built and again before the first step of training.
 
-        Nothing by default. What is taken, such as a teacher's weights, belongs into the loss's state, as buffers: a resumed run
-        has it from its checkpoint.
+        Nothing by default. What is taken, such as a teacher's weights, must be a buffer, so that
+        checkpoints restore it.
         """
 
     def remarks(self, figures: Mapping[str, float]) -> Iterable[str]:
@@ -187,7 +185,7 @@ class Sampler(ABC):
     def trajectory(
         self, model: Any, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
-        """Yield the states of a walk for ``n`` data; the last one holds the samples."""
+        """Yield the states of a walk for ``n`` samples; the last one holds the samples."""
 
     def draw(self, model: Any, n: int, context: Context | None = None, generator: Generator | None = None) -> Tensor:
         """Return the last state's data: (n, data)."""
@@ -242,7 +240,7 @@ def _names_read(network: nn.Module) -> frozenset[str]:
 
 
 def drawn_latent(encoder: Encoder, x: Tensor, context: Context | None = None) -> Tensor:
-    """Return the latent of each datum, drawn from its posterior where the encoder has one: (B, data) -> (B, latent)."""
+    """Return the latent of each example, drawn from its posterior where the encoder has one: (B, data) -> (B, latent)."""
     if hasattr(encoder, "posterior"):  # Posterior, whose isinstance costs 20 µs a step in Python 3.11
         return cast(Posterior, encoder).posterior(x, context).rsample()
     return encoder.encode(x, context)

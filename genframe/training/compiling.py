@@ -24,7 +24,7 @@ HOPED_SHARE: Final = 0.5  # of a step's time that compilation may save; the best
 
 
 def check_compiler(spec: TrainSpec) -> None:
-    """Return if a training that is to be compiled can be, on this machine.
+    """Check that a training that is to be compiled can be, on this machine.
 
     :raises SpecError: if it cannot, saying why.
     """
@@ -50,9 +50,8 @@ class AutoCompile:
     def __init__(self, device: torch.device, remaining: int, say: Callable[[str], None]) -> None:
         self.decision: bool | None = None
         self._device, self._remaining, self._say = device, remaining, say
-        self._phase: Literal["eager", "compiled"] = "eager"
         self._times: list[float] = []
-        self._eager = 0.0
+        self._eager: float | None = None  # seconds of a step before compilation, once measured
         self._last = 0.0
 
     def before_step(self) -> None:
@@ -68,28 +67,23 @@ class AutoCompile:
         if len(self._times) < WARM_UP + MEASURED:
             return "keep"
         typical = median(self._times[WARM_UP:])
-        return self._judge_eager(typical) if self._phase == "eager" else self._judge_compiled(typical)
+        return self._judge_eager(typical) if self._eager is None else self._judge_compiled(typical, self._eager)
 
     def _judge_eager(self, typical: float) -> Literal["keep", "compile"]:
         hoped = self._remaining * typical * HOPED_SHARE
-        if hoped < LEAST_COST:
-            self.decision = False
-            self._say(f"compile: not worth it; the {self._remaining} steps left take about {self._remaining * typical:.0f} s")
-            return "keep"
-        if reason := no_compiler(self._device):
+        reason = f"not worth it; the {self._remaining} steps left take about {self._remaining * typical:.0f} s"
+        if hoped < LEAST_COST or (reason := no_compiler(self._device)):
             self.decision = False
             self._say(f"compile: {reason}")
             return "keep"
-        self._phase, self._eager, self._times = "compiled", typical, []
+        self._eager, self._times = typical, []
         return "compile"
 
-    def _judge_compiled(self, typical: float) -> Literal["keep", "uncompile"]:
+    def _judge_compiled(self, typical: float, eager: float) -> Literal["keep", "uncompile"]:
         cost = sum(self._times[:WARM_UP]) - WARM_UP * typical
-        self.decision = typical < self._eager
+        self.decision = typical < eager
         verdict = "kept" if self.decision else "dropped"
-        self._say(
-            f"compile: {verdict}; a step takes {typical / self._eager:.2f} of its eager time, compiling took {cost:.0f} s"
-        )
+        self._say(f"compile: {verdict}; a step takes {typical / eager:.2f} of its eager time, compiling took {cost:.0f} s")
         return "keep" if self.decision else "uncompile"
 
     def _synchronize(self) -> None:

@@ -35,7 +35,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def restart(self) -> None:
-        """Begin anew at the present weights."""
+        """Start again from the present weights."""
         torch._foreach_copy_(self._average, self._live)
         self.updates = 0
 

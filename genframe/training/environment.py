@@ -54,7 +54,7 @@ def compare(saved: Mapping[str, Any], thread_count: int, reporter: Reporter, *, 
 
 
 def _flat(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures on which bits depend, each plugin's version beside them."""
+    """Return the values on which bits depend, with the version of each plugin."""
     return {name: described.get(name) for name in ("torch", "device", "threads")} | dict(described.get("plugins") or {})
 
 

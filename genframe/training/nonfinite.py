@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 
 import torch
 from torch import Tensor, nn
@@ -75,10 +75,8 @@ def _tensors(output: object) -> Iterator[Tensor]:
     """Yield the tensors in what a module returned; a loss, which its own message names, has none."""
     if isinstance(output, Tensor):
         yield output
-    elif isinstance(output, Mapping):
-        yield from _tensors(tuple(output.values()))
     elif isinstance(output, (tuple, list)):
         for entry in output:
             yield from _tensors(entry)
-    elif is_dataclass(output) and not isinstance(output, LossOutput):
-        yield from _tensors([getattr(output, field.name) for field in fields(output)])
+    elif isinstance(output, Mapping) or (is_dataclass(output) and not isinstance(output, LossOutput)):
+        yield from _tensors([*(output if isinstance(output, Mapping) else vars(output)).values()])

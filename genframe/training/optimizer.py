@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..types import CheckpointError
-from .settings import TrainSpec
+from .settings import PlayerSpec, TrainSpec
 
 __all__ = ["Player", "learning_rate_factor"]
 
@@ -50,16 +50,15 @@ class Player:
         self.name = name
         self.parameters = parameters
         self.names = [names[parameter] for parameter in self.parameters]
-        own = spec.players.get(name)
-        self.lr = (own.lr if own else None) or spec.lr
+        own = spec.players.get(name, PlayerSpec())
+        self.lr = own.lr or spec.lr
         self.clip = spec.clip
         self.skips = 0
-        self.optimizer = self._make(spec)
+        self.optimizer = self._make(spec, own)
 
-    def _make(self, spec: TrainSpec) -> Optimizer:
-        own = spec.players.get(self.name)
-        betas = (own.betas if own else None) or spec.betas
-        decay = own.weight_decay if own and own.weight_decay is not None else spec.weight_decay
+    def _make(self, spec: TrainSpec, own: PlayerSpec) -> Optimizer:
+        betas = own.betas or spec.betas
+        decay = own.weight_decay if own.weight_decay is not None else spec.weight_decay
         if spec.optimizer == "sgd":
             return torch.optim.SGD(self.parameters, lr=self.lr, momentum=betas[0], weight_decay=decay, fused=True)
         kind = torch.optim.AdamW if spec.optimizer == "adamw" else torch.optim.Adam
@@ -112,8 +111,7 @@ class Player:
         for name, parameter in by_name.items():
             entries = state[parameter]
             if entries and entries.keys() != MOMENTS[type(self.optimizer)]:
-                raise CheckpointError(
-                    f"the optimizer's state of {name!r} is incomplete: it has only {', '.join(sorted(entries))}"
-                )
+                only = ", ".join(sorted(entries))
+                raise CheckpointError(f"the optimizer's state of {name!r} is incomplete: it has only {only}")
             if entries:
                 self.optimizer.state[parameter] = entries

@@ -14,9 +14,9 @@ __all__ = ["DataOrder"]
 
 @dataclass
 class DataOrder:
-    """Batches of indices in an order that is drawn anew for each epoch; an incomplete last batch is left out.
+    """Batches of indices in a new random order for each epoch; an incomplete last batch is left out.
 
-    ``epoch`` and ``position`` (in batches) name the next batch. A data set smaller than a batch is one batch.
+    ``epoch`` and ``position`` (in batches) name the next batch. A dataset smaller than a batch is one batch.
     """
 
     size: int

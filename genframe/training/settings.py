@@ -47,7 +47,7 @@ class TrainSpec(Spec):
 
     steps: PositiveInt = Field(default=1000, description="optimizer steps, where no stages say otherwise")
     stages: tuple[StageSpec, ...] = Field(default=(), description="stages, one after another; none means one of all parts")
-    batch_size: PositiveInt = Field(default=128, description="data in one step")
+    batch_size: PositiveInt = Field(default=128, description="examples in one step")
     accumulate: PositiveInt = Field(default=1, description="micro-batches of which a step's gradient is the mean")
     optimizer: Literal["adamw", "adam", "sgd"] = Field(default="adamw", description="the optimizer, fused where possible")
     lr: PositiveFloat = Field(default=1e-3, description="peak learning rate")

@@ -67,16 +67,13 @@ class Stage:
         :raises NonFiniteError: on NaN or infinity, unless such a step is skipped.
         """
         factor = self.rate(number) * scale
-        if self._auto is not None:
-            return self._measured(self._auto, factor)
-        return self._moved(factor)
-
-    def _moved(self, factor: float) -> dict[str, Tensor | float]:
-        if len(self.turns) == 1:
-            return self._move(self.turns[0], factor)
         values: dict[str, Tensor | float] = {}
+        if self._auto is not None:
+            self._auto.before_step()
         for player in self.turns:
             values |= self._move(player, factor)
+        if self._auto is not None:
+            self._decide(self._auto)
         return values
 
     def prepare_compiling(self, decided: bool | None, done: int, say: Callable[[str], None]) -> None:
@@ -88,16 +85,13 @@ class Stage:
         elif mode == "auto" and decided is None:
             self._auto = AutoCompile(self.device, self.steps - done, say)
 
-    def _measured(self, auto: AutoCompile, factor: float) -> dict[str, Tensor | float]:
-        """Make a step whose time helps to decide whether the others are compiled."""
-        auto.before_step()
-        values = self._moved(factor)
+    def _decide(self, auto: AutoCompile) -> None:
+        """Let the time of a step help to decide whether the next ones are compiled."""
         verdict = auto.after_step()
         if verdict != "keep":
             self.call = compiled(self.objective, self.device, self._say) if verdict == "compile" else self.objective
         if auto.decision is not None:
             self.decision, self._auto = auto.decision, None
-        return values
 
     def rate(self, number: int) -> float:
         """Return the learning rate of a step as a share of a player's own."""

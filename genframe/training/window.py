@@ -29,11 +29,11 @@ class MetricWindow:
             {name: next(numbers) if isinstance(value, Tensor) else value for name, value in entry.items()}
             for entry in self._entries
         ]
-        self._entries = [dict(entry) for entry in read]
+        self._entries = [*map(dict, read)]
         return read
 
     def averages(self) -> dict[str, float]:
-        """Return each metric's mean over the steps that had it, and begin anew."""
+        """Return each metric's mean over the steps that had it, and start a new window."""
         entries = self.entries()
         self._entries = []
         names = sorted({name for entry in entries for name in entry})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
 
 from .errors import DataError, Mismatch
@@ -95,14 +95,7 @@ class Real:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which :func:`space_from_dict` makes the space again."""
-        return {
-            "kind": "real",
-            "shape": list(self.shape),
-            "low": self.low,
-            "high": self.high,
-            "levels": self.levels,
-            "dequantised": self.dequantised,
-        }
+        return {"kind": "real", **asdict(self), "shape": list(self.shape)}
 
     def __str__(self) -> str:
         text = f"Real({format_shape(self.shape)}"
@@ -137,7 +130,7 @@ class Categorical:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which :func:`space_from_dict` makes the space again."""
-        return {"kind": "categorical", "shape": list(self.shape), "size": self.size}
+        return {"kind": "categorical", **asdict(self), "shape": list(self.shape)}
 
     def __str__(self) -> str:
         return f"Categorical({format_shape(self.shape)}, {self.size} values)"
@@ -148,10 +141,7 @@ Space: TypeAlias = Real | Categorical
 
 @dataclass(frozen=True)
 class ContextSpace:
-    """What a condition is encoded to: a vector, a sequence of vectors (tokens), or both.
-
-    ``vector`` has any shape but that of a sequence, which is (L, D): L tokens of D values.
-    """
+    """What a condition is encoded to: a vector of any shape, a sequence (L, D) of L tokens of D values, or both."""
 
     vector: Real | None = None
     sequence: Real | None = None
@@ -196,7 +186,7 @@ class Spaces:
 
 
 def alike(one: Space, other: Space) -> bool:
-    """Return whether data of both are the same but for their bounds, and for noise within their levels."""
+    """Check that data of both differ at most in their bounds, and in noise within their levels."""
     if isinstance(one, Real) and isinstance(other, Real):
         return one == other or (one.bounded and (one.shape, one.levels, True) == (other.shape, other.levels, other.bounded))
     return one == other

@@ -87,9 +87,7 @@ class Context:
 
     def map(self, each: Callable[[Tensor], Tensor]) -> Context:
         """Return the context with ``each`` applied to all of its tensors, those of ``nothing`` too."""
-        vector, sequence, mask = (
-            each(tensor) if tensor is not None else None for tensor in (self.vector, self.sequence, self.mask)
-        )
+        vector, sequence, mask = (each(one) if one is not None else None for one in (self.vector, self.sequence, self.mask))
         return Context(vector, sequence, mask, self.nothing.map(each) if self.nothing is not None else None)
 
     def __getitem__(self, rows: Any) -> Context:
@@ -132,17 +130,13 @@ class Context:
         """Return the rows of all ``parts``, one after another; sequences must be of one length."""
         import torch
 
-        def joined(tensors: list[Tensor | None]) -> Tensor | None:
+        def joined(tensors: Sequence[Tensor | None]) -> Tensor | None:
             found = [tensor for tensor in tensors if tensor is not None]
             return torch.cat(found) if len(found) == len(tensors) else None
 
         nothing = [part.nothing for part in parts if part.nothing is not None]
-        return Context(
-            joined([part.vector for part in parts]),
-            joined([part.sequence for part in parts]),
-            joined([part.mask for part in parts]),
-            Context.cat(nothing) if len(nothing) == len(parts) else None,
-        )
+        vector, sequence, mask = map(joined, zip(*((part.vector, part.sequence, part.mask) for part in parts), strict=True))
+        return Context(vector, sequence, mask, Context.cat(nothing) if len(nothing) == len(parts) else None)
 
 
 def _masks(context: Context, sequence: Tensor) -> Tensor:
