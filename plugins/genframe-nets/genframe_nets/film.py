@@ -32,5 +32,7 @@ class FiLM(nn.Module):
         if not self.context_dims:
             return x
         film = self.linear(flat_context(context, self.context_dims))  # (B, 2C)
-        scale, shift = film.reshape(*film.shape, *(1,) * (x.dim() - 2)).chunk(2, 1)  # (B, C, 1, ...) each
+        if x.dim() > 2:
+            film = film.reshape(*film.shape, *(1,) * (x.dim() - 2))
+        scale, shift = film.chunk(2, 1)  # (B, C, 1, ...) each
         return torch.addcmul(x + shift, x, scale)

@@ -38,7 +38,7 @@ def flat_context(context: Tensor | None, dims: int) -> Tensor:
     """
     if context is None:
         raise ValueError(f"this network was built to read a context of {dims} values, found none")
-    return context.reshape(context.shape[0], dims)
+    return context if context.shape[1:] == (dims,) else context.reshape(context.shape[0], dims)
 
 
 def token_dims(context: ContextSpace | None) -> int:
