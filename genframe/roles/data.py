@@ -96,12 +96,14 @@ class Dataset:
     """The splits of a data set, with the spaces that every split shares.
 
     ``files`` are texts by the names under which they are kept in the folder of a run, so that it is read without the data.
+    ``report`` says in a few lines what was taken and what was skipped, where that is worth knowing.
     """
 
     space: Space
     splits: Mapping[str, Split]
     condition_space: Space | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    report: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:
         """Return the split ``name``.
