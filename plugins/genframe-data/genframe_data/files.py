@@ -74,7 +74,7 @@ def opened(path: Path, *, bounded: bool = True) -> Iterator[IO[bytes]]:
             if bounded and not zipped:
                 check_size(path, path.stat().st_size)
             with _unpacked(raw, path, bounded) if zipped else nullcontext(raw) as stream:
-                yield stream  # type: ignore[misc]
+                yield stream
     except EOFError:
         raise DataError(f"{path}: expected a whole gzip stream, found one that is cut off; copy the file again") from None
     except (gzip.BadGzipFile, zlib.error) as error:

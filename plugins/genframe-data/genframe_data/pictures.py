@@ -12,6 +12,7 @@ import torch
 
 from genframe import Categorical, DataError, Dataset
 
+from .bases import SplitBy
 from .folders import Pictures, class_names, find, report
 from .images import Pixels, read_images
 from .picture_folder import Images
@@ -52,7 +53,7 @@ def _parts(spec: Images, found: Mapping[str, Pictures], read: Pixels, classes: n
         begin, end = end, end + len(pictures.paths)
         low, high = np.searchsorted(kept, [begin, end]).tolist()
         own[split] = whole.at(slice(low, high))
-    by = "block" if spec.split == "block" else "random"
+    by: SplitBy = "block" if spec.split == "block" else "random"
     validation, test = own.get("validation", spec.validation), own.get("test", spec.test)
     return divided(own["train"], validation, test, by=by, seed=spec.seed, limit=spec.limit)
 
