@@ -16,7 +16,7 @@ from .files import existing_folder
 if TYPE_CHECKING:
     from .picture_folder import Images
 
-__all__ = ["Pictures", "class_names", "find", "report"]
+__all__ = ["Pictures", "class_names", "find", "folder_names", "report"]
 
 SUFFIXES: Final = frozenset({".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 SPLITS: Final = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
@@ -73,12 +73,17 @@ def find(spec: Images) -> dict[str, Pictures]:
     return {"train": found}
 
 
-def class_names(found: Mapping[str, Pictures]) -> tuple[str, ...]:
-    """Return the names of the folders that hold pictures, sorted: the classes of all splits.
+def folder_names(found: Mapping[str, Pictures]) -> tuple[str, ...]:
+    """Return the names of the folders that hold pictures in any split, sorted."""
+    return tuple(sorted({name for pictures in found.values() for name in pictures.classes}))
 
-    :raises DataError: if there are fewer than two.
+
+def class_names(found: Mapping[str, Pictures]) -> tuple[str, ...]:
+    """Return the classes: :func:`folder_names`, of which there must be two.
+
+    :raises DataError: if there are fewer.
     """
-    names = tuple(sorted({name for pictures in found.values() for name in pictures.classes}))
+    names = folder_names(found)
     if len(names) < 2:
         folder = found["train"].folder
         split = bool(names) and names[0].casefold() in SPLITS

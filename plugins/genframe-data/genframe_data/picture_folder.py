@@ -88,10 +88,11 @@ class Images(ImageSpec):
         return Categorical((), len(class_names(find(self)))) if self.labels else None
 
     def attributes(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the classes by the names of their folders."""
-        from .folders import class_names, find
+        """Return the classes by the names of their folders, where there are two or more."""
+        from .folders import find, folder_names
 
-        return {"label": class_names(find(self))}
+        names = folder_names(find(self))
+        return {"label": names} if len(names) > 1 else {}
 
     def report(self) -> tuple[str, ...]:
         """Return how many pictures are taken, and what is skipped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from genframe import Categorical, DataError, Dataset
 from .bases import SplitBy
 from .folders import Pictures, class_names, find, report
 from .images import Pixels, read_images
+from .limits import memory_left
 from .picture_folder import Images
 from .splits import Part, divided, image_dataset
 
@@ -32,6 +34,7 @@ def load_images(spec: Images) -> Dataset:
     names = class_names(found) if spec.labels else ()
     paths = [path for pictures in found.values() for path in pictures.paths]
     classes = np.array(_classes(found, names)) if spec.labels else None
+    _check_memory(spec, len(paths))
     read = read_images(paths, spec)
     if read.damaged and (spec.on_error == "refuse" or not read.kept):
         raise _refused(spec.path, read)
@@ -70,6 +73,15 @@ def _classes(found: Mapping[str, Pictures], names: tuple[str, ...]) -> list[int]
                 )
             classes.append(numbers[top])
     return classes
+
+
+def _check_memory(spec: Images, count: int) -> None:
+    size, left = count * math.prod(spec.size) * (1 if spec.colour == "grey" else 3), memory_left()
+    if left is not None and size > left:
+        raise DataError(
+            f"{spec.path}: expected pictures that fit into memory, found {count} that take {size} bytes, and {left} are left; "
+            "make 'size' smaller"
+        )
 
 
 def _check_classes(folder: Path, classes: np.ndarray[Any, Any], names: tuple[str, ...]) -> None:

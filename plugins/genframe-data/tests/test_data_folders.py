@@ -131,6 +131,14 @@ def test_splits_that_are_not_there_or_twice_are_refused(splits: Path) -> None:
         Images(path=splits / "train", split="folders").data_space()
 
 
+def test_one_folder_is_no_class(tmp_path: Path) -> None:
+    """A flat folder has no labels, and so has one with a single subfolder."""
+    _pictures(tmp_path, 2)
+    assert Images(path=tmp_path).attributes() == {}
+    _pictures(tmp_path / "cat", 2)
+    assert Images(path=tmp_path).attributes() == {}
+
+
 def test_a_class_may_have_the_name_of_a_split(tmp_path: Path) -> None:
     """Trains are vehicles."""
     for name in ("bus", "train"):

@@ -175,6 +175,16 @@ def test_a_class_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None
     assert message == f"{tmp_path}: expected pictures of every class, found none that can be read of blue"
 
 
+def test_pictures_that_do_not_fit_into_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first is decoded."""
+    _paint(tmp_path / "a.png", (0, 0, 0)).write_bytes(b"junk")
+    monkeypatch.setattr("genframe_data.pictures.memory_left", lambda: 3000)
+    assert _refusal(Images(path=tmp_path)) == (
+        f"{tmp_path}: expected pictures that fit into memory, found 1 that take 3072 bytes, and 3000 are left; "
+        "make 'size' smaller"
+    )
+
+
 def test_large_photos_can_be_decoded_at_a_fraction(tmp_path: Path) -> None:
     """A smooth photo differs by few levels, and only where the field says so."""
     y, x = np.mgrid[:512, :512]
