@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from genframe.experiment import document as documents
 from genframe.experiment.document import Document, Place, dump, origin, parse, read
 from genframe.experiment.document.document import MAX_VALUES
-from genframe.types import Problem, SpecError
+from genframe.types import Problem, SpecError, printable
 
 SPEC = """\
 # yaml-language-server: $schema=spec.schema.json
@@ -345,7 +345,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, name: str, content:
         path.write_bytes(content)
     with pytest.raises(SpecError) as caught:
         read(path)
-    assert str(caught.value) == f"{path}{message}"
+    assert str(caught.value) == f"{printable(str(path))}{message}"
 
 
 def test_names_that_the_system_refuses_are_refusals(tmp_path: Path) -> None:
