@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..types.text import printable
-
 if TYPE_CHECKING:
     from ..experiment.document.loading import Experiment
     from ..specs.composition import Composition
@@ -67,7 +65,6 @@ def _outcome(experiment: Experiment, composition: Composition) -> dict[str, Any]
         "density": composition.density,
         "sampling": composition.sampling,
         "players": list(composition.players),
-        "report": list(experiment.spec.data.report()),
         "not_measured": {name: reason for name, reason in refused.items() if reason},
     }
 
@@ -80,8 +77,6 @@ def _print(outcome: Mapping[str, Any]) -> None:
     print()
     print_table(["space", "of"], [[name, space] for name, space in outcome["spaces"].items()])
     print(f"\ndensity: {outcome['density']}; sampling: {outcome['sampling']}; players: {', '.join(outcome['players'])}")
-    for line in outcome["report"]:
-        print(f"data: {printable(line)}")
     for name, reason in outcome["not_measured"].items():
         print(f"{name} will not be measured: {reason}")
     if "parameters" in outcome:

@@ -35,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--condition",
         metavar="CLASS_OR_TEXT",
-        help="the class of every sample by name or number, all in turn if left out; or the caption, if the model reads text",
+        help="the class of every sample, all in turn if left out; or the caption, for a model that reads text",
     )
     parser.add_argument(
         "--out",
@@ -106,20 +106,16 @@ def _asked(trained: Run, condition: str | None) -> tuple[int | None, tuple[str, 
         return None, (condition,)
     if condition is None:
         return None, ()
-    number = trained.class_number(condition)
-    if number is None:
-        shown = condition if condition.isascii() and condition.isdigit() else repr(condition)
-        raise DataError(f"there is no class {shown}: {_has(trained)}")
-    return number, ()
+    if not (condition.isascii() and condition.isdigit() and int(condition) <= LARGEST):
+        raise DataError(f"there is no class {condition!r}: {_has(trained)}")
+    return int(condition), ()
 
 
 def _has(trained: Run) -> str:
-    from ..experiment.run.classes import class_numbers, listed
-
-    space, names = trained.model.composition.condition, trained.class_names
-    if not names:
-        return "this model is not conditional" if space is None else "this model is conditional, but not on classes"
-    return f"this model has the classes {listed(names) if names != class_numbers(space) else f'0 to {len(names) - 1}'}"
+    space = trained.model.composition.condition
+    return (
+        "this model is not conditional" if space is None else f"this model has the classes 0 to {getattr(space, 'size', 0) - 1}"
+    )
 
 
 def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:

@@ -95,14 +95,12 @@ class Dataset:
     """The splits of a dataset, with the spaces that all share.
 
     ``files`` are texts by the names under which a run's folder keeps them, so that it can be read without the dataset.
-    ``report`` says in a few lines what was taken and what was skipped, where that is worth knowing.
     """
 
     space: Space
     splits: Mapping[str, Split]
     condition_space: Space | None = None
     files: Mapping[str, str] = field(default_factory=dict)
-    report: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:
         """Return the split ``name``.

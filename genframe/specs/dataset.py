@@ -49,13 +49,6 @@ class DatasetSpec(ComponentSpec):
         """Return the same data, in the same splits and order, with one of :meth:`attributes` as the condition."""
         return self
 
-    def report(self) -> tuple[str, ...]:
-        """Return in a few lines what of the files is taken and what is skipped, where that is worth knowing; without loading.
-
-        :raises DataError: where the files are missing or not what the spec says.
-        """
-        return ()
-
     def load(self) -> Dataset:
         """Read the data.
 

@@ -66,8 +66,8 @@ class RunFolder:
             if folder.is_symlink():
                 raise RunError(f"{folder} is a link, and a run writes into its own folder only; put a folder in its place")
 
-    def begin(self, spec: ExperimentSpec, composition: Composition, classes: Sequence[str] = ()) -> None:
-        """Write what the run is of, with the names of its classes if they have any; its lock is held.
+    def begin(self, spec: ExperimentSpec, composition: Composition) -> None:
+        """Write what the run is of; its lock is held.
 
         :raises RunError: if there is a run in the folder already.
         """
@@ -76,7 +76,7 @@ class RunFolder:
                 f"{self.path} holds a run already; go on with it (genframe resume {self.path}) or name another with --run"
             )
         condition = composition.condition.to_dict() if composition.condition is not None else None
-        self.write_json("spaces.json", {"data": composition.data.to_dict(), "condition": condition, "classes": list(classes)})
+        self.write_json("spaces.json", {"data": composition.data.to_dict(), "condition": condition})
         self.write_experiment(spec)
 
     def write_experiment(self, spec: ExperimentSpec) -> None:
@@ -110,12 +110,6 @@ class RunFolder:
         except (OSError, ValueError, LookupError, TypeError, DataError, SpecError) as error:
             raise RunError(f"{path} does not say what data the model is for: {error}") from None
         return check(spec.model, data, condition)
-
-    def classes(self) -> tuple[str, ...] | None:
-        """Return the names of the classes, none if they are numbers only; ``None`` where the folder does not say."""
-        spaces = self.read_json("spaces.json")
-        names = spaces.get("classes") if isinstance(spaces, dict) else None
-        return tuple(names) if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
 
     def origins(self) -> dict[str, str] | None:
         """Return where the experiment's values were written, by their paths; ``None`` where the folder does not say."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ...roles.data import Dataset, Split, data_digest
@@ -83,14 +83,13 @@ def _on_cpu(condition: Any) -> Any:
 
 
 def load_data(spec: DatasetSpec) -> Dataset:
-    """Read a dataset, with what its spec reports of it if it reports nothing itself.
+    """Read a dataset.
 
     :raises DataError: if it is missing or not what the spec says.
     :raises Unsupported: if it does not fit into memory.
     """
     try:
-        dataset = spec.load()
-        return dataset if dataset.report else replace(dataset, report=spec.report())
+        return spec.load()
     except Exception as error:
         if not is_out_of_memory(error):
             raise

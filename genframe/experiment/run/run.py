@@ -24,7 +24,6 @@ from ...types.values import Precision
 from ...version import __version__
 from ..document.spec import ExperimentSpec
 from . import checkpoint as storage
-from .classes import class_names, class_numbers, listed
 from .folder import RunFolder
 from .recorded import DataRecord, load_data, refused
 
@@ -85,44 +84,22 @@ class Run:
     ) -> Samples:
         """Draw ``n`` samples from the model; see :meth:`genframe.Model.sample`.
 
-        ``condition`` may be the name of a class too, as the dataset has it.
+        ``condition`` may be the name of a class too, as the data has it.
         """
         return self.model.sample(n, self.condition(condition), seed=seed, compile=compile, precision=precision)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the classes that the model is conditioned on, their numbers where they have none; empty without classes.
-
-        The run's folder keeps them, so that the dataset is not needed.
-        """
-        space = self.model.composition.condition
-        numbers = class_numbers(space)
-        names = RunFolder(self.folder).classes() if numbers and self.folder is not None else None
-        if names is None:
-            names = class_names(self.experiment.data, space)
-        return names if len(names) == len(numbers) else numbers
-
-    def class_number(self, name: str) -> int | None:
-        """Return the number of a class by its name, or by its number as text; ``None`` if there is no such class."""
-        names = self.class_names
-        if name in names:
-            return names.index(name)
-        numbers = class_numbers(self.model.composition.condition)
-        return numbers.index(name) if name in numbers else None
 
     def condition(self, condition: torch.Tensor | int | str | None) -> torch.Tensor | int | None:
         """Return a condition, the number of a class in the place of its name.
 
-        :raises Unsupported: if there is no class of that name or number.
+        :raises Unsupported: if there is no class of that name.
         """
-        known = self.class_names if isinstance(condition, (int, str)) else ()
-        if not isinstance(condition, str) and not known:
+        if not isinstance(condition, str):
             return condition
-        number = self.class_number(str(condition))
-        if number is None:
-            has = f"the classes are {listed(known)}" if known else "this model has no classes"
-            raise Unsupported(f"there is no class {condition!r}; {has}")
-        return number
+        data = self.experiment.data
+        names = data.attributes().get(data.label_name() or "", ())
+        if condition not in names:
+            raise Unsupported(f"there is no class {condition!r}; the classes are {', '.join(names) or 'without names'}")
+        return names.index(condition)
 
     def states(
         self,

@@ -20,13 +20,11 @@ from ...training.reporter import Reporter, Silent
 from ...training.signals import stop_request
 from ...training.trainer import Trainer
 from ...types.errors import NonFiniteError
-from ...types.text import printable
 from ..document import Document
 from ..document.loading import Experiment, experiment_from, read_experiment
 from ..document.origins import written
 from ..document.spec import ExperimentSpec, check_experiment
 from . import checkpoint as storage
-from .classes import class_names
 from .data_checks import check_batches, check_splits
 from .folder import RunFolder
 from .lock import RunLock
@@ -77,8 +75,6 @@ def _begun(run: Run, experiment: Experiment, data: Dataset | None, reporter: Rep
         reporter.message(f"starts from {take_parts(run.model, spec.train.start)}")
     check_compiler(spec.train)
     dataset = data or load_data(spec.data)
-    for line in dataset.report:
-        reporter.message(printable(line))
     check_splits(spec.evaluate, run.model.composition, dataset)
     check_batches(spec.train, run.model, dataset)
     thread_count = spec.train.threads or torch.get_num_threads()
@@ -89,8 +85,7 @@ def _begun(run: Run, experiment: Experiment, data: Dataset | None, reporter: Rep
     files = RunFolder(run.folder)
     files.make()
     with RunLock(files.path):
-        composition = run.model.composition
-        files.begin(spec, composition, class_names(spec.data, composition.condition) if data is None else ())
+        files.begin(spec, run.model.composition)
         files.write_json("origins.json", written(experiment))
         DataRecord.of(dataset, handed_in=data is not None).write(files)
         return continued(run, dataset, reporter, thread_count)
@@ -146,8 +141,7 @@ def _prepare_folder(run: Run, trainer: Trainer, data: Dataset, described: Mappin
     with_moments = 3 * storage.needed_bytes(trainer.tensors())
     storage.free_space(files.checkpoints, with_moments)
     protocols = {name: dict(split.protocol) for name, split in data.splits.items()}
-    taken = {"report": list(data.report)} if data.report else {}
-    files.write_json("environment.json", {**described, "data": protocols, **taken})
+    files.write_json("environment.json", {**described, "data": protocols})
     for name, text in data.files.items():
         files.write(name, text)
     run.rows = files.log.cut(trainer.progress.step)

@@ -9,9 +9,8 @@ from genframe.lazy import loaded_when_used
 
 from .augmentation import Augmentation
 from .derived import Labels, Stacked
-from .picture_folder import Images
 from .shapes import Shapes
-from .specs import Digits, Idx, Npz, Table, Toy
+from .specs import Digits, Idx, Images, Npz, Table, Toy
 from .text import Text
 from .vocabularies import Vocabulary, read_vocabulary
 

@@ -1,4 +1,4 @@
-"""Loading data on levels: idx files and npz archives."""
+"""Loading data on levels: idx files, npz archives and folders of pictures."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from genframe import Categorical, DataError, Dataset, data_digest
 
 from . import idx, npz
-from .files import existing_file
-from .specs import Idx, Npz
+from .files import existing_file, full_path
+from .images import class_names, list_images, read_images
+from .specs import Idx, Images, Npz
 from .splits import Part, divided, divided_by_groups, image_dataset, plain_dataset
 
-__all__ = ["load_idx", "load_npz"]
+__all__ = ["load_idx", "load_images", "load_npz"]
 
 
 def load_idx(spec: Idx) -> Dataset:
@@ -83,3 +85,28 @@ def _npz_part(path: Path, name: str, spec: Npz, labels: NDArray[np.int64] | None
     if labels is not None and len(labels) != len(x):
         raise DataError(f"{path}: expected {len(x)} labels, one for each datum of {name!r}, found {len(labels)}")
     return Part(x, torch.from_numpy(labels) if labels is not None else None)
+
+
+def load_images(spec: Images) -> Dataset:
+    """Read the pictures.
+
+    :raises DataError: if there are none, one cannot be read, or one lies outside the classes' folders.
+    """
+    paths = list_images(spec.path)
+    pixels = torch.from_numpy(read_images(paths, spec.size, "L" if spec.colour == "grey" else "RGB"))
+    part = Part(pixels, _folder_classes(spec, paths) if spec.labels else None)
+    parts = divided(part, spec.validation, spec.test, by=spec.split, seed=spec.seed, limit=spec.limit)
+    return image_dataset(spec, parts, 256, spec.condition_space(), (pixels,))
+
+
+def _folder_classes(spec: Images, paths: list[Path]) -> Tensor:
+    folder, names = full_path(spec.path), class_names(spec.path)
+    classes = []
+    for path in paths:
+        top, *below = path.relative_to(folder).parts
+        if not below:
+            raise DataError(
+                f"{path}: expected pictures in the subfolders {', '.join(names)} only; move it or leave 'labels' out"
+            )
+        classes.append(names.index(top))
+    return torch.tensor(classes)

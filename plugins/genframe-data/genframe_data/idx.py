@@ -1,20 +1,18 @@
 """idx files, the format of MNIST: a magic number, big-endian sizes, then unsigned bytes. LeCun et al. 1998.
 
 Memory grows with what the file holds, not with what its header announces, and no more is decompressed than
-the header announces. A header that announces more than a gzip file can give is refused before that.
+the header announces.
 """
 
 from __future__ import annotations
 
 import math
-from gzip import GzipFile
 from pathlib import Path
 from typing import IO, Final
 
 from genframe import DataError
 
 from .files import existing_folder, opened
-from .limits import LARGEST, MOST_TIMES, grows_too_much, memory_left
 
 __all__ = ["IMAGES", "LABELS", "find", "read", "sizes"]
 
@@ -41,7 +39,7 @@ def sizes(path: Path, axes: int) -> tuple[int, ...]:
 
     :raises DataError: if it is not.
     """
-    with opened(path, bounded=False) as stream:
+    with opened(path) as stream:
         return _header(stream, path, axes)
 
 
@@ -50,7 +48,7 @@ def read(path: Path, axes: int) -> tuple[tuple[int, ...], bytearray]:
 
     :raises DataError: if the file is not what its header says.
     """
-    with opened(path, bounded=False) as stream:
+    with opened(path) as stream:
         shape = _header(stream, path, axes)
         expected = math.prod(shape)
         content = bytearray()
@@ -79,20 +77,4 @@ def _header(stream: IO[bytes], path: Path, axes: int) -> tuple[int, ...]:
     shape = tuple(int.from_bytes(header[at : at + 4], "big") for at in range(4, size, 4))
     if 0 in shape:
         raise DataError(f"{path}: expected sizes of at least 1, found {shape}")
-    _check_promise(path, math.prod(shape), isinstance(stream, GzipFile))
     return shape
-
-
-def _check_promise(path: Path, expected: int, zipped: bool) -> None:
-    """Check that what the header announces can be read, before any of it is.
-
-    :raises DataError: if a gzip file cannot give so much, or if memory cannot hold it.
-    """
-    found, left = path.stat().st_size, memory_left()
-    if zipped and (expected > LARGEST or grows_too_much(found, expected)):
-        raise DataError(
-            f"{path}: expected {expected} bytes of data by its header, found {found} of gzip; from these at most "
-            f"{min(LARGEST, MOST_TIMES * found)} are read; if the header is right, unpack the file and give it as it is"
-        )
-    if left is not None and (expected if zipped else min(expected, found)) > left:
-        raise DataError(f"{path}: expected {expected} bytes of data by its header, found memory for {left}; give a part of it")

@@ -14,7 +14,7 @@ from .bases import DataPath, DataSpec, ImageSpec, Layout, Share, SplitBy
 if TYPE_CHECKING:
     from genframe import Dataset
 
-__all__ = ["Digits", "Idx", "Npz", "Table", "Toy"]
+__all__ = ["Digits", "Idx", "Images", "Npz", "Table", "Toy"]
 
 
 class Digits(ImageSpec):
@@ -218,6 +218,46 @@ class Npz(ImageSpec):
         from .arrays import load_npz
 
         return load_npz(self)
+
+
+class Images(ImageSpec):
+    """A folder of pictures, each cut centrally to the shape of ``size`` and resized; subfolders are classes.
+
+    Files are taken in the order of their names. PNG, JPEG, BMP, GIF, PPM, TIFF and WebP are read, as 8 bits.
+    """
+
+    type: Literal["data/images"] = "data/images"
+
+    path: DataPath = Field(description="the folder")
+    size: tuple[PositiveInt, PositiveInt] = Field(default=(32, 32), description="height and width in pixels")
+    colour: Literal["grey", "rgb"] = Field(default="rgb", description="one channel or three")
+    test: Share = Field(default=0.1, description="what to hold out for testing: a share below 1, or a count")
+    split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
+
+    def data_space(self) -> Space:
+        """Return the space of one picture; looks whether there are any."""
+        from .images import list_images
+
+        list_images(self.path)
+        return self.prepared_space((1 if self.colour == "grey" else 3, *self.size), 256)
+
+    def condition_space(self) -> Space | None:
+        """Return the subfolders as classes."""
+        from .images import class_names
+
+        return Categorical((), len(class_names(self.path))) if self.labels else None
+
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the classes by the names of their folders."""
+        from .images import class_names
+
+        return {"label": tuple(class_names(self.path))}
+
+    def load(self) -> Dataset:
+        """Read the pictures."""
+        from .arrays import load_images
+
+        return load_images(self)
 
 
 class Table(DataSpec):

@@ -76,7 +76,7 @@ def test_a_picture_that_cannot_be_read_is_named(folder: Path, content: bytes) ->
     path.write_bytes(content)
     message = _refusal(Images(path=folder))
     assert message.startswith(f"{path}: expected a picture, found one that cannot be read (")
-    assert message.endswith("; restore or remove it, or say on_error: skip to leave it out")
+    assert message.endswith("; hint or remove it")
 
 
 def test_a_truncated_picture_is_named(folder: Path) -> None:
@@ -99,12 +99,16 @@ def test_a_picture_above_our_own_limit_is_refused(folder: Path, monkeypatch: pyt
     """The limit on pixels is compared before anything is unpacked."""
     monkeypatch.setattr(module, "LARGEST", 23)
     path = folder / "blue" / "0.bmp"
-    for other in ("blue/1.bmp", "red/0.png", "red/1.png", "red/2.png"):
-        _paint(folder / other, (0, 0, 0), (2, 2))
     assert _refusal(Images(path=folder)) == (
-        f"{path}: expected a picture, found one that cannot be read (6×4 pixels, more than 23); "
-        "restore or remove it, or say on_error: skip to leave it out"
+        f"{path}: expected a picture, found one that cannot be read (6×4 pixels, more than 23); hint or remove it"
     )
+
+
+def test_sixteen_bits_are_not_clipped(folder: Path) -> None:
+    """A picture of 16 bits is refused: 8 bits would clip it."""
+    path = folder / "blue" / "0.png"
+    Image.fromarray(np.full((4, 4), 60_000, np.uint16)).save(path)
+    assert "its mode is I;16, which 8 bits cannot hold" in _refusal(Images(path=folder))
 
 
 def test_missing_pictures_are_found_before_loading(tmp_path: Path) -> None:
@@ -113,7 +117,6 @@ def test_missing_pictures_are_found_before_loading(tmp_path: Path) -> None:
         Images(path=tmp_path / "none").data_space()
     with pytest.raises(DataError, match=r": expected pictures \(.bmp, .*\), found none; give a folder"):
         Images(path=tmp_path).data_space()
-    _paint(tmp_path / "one.png", (0, 0, 0))
     with pytest.raises(DataError, match="expected a subfolder for each of at least two classes, found 0; leave 'labels' out"):
         Images(path=tmp_path, labels=True).condition_space()
 
