@@ -53,7 +53,7 @@ class Labels(DatasetSpec):
         """Read the data set."""
         from .deriving import load_labels
 
-        return load_labels(self)
+        return load_labels(self.of.load(), self.of.type, self.data_space())
 
 
 class Stacked(DatasetSpec):
@@ -91,4 +91,12 @@ class Stacked(DatasetSpec):
         """Read the images and stack them."""
         from .deriving import load_stacked
 
-        return load_stacked(self)
+        return load_stacked(
+            self.of.load(),
+            self.of.type,
+            n=self.n,
+            held_out=self.held_out,
+            seed=self.seed,
+            space=self.data_space(),
+            classes=self.condition_space(),
+        )

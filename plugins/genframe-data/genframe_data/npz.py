@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,36 @@ from numpy.typing import NDArray
 from genframe import DataError, Real, Space
 
 from .files import existing_file
+from .preparation import Preparation
 
-if TYPE_CHECKING:
-    from .specs import Npz
-
-__all__ = ["Header", "arranged", "attributes", "groups", "header", "labels", "read", "space"]
+__all__ = ["Archive", "Header", "arranged", "attributes", "groups", "header", "labels", "read", "space"]
 
 METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DEFLATE_LIMIT: Final = 1032
 """Deflate never expands a byte to more than this many (zlib's technical details)."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Which arrays of an archive are data, and how they lie: ``arrays`` by split, each with its labels' name."""
+
+    path: Path
+    arrays: Mapping[str, tuple[str, str | None]]
+    layout: str = "NCHW"
+    downscale: int = 1
+    group_array: str | None = None
+
+    @property
+    def array(self) -> str:
+        """The training data."""
+        return self.arrays["train"][0]
+
+    def file(self) -> Path:
+        """Return the full path.
+
+        :raises DataError: if there is no such file.
+        """
+        return existing_file(self.path, "give an npz file as 'path'")
 
 
 @dataclass(frozen=True)
@@ -61,17 +82,17 @@ def read(path: Path, name: str) -> NDArray[Any]:
 @contextmanager
 def _member(path: Path, name: str) -> Iterator[tuple[IO[bytes], zipfile.ZipInfo]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        with zipfile.ZipFile(path) as zipped:
+            names = zipped.namelist()
             if f"{name}.npy" not in names:
                 known = ", ".join(entry.removesuffix(".npy") for entry in names[:20])
                 raise DataError(f"{path}: expected an array {name!r}, found {known or 'none'}")
-            info = archive.getinfo(f"{name}.npy")
+            info = zipped.getinfo(f"{name}.npy")
             if info.compress_type not in METHODS or info.flag_bits & 1:
                 raise DataError(
                     f"{path}: {name}: expected deflated or stored data, found another method; save it by numpy.savez"
                 )
-            with archive.open(info) as stream:
+            with zipped.open(info) as stream:
                 yield stream, info
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
         raise DataError(f"{path}: expected a sound npz archive, found a damaged one ({error}); copy the file again") from None
@@ -159,61 +180,62 @@ def _class_numbers(arrays: Sequence[NDArray[Any]], path: Path) -> tuple[list[NDA
     return numbers, classes
 
 
-def space(spec: Npz) -> Space:
+def space(archive: Archive, prepared: Preparation) -> Space:
     """Return the space of one datum, by the headers of all arrays of data.
 
     :raises DataError: if an array is missing, does not fit the layout, or does not fit the first.
     """
-    path = existing_file(spec.path, "give an npz file as 'path'")
-    found = {name: header(path, name) for name, _ in spec.arrays().values()}
-    shapes = {name: _arranged_shape(entry, spec.layout, spec.downscale, path, name) for name, entry in found.items()}
-    shape, dtype = shapes[spec.array], found[spec.array].dtype
+    path = archive.file()
+    found = {name: header(path, name) for name, _ in archive.arrays.values()}
+    shapes = {name: _arranged_shape(entry, archive.layout, archive.downscale, path, name) for name, entry in found.items()}
+    shape, dtype = shapes[archive.array], found[archive.array].dtype
     for name in found:
         if (shapes[name], found[name].dtype) != (shape, dtype):
             raise DataError(
-                f"{path}: {name}: expected {dtype} of {shape} as in {spec.array!r}, found {found[name].dtype} of {shapes[name]}"
+                f"{path}: {name}: expected {dtype} of {shape} as in {archive.array!r}, "
+                f"found {found[name].dtype} of {shapes[name]}"
             )
     if dtype.kind != "f":
-        return spec.prepared_space(shape, 2 if dtype.kind == "b" else 256)
-    if spec.binarise != "none" or spec.dequantise or spec.range != "0..1" or spec.augment is not None:
-        raise DataError(f"{path}: {spec.array}: expected uint8 or bool to prepare, found {dtype}; floats are taken as they are")
+        return prepared.space(shape, 2 if dtype.kind == "b" else 256)
+    if prepared != Preparation(seed=prepared.seed):
+        raise DataError(
+            f"{path}: {archive.array}: expected uint8 or bool to prepare, found {dtype}; floats are taken as they are"
+        )
     return Real(shape)
 
 
-def groups(spec: Npz) -> NDArray[np.int64]:
+def groups(archive: Archive, name: str) -> NDArray[np.int64]:
     """Return the number of each datum's group.
 
     :raises DataError: if the array is missing, or is not of names or whole numbers.
     """
-    path = existing_file(spec.path, "give an npz file as 'path'")
-    array = read(path, str(spec.group_array))
+    path = archive.file()
+    array = read(path, name)
     if array.ndim != 1 or array.dtype.kind not in "iuUS":
-        raise DataError(f"{path}: {spec.group_array}: expected names or whole numbers (N,), found {array.dtype} {array.shape}")
+        raise DataError(f"{path}: {name}: expected names or whole numbers (N,), found {array.dtype} {array.shape}")
     return np.unique(array, return_inverse=True)[1].astype(np.int64)
 
 
-def labels(spec: Npz) -> tuple[dict[str, NDArray[np.int64]], int]:
+def labels(archive: Archive) -> tuple[dict[str, NDArray[np.int64]], int]:
     """Return the labels of each split that has its own arrays, and the number of classes.
 
     :raises DataError: if an array is missing or not of labels.
     """
-    path = existing_file(spec.path, "give an npz file as 'path'")
-    names = {split: name for split, (_, name) in spec.arrays().items() if name is not None}
+    path = archive.file()
+    names = {split: name for split, (_, name) in archive.arrays.items() if name is not None}
     numbers, classes = _class_numbers([read(path, name) for name in names.values()], path)
     return dict(zip(names, numbers, strict=True)), classes
 
 
-def attributes(spec: Npz) -> dict[str, tuple[str, ...]]:
+def attributes(archive: Archive) -> dict[str, tuple[str, ...]]:
     """Return the arrays that could be labels, each with the names of its classes in their order.
 
     :raises DataError: if an array cannot be read.
     """
-    path = existing_file(spec.path, "give an npz file as 'path'")
-    count = header(path, spec.array).shape[0]
-    own = len(spec.arrays()) > 1
-    return {
-        name: classes for name in _names(path) if not own or name == spec.label_array for classes in _classes(path, name, count)
-    }
+    path = archive.file()
+    count = header(path, archive.array).shape[0]
+    names = [name for name in _names(path) if len(archive.arrays) == 1 or name == archive.arrays["train"][1]]
+    return {name: classes for name in names for classes in _classes(path, name, count)}
 
 
 def _names(path: Path) -> list[str]:
@@ -222,8 +244,8 @@ def _names(path: Path) -> list[str]:
     :raises DataError: if it is none.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return [entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy")]
+        with zipfile.ZipFile(path) as zipped:
+            return [entry.removesuffix(".npy") for entry in zipped.namelist() if entry.endswith(".npy")]
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(f"{path}: expected an npz archive, found none that can be read ({error})") from None
 

@@ -12,7 +12,7 @@ from genframe import DataError
 
 from .files import opened
 
-__all__ = ["read", "width"]
+__all__ = ["chosen", "read", "width"]
 
 LONGEST_LINE: Final = 1 << 20
 LARGEST: Final = 1 << 31
@@ -27,6 +27,17 @@ def width(path: Path) -> int:
         for _, cells in _lines(stream, path):
             return len(cells)
     raise DataError(f"{path}: expected a table of numbers, found an empty file")
+
+
+def chosen(path: Path, columns: tuple[int, ...] | None, width: int) -> tuple[int, ...]:
+    """Return the columns to take of ``width``: all, where none are named.
+
+    :raises DataError: if there are not so many.
+    """
+    columns = columns if columns is not None else tuple(range(width))
+    if max(columns) >= width:
+        raise DataError(f"{path}: expected columns from 0 to {width - 1}, found {max(columns)} in 'columns'")
+    return columns
 
 
 def read(path: Path) -> tuple[array[float], int]:

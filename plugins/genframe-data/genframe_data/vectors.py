@@ -2,53 +2,69 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genframe import DataError, Dataset, data_digest
+from genframe import Categorical, DataError, Dataset, Real, data_digest
 
+from .bases import SplitBy
 from .files import existing_file
 from .prepare import Jittered
-from .specs import Table, Toy
 from .splits import Part, divided, plain_dataset
-from .tables import read
+from .tables import chosen, read
 from .toys import TOYS, draw
 
 __all__ = ["load_table", "load_toy"]
 
 
-def load_toy(spec: Toy) -> Dataset:
+def load_toy(
+    name: str, n: int, noise: float | None, *, labels: bool, validation: float, test: float, seed: int, limit: int | None
+) -> Dataset:
     """Draw the points; splits are cut as blocks, for the points are independent."""
-    points, classes = draw(TOYS[spec.name], spec.n, spec.noise, spec.seed)
+    points, classes = draw(TOYS[name], n, noise, seed)
     x = torch.from_numpy(points).float()
-    part = Part(x, torch.from_numpy(classes) if spec.labels else None)
-    parts = divided(part, spec.validation, spec.test, by="block", seed=spec.seed, limit=spec.limit)
-    protocol = {"data": f"{spec.type}@{data_digest(x)}", "seed": spec.seed}
-    return plain_dataset(parts, spec.data_space(), spec.condition_space(), protocol)
+    part = Part(x, torch.from_numpy(classes) if labels else None)
+    parts = divided(part, validation, test, by="block", seed=seed, limit=limit)
+    protocol = {"data": f"data/toy@{data_digest(x)}", "seed": seed}
+    return plain_dataset(parts, Real((2,)), Categorical((), TOYS[name].classes) if labels else None, protocol)
 
 
-def load_table(spec: Table) -> Dataset:
+def load_table(
+    path: Path,
+    columns: tuple[int, ...] | None,
+    *,
+    standardise: bool,
+    dequantise: bool,
+    validation: float,
+    test: float,
+    by: SplitBy,
+    seed: int,
+    limit: int | None,
+) -> Dataset:
     """Read the table and standardise it.
 
     :raises DataError: if it is not a table of numbers, or a column that is to be standardised is constant.
     """
-    numbers, width = read(existing_file(spec.path, "give a table of numbers as 'path'"))
-    rows = torch.from_numpy(np.frombuffer(numbers, np.float64).reshape(-1, width)[:, list(spec.chosen(width))].copy())
-    parts = divided(Part(rows), spec.validation, spec.test, by=spec.split, seed=spec.seed, limit=spec.limit)
-    protocol: dict[str, Any] = {"data": f"{spec.type}@{data_digest(rows)}", "seed": spec.seed}
+    numbers, width = read(existing_file(path, "give a table of numbers as 'path'"))
+    taken = chosen(path, columns, width)
+    rows = torch.from_numpy(np.frombuffer(numbers, np.float64).reshape(-1, width)[:, list(taken)].copy())
+    parts = divided(Part(rows), validation, test, by=by, seed=seed, limit=limit)
+    protocol: dict[str, Any] = {"data": f"data/table@{data_digest(rows)}", "seed": seed}
+    space = Real((len(taken),))
     mean, scale = torch.zeros(rows.shape[1]), torch.ones(rows.shape[1])
-    if spec.standardise:
-        mean, scale = _moments(parts["train"].x, spec)
+    if standardise:
+        mean, scale = _moments(parts["train"].x, path, taken)
         protocol["standardisation"] = {"mean": mean.tolist(), "scale": scale.tolist()}
     standard = {name: Part(((part.x - mean) / scale).float()) for name, part in parts.items()}
-    if not spec.dequantise:
-        return plain_dataset(standard, spec.data_space(), None, protocol)
+    if not dequantise:
+        return plain_dataset(standard, space, None, protocol)
     steps = _steps(parts["train"].x)
     protocol["dequantisation"] = {"uniform": steps.tolist()}
-    return plain_dataset(standard, spec.data_space(), None, protocol, Jittered(tuple((steps / scale).tolist())))
+    return plain_dataset(standard, space, None, protocol, Jittered(tuple((steps / scale).tolist())))
 
 
 def _steps(rows: Tensor) -> Tensor:
@@ -58,11 +74,11 @@ def _steps(rows: Tensor) -> Tensor:
     return least.nan_to_num(posinf=0.0)
 
 
-def _moments(train: Tensor, spec: Table) -> tuple[Tensor, Tensor]:
+def _moments(train: Tensor, path: Path, columns: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each column: (N, D) -> (D,), (D,)."""
     constant = (train.amax(0) == train.amin(0)).nonzero().flatten().tolist()
     if constant:
-        column = (spec.columns or range(train.shape[1]))[constant[0]]
-        raise DataError(f"{spec.path}: column {column} is constant; choose others by 'columns' or set standardise: false")
+        column = columns[constant[0]]
+        raise DataError(f"{path}: column {column} is constant; choose others by 'columns' or set standardise: false")
     scale, mean = torch.std_mean(train, 0, correction=0)
     return mean, scale

@@ -1,0 +1,107 @@
+"""Specs of vectors: points in the plane and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, NonNegativeInt
+
+from genframe import Categorical, Real, Space
+
+from ..bases import DataPath, DataSpec, Share, SplitBy
+
+if TYPE_CHECKING:
+    from genframe import Dataset
+
+
+__all__ = ["Table", "Toy"]
+
+
+class Table(DataSpec):
+    """A table of numbers as text, one datum a line: between blanks, commas or semicolons, plain or gzip.
+
+    Columns are standardised by the training split's mean and standard deviation, which the protocol records, as it does the
+    width of any noise. Noise as Theis et al. 2015, sec. 3.1, drawn anew at each reading.
+    """
+
+    type: Literal["data/table"] = "data/table"
+
+    path: DataPath = Field(description="the file")
+    columns: tuple[NonNegativeInt, ...] | None = Field(
+        default=None, min_length=1, description="the columns to take, counted from 0; all if left out"
+    )
+    standardise: bool = Field(default=True, description="give each column mean 0 and standard deviation 1")
+    dequantise: bool = Field(
+        default=False,
+        description="add uniform noise as wide as the least difference between two of a column's values, so that densities of "
+        "rounded or whole numbers have a bound",
+    )
+    test: Share = Field(default=0.1, description="what to hold out for testing: a share below 1, or a count")
+    split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
+
+    def data_space(self) -> Space:
+        """Return the space of one row, by the first line."""
+        from ..files import existing_file
+        from ..tables import chosen, width
+
+        path = existing_file(self.path, "give a table of numbers as 'path'")
+        return Real((len(chosen(self.path, self.columns, width(path))),))
+
+    def load(self) -> Dataset:
+        """Read the table."""
+        from ..vectors import load_table
+
+        return load_table(
+            self.path,
+            self.columns,
+            standardise=self.standardise,
+            dequantise=self.dequantise,
+            validation=self.validation,
+            test=self.test,
+            by=self.split,
+            seed=self.seed,
+            limit=self.limit,
+        )
+
+
+class Toy(DataSpec):
+    """Points in the plane from a known distribution: shapes of Grathwohl et al. 2019 and modes of Lin et al. 2018 (PacGAN)."""
+
+    type: Literal["data/toy"] = "data/toy"
+
+    name: Literal["moons", "rings", "checkerboard", "spirals", "pinwheel", "eight_gaussians", "grid25", "ring8"] = Field(
+        default="moons", description="the distribution; grid25 and ring8 are PacGAN's"
+    )
+    n: int = Field(default=10_000, ge=2, description="points in all splits together")
+    noise: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="standard deviation of the added noise; the usual one if left out"
+    )
+    test: Share = Field(default=0.1, description="what to hold out for testing: a share below 1, or a count")
+    labels: bool = Field(default=False, description="give the mode, arm or ring as the condition")
+
+    def data_space(self) -> Space:
+        """Return the plane."""
+        return Real((2,))
+
+    def condition_space(self) -> Space | None:
+        """Return the modes, arms or rings."""
+        if not self.labels:
+            return None
+        from ..toys import TOYS
+
+        return Categorical((), TOYS[self.name].classes)
+
+    def load(self) -> Dataset:
+        """Draw the points."""
+        from ..vectors import load_toy
+
+        return load_toy(
+            self.name,
+            self.n,
+            self.noise,
+            labels=self.labels,
+            validation=self.validation,
+            test=self.test,
+            seed=self.seed,
+            limit=self.limit,
+        )
