@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..types.errors import DataError
+from ..types.report import Report
 from ..types.spaces import Real, Space
 from ..types.values import Batch
 
@@ -94,12 +95,15 @@ class Dataset:
     """The splits of a data set, with the spaces that every split shares.
 
     ``files`` are texts by the names under which they are kept in the folder of a run, so that it is read without the data.
+    ``report`` says what was taken from files, and what was not; ``classes`` are the names of the condition's classes.
     """
 
     space: Space
     splits: Mapping[str, Split]
     condition_space: Space | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    report: Report | None = None
+    classes: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:
         """Return the split ``name``.

@@ -235,6 +235,8 @@ def _continue(run: Run, data: Dataset, reporter: Reporter, saved: storage.Checkp
             trainer.restore(saved.tensors, saved.state)
             run.step, run.checkpoint = saved.step, saved.digest
         _prepare_folder(run, trainer, data, described)
+        if data.report is not None and data.report.remarkable:
+            reporter.message(str(data.report))
         _run_with_rollback(trainer, run, reporter)
     return run
 
@@ -247,7 +249,10 @@ def _prepare_folder(run: Run, trainer: Trainer, data: Dataset, described: Mappin
     with_moments = 3 * storage.needed_bytes(trainer.tensors())
     storage.free_space(files.checkpoints, with_moments)
     protocols = {name: dict(split.protocol) for name, split in data.splits.items()}
-    files.write_json("environment.json", {**described, "data": protocols})
+    report = {"read": data.report.to_dict()} if data.report is not None else {}
+    files.write_json("environment.json", {**described, "data": protocols, **report})
+    if data.classes:
+        files.write_json("classes.json", data.classes)
     for name, text in data.files.items():
         files.write(name, text)
     run.metrics = files.cut_metrics(trainer.progress.step)

@@ -1,25 +1,21 @@
-"""Loading data on levels: idx files, npz archives and folders of pictures."""
+"""Loading data on levels: idx files and npz archives."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from genframe import Categorical, DataError, Dataset, Space, data_digest
 
 from . import idx, npz
 from .bases import SplitBy
-from .files import full_path
-from .images import class_names, list_images, read_images
 from .preparation import Preparation
 from .splits import Part, divided, divided_by_groups, image_dataset, plain_dataset
 
-__all__ = ["load_idx", "load_images", "load_npz"]
+__all__ = ["load_idx", "load_npz"]
 
 
 def load_idx(
@@ -110,40 +106,3 @@ def _npz_part(path: Path, name: str, archive: npz.Archive, labels: NDArray[np.in
     if labels is not None and len(labels) != len(x):
         raise DataError(f"{path}: expected {len(x)} labels, one for each datum of {name!r}, found {len(labels)}")
     return Part(x, torch.from_numpy(labels) if labels is not None else None)
-
-
-def load_images(
-    folder: Path,
-    size: tuple[int, int],
-    colour: Literal["grey", "rgb"],
-    prepared: Preparation,
-    *,
-    labels: bool,
-    validation: float,
-    test: float,
-    by: SplitBy,
-    limit: int | None,
-) -> Dataset:
-    """Read the pictures.
-
-    :raises DataError: if there are none, one cannot be read, or one lies outside the classes' folders.
-    """
-    paths = list_images(folder)
-    names = class_names(folder) if labels else []
-    pixels = torch.from_numpy(read_images(paths, size, "L" if colour == "grey" else "RGB"))
-    part = Part(pixels, _folder_classes(full_path(folder), paths, names) if labels else None)
-    parts = divided(part, validation, test, by=by, seed=prepared.seed, limit=limit)
-    classes = Categorical((), len(names)) if labels else None
-    return image_dataset("data/images", parts, 256, classes, (pixels,), prepared)
-
-
-def _folder_classes(folder: Path, paths: list[Path], names: list[str]) -> Tensor:
-    classes = []
-    for path in paths:
-        top, *below = path.relative_to(folder).parts
-        if not below:
-            raise DataError(
-                f"{path}: expected pictures in the subfolders {', '.join(names)} only; move it or leave 'labels' out"
-            )
-        classes.append(names.index(top))
-    return torch.tensor(classes)

@@ -12,6 +12,7 @@ from genframe import Categorical, DatasetSpec, Problem, Real, Space, SpecError
 
 if TYPE_CHECKING:
     from genframe import Dataset
+    from genframe.types import Report
 
 __all__ = ["Labels", "Stacked"]
 
@@ -48,6 +49,10 @@ class Labels(DatasetSpec):
     def labelled(self, attribute: str) -> Labels:
         """Return other labels of the same data."""
         return self.model_copy(update={"of": self.of.labelled(attribute)})
+
+    def report(self) -> Report | None:
+        """Return that of what is labelled."""
+        return self.of.report()
 
     def load(self) -> Dataset:
         """Read the data set."""
@@ -86,6 +91,10 @@ class Stacked(DatasetSpec):
         """Return the modes, where the images have labels."""
         classes = self.of.condition_space()
         return Categorical((), classes.size**3) if isinstance(classes, Categorical) else None
+
+    def report(self) -> Report | None:
+        """Return that of the images."""
+        return self.of.report()
 
     def load(self) -> Dataset:
         """Read the images and stack them."""

@@ -43,7 +43,7 @@ def load_labels(data: Dataset, of: str, space: Space) -> Dataset:
     for name, split in data.splits.items():
         same = {field.name: getattr(split, field.name) for field in fields(split)}
         splits[name] = LabelSplit(**same | {"protocol": _protocol("data/labels", of, split)})
-    return Dataset(space, splits, data.space)
+    return Dataset(space, splits, data.space, report=data.report)
 
 
 def load_stacked(data: Dataset, of: str, *, n: int, held_out: int, seed: int, space: Space, classes: Space | None) -> Dataset:
@@ -55,7 +55,7 @@ def load_stacked(data: Dataset, of: str, *, n: int, held_out: int, seed: int, sp
         name: _stacked(split, of, n if name == "train" else held_out, seed, data.condition_space)
         for name, split in data.splits.items()
     }
-    return Dataset(space, splits, classes)
+    return Dataset(space, splits, classes, report=data.report)
 
 
 def _stacked(split: Split, of: str, count: int, seed: int, classes: object) -> Split:
