@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from genframe import Categorical, DataError, Dataset, Space, data_digest
+from genframe.types import Report
 
-from . import idx, npz
+from . import classes, idx, layouts, npz
 from .bases import SplitBy
 from .preparation import Preparation
 from .splits import Part, divided, divided_by_groups, image_dataset, plain_dataset
@@ -22,7 +25,7 @@ def load_idx(
     path: Path,
     prefixes: tuple[str, ...],
     prepared: Preparation,
-    classes: Space | None,
+    condition: Space | None,
     *,
     validation: float,
     test: float,
@@ -32,7 +35,7 @@ def load_idx(
 
     :raises DataError: if one is missing or not what its header says, or if they do not fit each other.
     """
-    train, *published = (_idx_part(path, prefix, classes is not None) for prefix in prefixes)
+    train, *published = (_idx_part(path, prefix, condition is not None) for prefix in prefixes)
     for other in published:
         if other.x.shape[1:] != train.x.shape[1:]:
             raise DataError(
@@ -41,7 +44,7 @@ def load_idx(
             )
     held_out = published[0] if published else test
     parts = divided(train, validation, held_out, by="block", seed=prepared.seed, limit=limit)
-    return image_dataset("data/idx", parts, 256, classes, tuple(part.x for part in (train, *published)), prepared)
+    return image_dataset("data/idx", parts, 256, condition, tuple(part.x for part in (train, *published)), prepared)
 
 
 def _idx_part(folder: Path, prefix: str, labels: bool) -> Part:
@@ -51,10 +54,10 @@ def _idx_part(folder: Path, prefix: str, labels: bool) -> Part:
     if not labels:
         return Part(x)
     file = idx.find(folder, prefix, idx.LABELS)
-    (found,), classes = idx.read(file, 1)
+    (found,), content = idx.read(file, 1)
     if found != n:
         raise DataError(f"{file}: expected {n} labels, one for each image of {images.name}, found {found}")
-    return Part(x, torch.frombuffer(classes, dtype=torch.uint8).long())
+    return Part(x, torch.frombuffer(content, dtype=torch.uint8).long())
 
 
 def load_npz(
@@ -66,22 +69,28 @@ def load_npz(
     test: float,
     by: SplitBy,
     limit: int | None,
+    report: Report | None = None,
 ) -> Dataset:
     """Read the arrays; shares are of data, or of groups, and count where a split has no array of its own.
 
     :raises DataError: if one is missing or not what is said of it.
     """
-    path, space = archive.file(), npz.space(archive, prepared)
-    numbers, classes = npz.labels(archive) if labels else ({}, 0)
-    own = {split: _npz_part(path, array, archive, numbers.get(split)) for split, (array, _) in archive.arrays.items()}
+    space = layouts.space(archive, prepared)
+    numbers, names = classes.labels(archive) if labels else ({}, ())
+    arrays = {split: npz.read(archive.file(), array) for split, (array, _) in archive.arrays.items()}
+    floats = arrays["train"].dtype.kind == "f"
+    arrays, levels, said = (arrays, 0, {}) if floats else layouts.levelled(arrays, archive)
+    own = {split: _npz_part(archive, split, array, numbers.get(split)) for split, array in arrays.items()}
     parts = _npz_splits(archive, own, validation, test, by, prepared.seed, limit)
     raw = tuple(part.x for part in own.values())
-    condition = Categorical((), classes) if labels else None
-    if raw[0].is_floating_point():
+    condition = Categorical((), len(names)) if labels else None
+    if floats:
         protocol = {"data": f"data/npz@{data_digest(*raw)}", "seed": prepared.seed}
-        return plain_dataset(parts, space, condition, protocol)
-    levels = 2 if npz.header(path, archive.array).dtype.kind == "b" else 256
-    return image_dataset("data/npz", parts, levels, condition, raw, prepared)
+        data = plain_dataset(parts, space, condition, protocol)
+    else:
+        data = image_dataset("data/npz", parts, levels, condition, raw, prepared)
+    splits = {name: replace(split, protocol={**split.protocol, **said}) for name, split in data.splits.items()}
+    return replace(data, splits=splits, classes=names, report=report)
 
 
 def _npz_splits(
@@ -91,7 +100,7 @@ def _npz_splits(
     if archive.group_array is None:
         held_out = own.get("validation", validation), own.get("test", test)
         return divided(data, *held_out, by=by, seed=seed, limit=limit)
-    groups = torch.from_numpy(npz.groups(archive, archive.group_array))
+    groups = torch.from_numpy(classes.groups(archive, archive.group_array))
     if len(groups) != len(data):
         raise DataError(
             f"{archive.path}: expected {len(data)} groups, one for each datum of {archive.array!r}, found {len(groups)}"
@@ -99,8 +108,9 @@ def _npz_splits(
     return divided_by_groups(data, groups, validation, test, by=by, seed=seed, limit=limit)
 
 
-def _npz_part(path: Path, name: str, archive: npz.Archive, labels: NDArray[np.int64] | None) -> Part:
-    x = torch.from_numpy(npz.arranged(npz.read(path, name), archive.layout, archive.downscale))
+def _npz_part(archive: npz.Archive, split: str, array: NDArray[Any], labels: NDArray[np.int64] | None) -> Part:
+    path, name = archive.file(), archive.arrays[split][0]
+    x = torch.from_numpy(layouts.arranged(array, archive.layout, archive.downscale))
     if x.is_floating_point() and not bool(x.isfinite().all()):
         raise DataError(f"{path}: {name}: expected finite numbers, found NaN or infinity")
     if labels is not None and len(labels) != len(x):

@@ -6,11 +6,11 @@ import math
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from genframe import DataError
 
-from .files import opened
+from .files import Unpacked, opened
 
 __all__ = ["chosen", "read", "width"]
 
@@ -61,7 +61,7 @@ def read(path: Path) -> tuple[array[float], int]:
     return numbers, columns
 
 
-def _lines(stream: IO[bytes], path: Path) -> Iterator[tuple[int, list[str]]]:
+def _lines(stream: Unpacked, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield each line's number and cells; blank lines and those that start with # are passed over."""
     total = 0
     line = 0

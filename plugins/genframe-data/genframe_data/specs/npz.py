@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from genframe import Categorical, Space
+from genframe.types import Report
 
 from ..bases import DataPath, ImageSpec, Layout, Share, SplitBy
 
@@ -20,9 +21,9 @@ __all__ = ["Npz"]
 
 
 class Npz(ImageSpec):
-    """Arrays in a numpy archive: bytes are 256 levels, bools 2, floats are continuous and taken as they are.
+    """Arrays in a numpy archive: whole numbers are 256 levels, bools 2, floats are continuous and taken as they are.
 
-    Labels are whole numbers from 0, or names. Pickled objects are refused.
+    Labels are whole numbers or names; classes are those that occur. Pickled objects are refused.
     """
 
     type: Literal["data/npz"] = "data/npz"
@@ -45,7 +46,23 @@ class Npz(ImageSpec):
         description="name of an array of names or numbers, such as persons: data alike in it stay in one split, and shares and "
         "counts of what is held out are of groups",
     )
+    levels: int | None = Field(
+        default=None, ge=2, le=256, description="values of whole numbers, counted from 0; 256 if left out, 2 for bools"
+    )
+    intensities: tuple[float, float] | None = Field(
+        default=None,
+        description="the whole numbers that become the lowest and the highest of 256 levels; those of all arrays together if "
+        "left out and some are not within 0 to 255",
+    )
     downscale: PositiveInt = Field(default=1, description="average images over squares of so many pixels a side")
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> Npz:
+        if self.levels is not None and self.intensities is not None:
+            raise ValueError("levels are values as they are and intensities a range that is scaled; leave one of them out")
+        if self.intensities is not None and not self.intensities[0] < self.intensities[1]:
+            raise ValueError(f"intensities: expected the lower before the higher, found {list(self.intensities)}")
+        return self
 
     @model_validator(mode="after")
     def _images_where_downscaled(self) -> Npz:
@@ -88,23 +105,32 @@ class Npz(ImageSpec):
         """Return the archive's arrays and how they lie, as plain values."""
         from ..npz import Archive
 
-        return Archive(self.path, self.arrays(), self.layout, self.downscale, self.group_array)
+        return Archive(
+            self.path,
+            self.arrays(),
+            self.layout,
+            self.downscale,
+            self.group_array,
+            self.levels,
+            self.intensities,
+            guessed="layout" not in self.model_fields_set,
+        )
 
     def data_space(self) -> Space:
         """Return the space of one datum, by the array's header."""
-        from ..npz import space
+        from ..layouts import space
 
         return space(self.archive(), self.preparation)
 
     def condition_space(self) -> Space | None:
         """Return the classes; the arrays of labels are read."""
-        from ..npz import labels
+        from ..classes import labels
 
-        return Categorical((), labels(self.archive())[1]) if self.labels else None
+        return Categorical((), len(labels(self.archive())[1])) if self.labels else None
 
     def attributes(self) -> Mapping[str, tuple[str, ...]]:
         """Return the arrays of names or whole numbers, one a datum; ``label_array`` alone where splits have their own."""
-        from ..npz import attributes
+        from ..classes import attributes
 
         return attributes(self.archive())
 
@@ -115,6 +141,17 @@ class Npz(ImageSpec):
     def labelled(self, attribute: str) -> Npz:
         """Return the data with the array of this name as their labels."""
         return self.model_copy(update={"labels": True, "label_array": attribute})
+
+    def report(self) -> Report:
+        """Return how many examples the headers announce, by split, and of how many classes."""
+        from ..npz import header
+
+        archive = self.archive()
+        counts = {split: header(archive.file(), name).shape[0] for split, (name, _) in archive.arrays.items()}
+        classes = f" of {space.size} classes" if isinstance(space := self.condition_space(), Categorical) else ""
+        return Report(
+            " and ".join(f"{count} examples of {archive.arrays[split][0]!r}" for split, count in counts.items()) + classes
+        )
 
     def load(self) -> Dataset:
         """Read the arrays."""
@@ -129,4 +166,5 @@ class Npz(ImageSpec):
             test=test,
             by=self.split,
             limit=self.limit,
+            report=self.report(),
         )
