@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=samples_file,
         metavar="FILE",
-        help="a .png picture, a .gif of the way to the samples, or a .npz file with the samples as its array x",
+        help="a .png picture, a .gif of the way to the samples, a .npz file with the samples as its array x, or a .csv table",
     )
     parser.add_argument(
         "--states",
@@ -224,11 +224,14 @@ def _default_path(trained: Run, wanted: _Wanted) -> Path:
 def _save_samples(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -> None:
     """Draw samples, and write them as a picture or an array."""
     from ..output.picture import save
+    from .rows import write_rows
 
     condition = _condition(trained, wanted)
     samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=compile, precision=wanted.precision)
     if path.suffix == ".npz":
         _archive(path, samples.x)
+    elif path.suffix == ".csv":
+        write_rows(path, trained, samples.x)
     else:
         save(path, samples.x, samples.space, _info(trained, samples, condition, wanted))
 
@@ -239,6 +242,8 @@ def _save_states(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) ->
 
     from ..output.picture import animate, save
 
+    if path.suffix == ".csv":
+        raise SpecError("states on the way are not written as a table; name a .npz file")
     if compile:
         raise SpecError("states on the way are not drawn by compiled parts; leave out --compile")
     condition, count = _condition(trained, wanted), wanted.states or FRAMES

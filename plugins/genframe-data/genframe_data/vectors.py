@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from genframe import Categorical, DataError, Dataset, Real, data_digest
+from genframe.types import Report
 
 from .bases import SplitBy
-from .files import existing_file
 from .prepare import Jittered
 from .splits import Part, divided, plain_dataset
-from .tables import chosen, read
+from .tables import TableFile, read
 from .toys import TOYS, draw
 
-__all__ = ["load_table", "load_toy"]
+__all__ = ["load_table", "load_toy", "report"]
+
+UNITS: Final = "table.json"
 
 
 def load_toy(
@@ -34,11 +38,11 @@ def load_toy(
 
 
 def load_table(
-    path: Path,
-    columns: tuple[int, ...] | None,
+    file: TableFile,
     *,
     standardise: bool,
     dequantise: bool,
+    drop_constant: bool,
     validation: float,
     test: float,
     by: SplitBy,
@@ -47,24 +51,48 @@ def load_table(
 ) -> Dataset:
     """Read the table and standardise it.
 
-    :raises DataError: if it is not a table of numbers, or a column that is to be standardised is constant.
+    :raises DataError: if it is not a table of numbers, or columns that are to be standardised are constant.
     """
-    numbers, width = read(existing_file(path, "give a table of numbers as 'path'"))
-    taken = chosen(path, columns, width)
-    rows = torch.from_numpy(np.frombuffer(numbers, np.float64).reshape(-1, width)[:, list(taken)].copy())
+    found = read(file)
+    rows = torch.from_numpy(np.frombuffer(found.numbers, np.float64).reshape(-1, len(found.names)).copy())
+    names, constant = found.names, tuple[str, ...]()
+    if drop_constant:
+        rows, names, constant = _varying(rows, names, file.path)
     parts = divided(Part(rows), validation, test, by=by, seed=seed, limit=limit)
     protocol: dict[str, Any] = {"data": f"data/table@{data_digest(rows)}", "seed": seed}
-    space = Real((len(taken),))
+    if found.dropped:
+        protocol["rows"] = {"taken": len(rows), "with missing values": found.dropped}
+    space = Real((len(names),))
     mean, scale = torch.zeros(rows.shape[1]), torch.ones(rows.shape[1])
     if standardise:
-        mean, scale = _moments(parts["train"].x, path, taken)
+        mean, scale = _moments(parts["train"].x, file.path, names)
         protocol["standardisation"] = {"mean": mean.tolist(), "scale": scale.tolist()}
     standard = {name: Part(((part.x - mean) / scale).float()) for name, part in parts.items()}
-    if not dequantise:
-        return plain_dataset(standard, space, None, protocol)
-    steps = _steps(parts["train"].x)
-    protocol["dequantisation"] = {"uniform": steps.tolist()}
-    return plain_dataset(standard, space, None, protocol, Jittered(tuple((steps / scale).tolist())))
+    prepare = None
+    if dequantise:
+        steps = _steps(parts["train"].x)
+        protocol["dequantisation"] = {"uniform": steps.tolist()}
+        prepare = Jittered(tuple((steps / scale).tolist()))
+    units = {"columns": names, "mean": mean.tolist(), "scale": scale.tolist()}
+    told = report(found.total, found.dropped, names, constant)
+    return replace(plain_dataset(standard, space, None, protocol, prepare), files={UNITS: json.dumps(units)}, report=told)
+
+
+def _varying(rows: Tensor, names: tuple[str, ...], path: Path) -> tuple[Tensor, tuple[str, ...], tuple[str, ...]]:
+    """Return the columns that vary, their names and those of the others."""
+    varies = (rows.amax(0) > rows.amin(0)).tolist()
+    if not any(varies):
+        raise DataError(f"{path}: expected columns that vary, found {', '.join(names)}, all constant")
+    kept = [place for place, varied in enumerate(varies) if varied]
+    constant = tuple(name for name, varied in zip(names, varies, strict=True) if not varied)
+    return rows[:, kept].clone(), tuple(names[place] for place in kept), constant
+
+
+def report(total: int, dropped: int, names: tuple[str, ...], constant: tuple[str, ...]) -> Report:
+    """Return how many rows and columns a table gives, and what is left out."""
+    notes = (*([f"left out {dropped} rows with missing values"] if dropped else []),)
+    notes += (f"left out constant columns: {', '.join(constant)}",) if constant else ()
+    return Report(f"{total - dropped} rows of {len(names)} columns", notes=notes)
 
 
 def _steps(rows: Tensor) -> Tensor:
@@ -74,11 +102,13 @@ def _steps(rows: Tensor) -> Tensor:
     return least.nan_to_num(posinf=0.0)
 
 
-def _moments(train: Tensor, path: Path, columns: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+def _moments(train: Tensor, path: Path, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each column: (N, D) -> (D,), (D,)."""
-    constant = (train.amax(0) == train.amin(0)).nonzero().flatten().tolist()
+    constant = [names[place] for place in (train.amax(0) == train.amin(0)).nonzero().flatten().tolist()]
     if constant:
-        column = columns[constant[0]]
-        raise DataError(f"{path}: column {column} is constant; choose others by 'columns' or set standardise: false")
+        what = f"column {constant[0]} is" if len(constant) == 1 else f"columns {', '.join(constant)} are"
+        raise DataError(
+            f"{path}: {what} constant; say drop_constant: true, choose others by 'columns' or set standardise: false"
+        )
     scale, mean = torch.std_mean(train, 0, correction=0)
     return mean, scale

@@ -13,12 +13,14 @@ from ..bases import DataPath, DataSpec, Share, SplitBy
 if TYPE_CHECKING:
     from genframe import Dataset
 
+    from ..tables import TableFile
+
 
 __all__ = ["Table", "Toy"]
 
 
 class Table(DataSpec):
-    """A table of numbers as text, one datum a line: between blanks, commas or semicolons, plain or gzip.
+    """A table of numbers as text, a row a line: between blanks, tabs, commas or semicolons, plain or gzip, UTF-8 or UTF-16.
 
     Columns are standardised by the training split's mean and standard deviation, which the protocol records, as it does the
     width of any noise. Noise as Theis et al. 2015, sec. 3.1, drawn anew at each reading.
@@ -27,9 +29,18 @@ class Table(DataSpec):
     type: Literal["data/table"] = "data/table"
 
     path: DataPath = Field(description="the file")
-    columns: tuple[NonNegativeInt, ...] | None = Field(
-        default=None, min_length=1, description="the columns to take, counted from 0; all if left out"
+    columns: tuple[NonNegativeInt | str, ...] | None = Field(
+        default=None, min_length=1, description="the columns to take, by name or counted from 0; all if left out"
     )
+    heading: bool | None = Field(
+        default=None,
+        description="whether the first row names the columns; if left out, it does where none of its cells is a number",
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="what stands before decimals")
+    missing: Literal["refuse", "drop"] = Field(
+        default="refuse", description="refuse missing values (empty, NA, NaN, null, none, ?, -), or leave their rows out"
+    )
+    drop_constant: bool = Field(default=False, description="leave out columns that do not change")
     standardise: bool = Field(default=True, description="give each column mean 0 and standard deviation 1")
     dequantise: bool = Field(
         default=False,
@@ -39,23 +50,29 @@ class Table(DataSpec):
     test: Share = Field(default=0.1, description="what to hold out for testing: a share below 1, or a count")
     split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
 
-    def data_space(self) -> Space:
-        """Return the space of one row, by the first line."""
-        from ..files import existing_file
-        from ..tables import chosen, width
+    def file(self) -> TableFile:
+        """Return the table and how it is read, as plain values."""
+        from ..tables import TableFile
 
-        path = existing_file(self.path, "give a table of numbers as 'path'")
-        return Real((len(chosen(self.path, self.columns, width(path))),))
+        return TableFile(self.path, self.columns, self.heading, self.decimal, self.missing)
+
+    def data_space(self) -> Space:
+        """Return the space of one row, by the first lines; with ``drop_constant`` the file is read."""
+        from ..tables import chosen, heading
+
+        if self.drop_constant:
+            return self.load().space
+        return Real((len(chosen(self.file(), heading(self.file()))),))
 
     def load(self) -> Dataset:
         """Read the table."""
         from ..vectors import load_table
 
         return load_table(
-            self.path,
-            self.columns,
+            self.file(),
             standardise=self.standardise,
             dequantise=self.dequantise,
+            drop_constant=self.drop_constant,
             validation=self.validation,
             test=self.test,
             by=self.split,
