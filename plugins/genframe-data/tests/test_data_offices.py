@@ -34,6 +34,7 @@ def test_headings_quotes_and_other_encodings_are_read(tmp_path: Path) -> None:
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         path = _write(tmp_path, '"width","mass, dry","shift"', quoted, encoding)
         assert Table(path=path).data_space() == Real((3,))
+        assert str(Table(path=path, columns=("shift", 0)).report()) == "took 2 of 3 columns: shift, width"
         assert np.array_equal(_numbers(Table(path=path, **ALL)), plain.astype(np.float32))
         assert np.array_equal(_numbers(Table(path=path, columns=("shift", 0), **ALL)), plain[:, [2, 0]].astype(np.float32))
 

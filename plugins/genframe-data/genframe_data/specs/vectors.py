@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, NonNegativeInt
 
 from genframe import Categorical, Real, Space
+from genframe.types import Report
 
 from ..bases import DataPath, DataSpec, Share, SplitBy
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Table", "Toy"]
+
+SHOWN = 20
 
 
 class Table(DataSpec):
@@ -63,6 +66,15 @@ class Table(DataSpec):
         if self.drop_constant:
             return self.load().space
         return Real((len(chosen(self.file(), heading(self.file()))),))
+
+    def report(self) -> Report:
+        """Return which columns are taken, by the first lines."""
+        from ..tables import chosen, heading
+
+        names = heading(self.file())
+        taken = [names[place] for place in chosen(self.file(), names)]
+        listed = ", ".join(taken[:SHOWN]) + (f" and {len(taken) - SHOWN} more" if len(taken) > SHOWN else "")
+        return Report(f"{len(taken)} of {len(names)} columns: {listed}")
 
     def load(self) -> Dataset:
         """Read the table."""
