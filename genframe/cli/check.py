@@ -27,7 +27,9 @@ def run(options: argparse.Namespace) -> None:
 
     experiment = read_experiment(options.source, options.overrides)
     composition = check_placed(experiment)
-    outcome = _outcome(experiment, composition)
+    outcome, report = _outcome(experiment, composition), experiment.spec.data.report()
+    if report is not None:
+        outcome["read"] = report.to_dict()
     if options.explain or options.measure:
         from ..experiment.document.origins import values
         from ..training.sizes import operations, sizes
@@ -42,6 +44,8 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json(outcome)
     else:
+        if report is not None:
+            print(f"{report}\n")
         _print(outcome)
 
 

@@ -25,6 +25,7 @@ LARGEST_PICTURE = 2**20
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 FRAMES = 100
 LONGEST_NAME = 80
+SHOWN_CLASSES = 20
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,13 +36,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--condition",
         metavar="CLASS_OR_TEXT",
-        help="the class of every sample, all in turn if left out; or the caption, for a model that reads text",
+        help="class of every sample, its name or number, all in turn if left out; or the caption, for a model that reads text",
     )
     parser.add_argument(
         "--out",
         type=samples_file,
         metavar="FILE",
-        help="a .png picture, a .gif of the way to the samples, or a .npz file with the samples as its array x",
+        help="a .png picture, a .gif of the way to the samples, a .npz file with the samples as its array x, or a .csv table",
     )
     parser.add_argument(
         "--states",
@@ -106,16 +107,35 @@ def _asked(trained: Run, condition: str | None) -> tuple[int | None, tuple[str, 
         return None, (condition,)
     if condition is None:
         return None, ()
-    if not (condition.isascii() and condition.isdigit() and int(condition) <= LARGEST):
+    names = _class_names(trained)
+    if condition in names:
+        return names.index(condition), ()
+    numbered = names == [*map(str, range(len(names)))] or not all(name.isdigit() for name in names)
+    if not (numbered and condition.isascii() and condition.isdigit() and int(condition) <= LARGEST):
         raise DataError(f"there is no class {condition!r}: {_has(trained)}")
     return int(condition), ()
 
 
+def _class_names(trained: Run) -> list[str]:
+    """Return the names of the model's classes, or none where it has no classes."""
+    from ..experiment.run.folder import RunFolder
+
+    space = trained.model.composition.condition
+    if not isinstance(space, Categorical) or space.shape or trained.folder is None:
+        return []
+    return RunFolder(trained.folder).class_names(space.size)
+
+
 def _has(trained: Run) -> str:
     space = trained.model.composition.condition
-    return (
-        "this model is not conditional" if space is None else f"this model has the classes 0 to {getattr(space, 'size', 0) - 1}"
-    )
+    if space is None:
+        return "this model is not conditional"
+    names = _class_names(trained)
+    if names == [*map(str, range(len(names)))]:
+        return f"this model has the classes 0 to {getattr(space, 'size', 0) - 1}"
+    shown = [name if name.isprintable() else repr(name) for name in names[:SHOWN_CLASSES]]
+    more = f" and {len(names) - SHOWN_CLASSES} more" if len(names) > SHOWN_CLASSES else ""
+    return f"this model has the classes {', '.join(shown)}{more}"
 
 
 def _like(options: argparse.Namespace) -> tuple[Run, _Wanted]:
@@ -204,11 +224,14 @@ def _default_path(trained: Run, wanted: _Wanted) -> Path:
 def _save_samples(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -> None:
     """Draw samples, and write them as a picture or an array."""
     from ..output.picture import save
+    from .rows import write_rows
 
     condition = _condition(trained, wanted)
     samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=compile, precision=wanted.precision)
     if path.suffix == ".npz":
         _archive(path, samples.x)
+    elif path.suffix == ".csv":
+        write_rows(path, trained, samples.x)
     else:
         save(path, samples.x, samples.space, _info(trained, samples, condition, wanted))
 
@@ -219,6 +242,8 @@ def _save_states(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) ->
 
     from ..output.picture import animate, save
 
+    if path.suffix == ".csv":
+        raise SpecError("states on the way are not written as a table; name a .npz file")
     if compile:
         raise SpecError("states on the way are not drawn by compiled parts; leave out --compile")
     condition, count = _condition(trained, wanted), wanted.states or FRAMES

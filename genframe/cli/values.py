@@ -55,8 +55,8 @@ def picture(text: str) -> Path:
 
 
 def samples_file(text: str) -> Path:
-    """Return the path of a picture, an animation or an archive to write."""
-    return _ending(text, ".png", ".gif", ".npz")
+    """Return the path of a picture, an animation, an archive or a table to write."""
+    return _ending(text, ".png", ".gif", ".npz", ".csv")
 
 
 def shown_file(text: str) -> Path:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Generator, Tensor
 
-from ..types import Batch, DataError, Real, Space
+from ..types import Batch, DataError, Real, Report, Space
 
 __all__ = ["Dataset", "Prepare", "Split", "as_stored", "data_digest", "into"]
 
@@ -95,12 +95,15 @@ class Dataset:
     """The splits of a dataset, with the spaces that all share.
 
     ``files`` are texts by the names under which a run's folder keeps them, so that it can be read without the dataset.
+    ``report`` says what was taken from files, and what was not; ``classes`` are the names of the condition's classes.
     """
 
     space: Space
     splits: Mapping[str, Split]
     condition_space: Space | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    report: Report | None = None
+    classes: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:
         """Return the split ``name``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from ..types.report import Report
 from ..types.spaces import Categorical, Space
 from .base import ComponentSpec, Kind
 
@@ -48,6 +49,15 @@ class DatasetSpec(ComponentSpec):
     def labelled(self, attribute: str) -> DatasetSpec:
         """Return the same data, in the same splits and order, with one of :meth:`attributes` as the condition."""
         return self
+
+    def report(self) -> Report | None:
+        """Return what the files would give, what would be skipped and what is empty; ``None`` where there is nothing to say.
+
+        Reads no more than :meth:`data_space` and :meth:`condition_space` do.
+
+        :raises DataError: where the files are missing or not what the spec says.
+        """
+        return None
 
     def load(self) -> Dataset:
         """Read the data.

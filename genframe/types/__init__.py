@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from . import captions, errors, spaces, text, trait, values
+from . import captions, errors, report, spaces, text, trait, values
 from .captions import *
 from .errors import *
+from .report import *
 from .spaces import *
 from .text import *
 from .trait.base import *
@@ -15,4 +16,12 @@ from .trait.priors import *
 from .trait.table import *
 from .values import *
 
-__all__ = [*captions.__all__, *errors.__all__, *spaces.__all__, *text.__all__, *trait.__all__, *values.__all__]
+__all__ = [
+    *captions.__all__,
+    *errors.__all__,
+    *report.__all__,
+    *spaces.__all__,
+    *text.__all__,
+    *trait.__all__,
+    *values.__all__,
+]

@@ -199,10 +199,6 @@ def test_light_commands_never_import_torch(words: list[str]) -> None:
     assert (outcome.returncode, outcome.stderr) == (0, "")
 
 
-WITH_SPECS = {"genframe_data"}
-"""Packages whose implementations still import specs; this set only shrinks."""
-
-
 def imports_specs(path: Path) -> bool:
     """Return whether a file imports a module of specs, for types too."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -214,14 +210,14 @@ def imports_specs(path: Path) -> bool:
 
 
 def test_implementations_import_no_specs() -> None:
-    """What a spec builds takes plain arguments: its files know no spec, but for the packages that are still to follow."""
+    """What a spec builds takes plain arguments: its files know no spec."""
     found = set()
     for path in ROOT.glob("plugins/*/genframe_*/**/*.py"):
         package = path.relative_to(ROOT).parts[2]
         describes = "specs" in path.relative_to(ROOT).parts or path.stem in {"specs", "__init__", "hooks", "testing"}
         if not describes and imports_specs(path):
             found.add(package)
-    assert found == WITH_SPECS
+    assert not found
     for path in (PACKAGE / "core").glob("*.py"):
         if path.stem != "__init__":
             assert not [name for name in imports(path) if name.startswith("genframe.core.specs")]

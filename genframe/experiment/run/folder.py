@@ -1,6 +1,6 @@
 """A run's folder on disk, and what its files hold.
 
-run/  experiment.yaml  origins.json  spaces.json  data.json  environment.json  metrics.jsonl  results.json
+run/  experiment.yaml  origins.json  spaces.json  data.json  classes.json  environment.json  metrics.jsonl  results.json
       samples/  checkpoints/
 """
 
@@ -110,6 +110,12 @@ class RunFolder:
         except (OSError, ValueError, LookupError, TypeError, DataError, SpecError) as error:
             raise RunError(f"{path} does not say what data the model is for: {error}") from None
         return check(spec.model, data, condition)
+
+    def class_names(self, count: int) -> list[str]:
+        """Return the names of the model's ``count`` classes: their numbers, where the run does not say."""
+        found = self.read_json("classes.json")
+        named = isinstance(found, list) and len(found) == count and all(isinstance(name, str) for name in found)
+        return cast("list[str]", found) if named else [*map(str, range(count))]
 
     def origins(self) -> dict[str, str] | None:
         """Return where the experiment's values were written, by their paths; ``None`` where the folder does not say."""

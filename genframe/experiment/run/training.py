@@ -128,6 +128,8 @@ def continued(
             run.step, run.checkpoint = saved.step, saved.digest
         accepted()
         _prepare_folder(run, trainer, data, described)
+        if data.report is not None and data.report.remarkable:
+            reporter.message(str(data.report))
         _run_with_rollback(trainer, run, reporter)
     return run
 
@@ -141,7 +143,10 @@ def _prepare_folder(run: Run, trainer: Trainer, data: Dataset, described: Mappin
     with_moments = 3 * storage.needed_bytes(trainer.tensors())
     storage.free_space(files.checkpoints, with_moments)
     protocols = {name: dict(split.protocol) for name, split in data.splits.items()}
-    files.write_json("environment.json", {**described, "data": protocols})
+    report = {"read": data.report.to_dict()} if data.report is not None else {}
+    files.write_json("environment.json", {**described, "data": protocols, **report})
+    if data.classes:
+        files.write_json("classes.json", data.classes)
     for name, text in data.files.items():
         files.write(name, text)
     run.rows = files.log.cut(trainer.progress.step)

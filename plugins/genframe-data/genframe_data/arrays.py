@@ -1,112 +1,118 @@
-"""Loading data on levels: idx files, npz archives and folders of pictures."""
+"""Loading data on levels: idx files and npz archives."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from genframe import Categorical, DataError, Dataset, data_digest
+from genframe import Categorical, DataError, Dataset, Space, data_digest
+from genframe.types import Report
 
-from . import idx, npz
-from .files import existing_file, full_path
-from .images import class_names, list_images, read_images
-from .specs import Idx, Images, Npz
+from . import classes, idx, layouts, npz
+from .bases import SplitBy
+from .preparation import Preparation
 from .splits import Part, divided, divided_by_groups, image_dataset, plain_dataset
 
-__all__ = ["load_idx", "load_images", "load_npz"]
+__all__ = ["load_idx", "load_npz"]
 
 
-def load_idx(spec: Idx) -> Dataset:
-    """Read idx files.
+def load_idx(
+    path: Path,
+    prefixes: tuple[str, ...],
+    prepared: Preparation,
+    condition: Space | None,
+    *,
+    validation: float,
+    test: float,
+    limit: int | None,
+) -> Dataset:
+    """Read idx files: those of training, and those of a published test set or else a share of the training data.
 
     :raises DataError: if one is missing or not what its header says, or if they do not fit each other.
     """
-    train, *published = (_idx_part(spec, prefix) for prefix in spec.prefixes())
-    for test in published:
-        if test.x.shape[1:] != train.x.shape[1:]:
+    train, *published = (_idx_part(path, prefix, condition is not None) for prefix in prefixes)
+    for other in published:
+        if other.x.shape[1:] != train.x.shape[1:]:
             raise DataError(
-                f"{spec.path}: expected test images of {tuple(train.x.shape[2:])}, found {tuple(test.x.shape[2:])}; "
+                f"{path}: expected test images of {tuple(train.x.shape[2:])}, found {tuple(other.x.shape[2:])}; "
                 "the two sets do not belong together"
             )
-    test_or_share = published[0] if published else float(spec.test)
-    parts = divided(train, spec.validation, test_or_share, by="block", seed=spec.seed, limit=spec.limit)
-    return image_dataset(spec, parts, 256, spec.condition_space(), tuple(part.x for part in (train, *published)))
+    held_out = published[0] if published else test
+    parts = divided(train, validation, held_out, by="block", seed=prepared.seed, limit=limit)
+    return image_dataset("data/idx", parts, 256, condition, tuple(part.x for part in (train, *published)), prepared)
 
 
-def _idx_part(spec: Idx, prefix: str) -> Part:
-    images = idx.find(spec.path, prefix, idx.IMAGES)
+def _idx_part(folder: Path, prefix: str, labels: bool) -> Part:
+    images = idx.find(folder, prefix, idx.IMAGES)
     (n, *size), pixels = idx.read(images, 3)
     x = torch.frombuffer(pixels, dtype=torch.uint8).view(n, 1, *size)
-    if not spec.labels:
+    if not labels:
         return Part(x)
-    file = idx.find(spec.path, prefix, idx.LABELS)
-    (found,), classes = idx.read(file, 1)
+    file = idx.find(folder, prefix, idx.LABELS)
+    (found,), content = idx.read(file, 1)
     if found != n:
         raise DataError(f"{file}: expected {n} labels, one for each image of {images.name}, found {found}")
-    return Part(x, torch.frombuffer(classes, dtype=torch.uint8).long())
+    return Part(x, torch.frombuffer(content, dtype=torch.uint8).long())
 
 
-def load_npz(spec: Npz) -> Dataset:
-    """Read the arrays.
+def load_npz(
+    archive: npz.Archive,
+    prepared: Preparation,
+    *,
+    labels: bool,
+    validation: float,
+    test: float,
+    by: SplitBy,
+    limit: int | None,
+    report: Report | None = None,
+) -> Dataset:
+    """Read the arrays; shares are of data, or of groups, and count where a split has no array of its own.
 
-    :raises DataError: if one is missing or not what the spec says.
+    :raises DataError: if one is missing or not what is said of it.
     """
-    path, space = existing_file(spec.path, "give an npz file as 'path'"), npz.space(spec)
-    labels, classes = npz.labels(spec) if spec.labels else ({}, 0)
-    own = {split: _npz_part(path, array, spec, labels.get(split)) for split, (array, _) in spec.arrays().items()}
-    parts = _npz_splits(spec, own)
+    space = layouts.space(archive, prepared)
+    numbers, names = classes.labels(archive) if labels else ({}, ())
+    arrays = {split: npz.read(archive.file(), array) for split, (array, _) in archive.arrays.items()}
+    floats = arrays["train"].dtype.kind == "f"
+    arrays, levels, said = (arrays, 0, {}) if floats else layouts.levelled(arrays, archive)
+    own = {split: _npz_part(archive, split, array, numbers.get(split)) for split, array in arrays.items()}
+    parts = _npz_splits(archive, own, validation, test, by, prepared.seed, limit)
     raw = tuple(part.x for part in own.values())
-    condition = Categorical((), classes) if spec.labels else None
-    if raw[0].is_floating_point():
-        protocol = {"data": f"{spec.type}@{data_digest(*raw)}", "seed": spec.seed}
-        return plain_dataset(parts, space, condition, protocol)
-    levels = 2 if npz.header(path, spec.array).dtype.kind == "b" else 256
-    return image_dataset(spec, parts, levels, condition, raw)
+    condition = Categorical((), len(names)) if labels else None
+    if floats:
+        protocol = {"data": f"data/npz@{data_digest(*raw)}", "seed": prepared.seed}
+        data = plain_dataset(parts, space, condition, protocol)
+    else:
+        data = image_dataset("data/npz", parts, levels, condition, raw, prepared)
+    splits = {name: replace(split, protocol={**split.protocol, **said}) for name, split in data.splits.items()}
+    return replace(data, splits=splits, classes=names, report=report)
 
 
-def _npz_splits(spec: Npz, own: dict[str, Part]) -> dict[str, Part]:
-    validation, test = own.get("validation", spec.validation), own.get("test", spec.test)
-    if spec.group_array is None:
-        return divided(own["train"], validation, test, by=spec.split, seed=spec.seed, limit=spec.limit)  # type: ignore[arg-type]
-    groups, data = torch.from_numpy(npz.groups(spec)), own["train"]
+def _npz_splits(
+    archive: npz.Archive, own: dict[str, Part], validation: float, test: float, by: SplitBy, seed: int, limit: int | None
+) -> dict[str, Part]:
+    data = own["train"]
+    if archive.group_array is None:
+        held_out = own.get("validation", validation), own.get("test", test)
+        return divided(data, *held_out, by=by, seed=seed, limit=limit)
+    groups = torch.from_numpy(classes.groups(archive, archive.group_array))
     if len(groups) != len(data):
-        raise DataError(f"{spec.path}: expected {len(data)} groups, one for each datum of {spec.array!r}, found {len(groups)}")
-    return divided_by_groups(data, groups, validation, test, by=spec.split, seed=spec.seed, limit=spec.limit)  # type: ignore[arg-type]
+        raise DataError(
+            f"{archive.path}: expected {len(data)} groups, one for each datum of {archive.array!r}, found {len(groups)}"
+        )
+    return divided_by_groups(data, groups, validation, test, by=by, seed=seed, limit=limit)
 
 
-def _npz_part(path: Path, name: str, spec: Npz, labels: NDArray[np.int64] | None) -> Part:
-    x = torch.from_numpy(npz.arranged(npz.read(path, name), spec.layout, spec.downscale))
+def _npz_part(archive: npz.Archive, split: str, array: NDArray[Any], labels: NDArray[np.int64] | None) -> Part:
+    path, name = archive.file(), archive.arrays[split][0]
+    x = torch.from_numpy(layouts.arranged(array, archive.layout, archive.downscale))
     if x.is_floating_point() and not bool(x.isfinite().all()):
         raise DataError(f"{path}: {name}: expected finite numbers, found NaN or infinity")
     if labels is not None and len(labels) != len(x):
         raise DataError(f"{path}: expected {len(x)} labels, one for each datum of {name!r}, found {len(labels)}")
     return Part(x, torch.from_numpy(labels) if labels is not None else None)
-
-
-def load_images(spec: Images) -> Dataset:
-    """Read the pictures.
-
-    :raises DataError: if there are none, one cannot be read, or one lies outside the classes' folders.
-    """
-    paths = list_images(spec.path)
-    pixels = torch.from_numpy(read_images(paths, spec.size, "L" if spec.colour == "grey" else "RGB"))
-    part = Part(pixels, _folder_classes(spec, paths) if spec.labels else None)
-    parts = divided(part, spec.validation, spec.test, by=spec.split, seed=spec.seed, limit=spec.limit)
-    return image_dataset(spec, parts, 256, spec.condition_space(), (pixels,))
-
-
-def _folder_classes(spec: Images, paths: list[Path]) -> Tensor:
-    folder, names = full_path(spec.path), class_names(spec.path)
-    classes = []
-    for path in paths:
-        top, *below = path.relative_to(folder).parts
-        if not below:
-            raise DataError(
-                f"{path}: expected pictures in the subfolders {', '.join(names)} only; move it or leave 'labels' out"
-            )
-        classes.append(names.index(top))
-    return torch.tensor(classes)

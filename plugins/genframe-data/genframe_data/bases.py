@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, PositiveInt, model_
 from genframe import DatasetSpec, Real
 
 from .augmentation import Augmentation
+from .preparation import Binarise, Preparation
 
 __all__ = ["DataPath", "DataSpec", "ImageSpec", "Layout", "Share", "SplitBy"]
 
@@ -57,7 +58,7 @@ class ImageSpec(DataSpec):
     """
 
     labels: bool = Field(default=False, description="give class labels as the condition")
-    binarise: Literal["none", "static", "dynamic", "threshold"] = Field(
+    binarise: Binarise = Field(
         default="none",
         description="0 or 1 with the intensity as probability, drawn once (static) or anew for each batch of training data "
         "(dynamic; held-out data are drawn once), or by intensity above one half (threshold)",
@@ -83,11 +84,11 @@ class ImageSpec(DataSpec):
         return self
 
     @property
-    def bounds(self) -> tuple[float, float]:
-        """The values of the lowest and the highest level."""
-        return (0.0, 1.0) if self.range == "0..1" else (-1.0, 1.0)
+    def preparation(self) -> Preparation:
+        """How data on levels become values."""
+        low = 0.0 if self.range == "0..1" else -1.0
+        return Preparation(self.binarise, self.dequantise, low, 1.0, self.augment, self.seed)
 
     def prepared_space(self, shape: tuple[int, ...], levels: int) -> Real:
         """Return the space of data stored on ``levels`` levels, once they are prepared."""
-        low, high = self.bounds
-        return Real(shape, low, high, 2 if self.binarise != "none" else levels, dequantised=self.dequantise)
+        return self.preparation.space(shape, levels)

@@ -12,6 +12,7 @@ from .files import existing_file, opened
 __all__ = ["alphabet", "content", "existing", "text"]
 
 LARGEST: Final = 1 << 31
+CHUNK: Final = 1 << 20
 
 
 def existing(path: Path) -> Path:
@@ -29,10 +30,12 @@ def content(path: Path) -> bytes:
     """
     path = existing(path)
     with opened(path) as stream:
-        found = stream.read(LARGEST + 1)
-    if len(found) > LARGEST:
-        raise DataError(f"{path}: expected at most {LARGEST} bytes of text, found more; give a part of it")
-    return found
+        found = bytearray()
+        while chunk := stream.read(CHUNK):
+            found += chunk
+            if len(found) > LARGEST:
+                raise DataError(f"{path}: expected at most {LARGEST} bytes of text, found more; give a part of it")
+    return bytes(found)
 
 
 def text(path: Path) -> str:

@@ -12,6 +12,7 @@ from genframe import Categorical, DatasetSpec, Problem, Real, Space, SpecError
 
 if TYPE_CHECKING:
     from genframe import Dataset
+    from genframe.types import Report
 
 __all__ = ["Labels", "Stacked"]
 
@@ -49,11 +50,15 @@ class Labels(DatasetSpec):
         """Return other labels of the same data."""
         return self.model_copy(update={"of": self.of.labelled(attribute)})
 
+    def report(self) -> Report | None:
+        """Return that of what is labelled."""
+        return self.of.report()
+
     def load(self) -> Dataset:
         """Read the data set."""
         from .deriving import load_labels
 
-        return load_labels(self)
+        return load_labels(self.of.load(), self.of.type, self.data_space())
 
 
 class Stacked(DatasetSpec):
@@ -87,8 +92,20 @@ class Stacked(DatasetSpec):
         classes = self.of.condition_space()
         return Categorical((), classes.size**3) if isinstance(classes, Categorical) else None
 
+    def report(self) -> Report | None:
+        """Return that of the images."""
+        return self.of.report()
+
     def load(self) -> Dataset:
         """Read the images and stack them."""
         from .deriving import load_stacked
 
-        return load_stacked(self)
+        return load_stacked(
+            self.of.load(),
+            self.of.type,
+            n=self.n,
+            held_out=self.held_out,
+            seed=self.seed,
+            space=self.data_space(),
+            classes=self.condition_space(),
+        )

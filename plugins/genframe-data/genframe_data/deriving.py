@@ -10,9 +10,8 @@ import torch
 from numpy.random import RandomState
 from torch import Generator, Tensor
 
-from genframe import Batch, Categorical, Dataset, Split
+from genframe import Batch, Categorical, Dataset, Space, Split
 
-from .derived import Labels, Stacked
 from .splits import STREAMS
 
 __all__ = ["LabelSplit", "load_labels", "load_stacked"]
@@ -38,40 +37,40 @@ def _exchanged(batch: Batch) -> Batch:
     return Batch(batch.condition, batch.x)
 
 
-def load_labels(spec: Labels) -> Dataset:
-    """Load the data set and exchange data and labels."""
-    data = spec.of.load()
+def load_labels(data: Dataset, of: str, space: Space) -> Dataset:
+    """Exchange data and labels; ``of`` names the data set where its protocol does not."""
     splits: dict[str, Split] = {}
     for name, split in data.splits.items():
         same = {field.name: getattr(split, field.name) for field in fields(split)}
-        splits[name] = LabelSplit(**same | {"protocol": _protocol(spec, split)})
-    return Dataset(spec.data_space(), splits, data.space)
+        splits[name] = LabelSplit(**same | {"protocol": _protocol("data/labels", of, split)})
+    return Dataset(space, splits, data.space, report=data.report)
 
 
-def load_stacked(spec: Stacked) -> Dataset:
-    """Load the images and draw those that are stacked.
+def load_stacked(data: Dataset, of: str, *, n: int, held_out: int, seed: int, space: Space, classes: Space | None) -> Dataset:
+    """Draw the images that are stacked: ``n`` stacks to train on, ``held_out`` in each other split.
 
     A split's draws depend on its number of images and the seed alone.
     """
-    data = spec.of.load()
-    splits = {name: _stacked(spec, split, data.condition_space) for name, split in data.splits.items()}
-    return Dataset(spec.data_space(), splits, spec.condition_space())
+    splits = {
+        name: _stacked(split, of, n if name == "train" else held_out, seed, data.condition_space)
+        for name, split in data.splits.items()
+    }
+    return Dataset(space, splits, classes, report=data.report)
 
 
-def _stacked(spec: Stacked, split: Split, classes: object) -> Split:
-    count = spec.n if split.name == "train" else spec.held_out
-    stream = RandomState([spec.seed, STREAMS[split.name]])
+def _stacked(split: Split, of: str, count: int, seed: int, classes: object) -> Split:
+    stream = RandomState([seed, STREAMS[split.name]])
     drawn = torch.from_numpy(stream.randint(len(split), size=(3, count)))
     stored = torch.cat([split.stored[rows] for rows in drawn], 1)
     labels = None
     if split.condition is not None and isinstance(classes, Categorical):
         first, second, third = split.condition[drawn]
         labels = (first * classes.size + second) * classes.size + third
-    stamp = _protocol(spec, split, count=count, stacked={"seed": spec.seed})
+    stamp = _protocol("data/stacked", of, split, count=count, stacked={"seed": seed})
     return replace(split, stored=stored, condition=labels, protocol=stamp)
 
 
-def _protocol(spec: Labels | Stacked, split: Split, **more: Any) -> Mapping[str, Any]:
+def _protocol(source: str, of: str, split: Split, **more: Any) -> Mapping[str, Any]:
     """Return the protocol of a split that was made of ``split``."""
-    made_of = split.protocol.get("data", spec.of.type)
-    return {**split.protocol, "data": f"{spec.type} of {made_of}", **more}
+    made_of = split.protocol.get("data", of)
+    return {**split.protocol, "data": f"{source} of {made_of}", **more}

@@ -16,9 +16,10 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genframe import DataError, Dataset
+from genframe import Categorical, DataError, Dataset
 
-from .shapes import AND, COLOURS, KINDS, PLACES, SIDE, Shapes, phrase
+from .preparation import Preparation
+from .shapes import AND, COLOURS, KINDS, PLACES, SIDE, caption_length, phrase
 from .splits import Part, image_dataset
 
 __all__ = ["attributes_right", "explained_share", "load_shapes", "read_captions", "read_shapes", "scenes", "stencils"]
@@ -95,30 +96,28 @@ def captions(scene: Numbers, length: int) -> Pixels:
     return np.frombuffer(b"".join(texts), np.uint8).reshape(len(scene), length)
 
 
-def load_shapes(spec: Shapes) -> Dataset:
+def load_shapes(
+    n: int, objects: int, prepared: Preparation, *, labels: bool, validation: float, test: float, limit: int | None
+) -> Dataset:
     """Draw the pictures of each split from captions of its own.
 
     :raises DataError: if no caption would be left for training.
     """
-    shares = {name: share / spec.n if share >= 1 else share for name, share in _held_out(spec)}
+    shares = {name: share / n if share >= 1 else share for name, share in (("validation", validation), ("test", test))}
     if sum(shares.values()) > 0.9:
         raise DataError(f"validation and test hold out {sum(shares.values()):.0%} of the captions; ask for at most 90 %")
-    stream = RandomState(spec.seed)
-    known = [stream.permutation(scenes(count)) for count in range(1, spec.objects + 1)]
-    parts, start = {}, 0.0
+    stream = RandomState(prepared.seed)
+    known = [stream.permutation(scenes(count)) for count in range(1, objects + 1)]
+    length, parts, start = caption_length(objects), {}, 0.0
     for name, share in {**shares, "train": 1 - sum(shares.values())}.items():
         own = [rows[round(start * len(rows)) : round((start + share) * len(rows))] for rows in known]
         start += share
-        if count := round(share * spec.n):
-            parts[name] = _part(own, count, spec.length, stream)
+        if count := round(share * n):
+            parts[name] = _part(own, count, length, stream)
     parts = {name: parts[name] for name in ("train", "validation", "test") if name in parts}
     raw = tuple(tensor for part in parts.values() for tensor in (part.x, part.labels) if tensor is not None)
-    kept = {name: Part(part.x, part.labels if spec.labels else None).at(slice(0, spec.limit)) for name, part in parts.items()}
-    return image_dataset(spec, kept, 256, spec.condition_space(), raw)
-
-
-def _held_out(spec: Shapes) -> list[tuple[str, float]]:
-    return [("validation", spec.validation), ("test", spec.test)]
+    kept = {name: Part(part.x, part.labels if labels else None).at(slice(0, limit)) for name, part in parts.items()}
+    return image_dataset("data/shapes", kept, 256, Categorical((length,), 256) if labels else None, raw, prepared)
 
 
 def _part(known: list[Numbers], n: int, length: int, stream: RandomState) -> Part:

@@ -3,15 +3,66 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final, Protocol
 
 from genframe import DataError
 
-__all__ = ["existing_file", "existing_folder", "full_path", "opened"]
+__all__ = ["LARGE", "SUSPICIOUS", "Unpacked", "existing_file", "existing_folder", "full_path", "opened", "require_memory"]
+
+LARGE: Final = 1 << 26
+SUSPICIOUS: Final = 300
+"""More than ``LARGE`` bytes from less than one in so many packed ones are a bomb, no data."""
+
+
+class Unpacked(Protocol):
+    """A stream of bytes from a file, decompressed where it was packed."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return so many bytes, fewer at the end."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return a line, or so many bytes of it."""
+
+
+class _Bounded:
+    """A gzip stream that is refused once it has become absurdly larger than the file it comes from."""
+
+    def __init__(self, stream: gzip.GzipFile, raw: IO[bytes], path: Path) -> None:
+        self.stream, self.raw, self.path, self.total = stream, raw, path, 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        return self._counted(self.stream.read(size))
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return the next line."""
+        return self._counted(self.stream.readline(size))
+
+    def _counted(self, content: bytes) -> bytes:
+        self.total += len(content)
+        if self.total > LARGE and self.total > SUSPICIOUS * self.raw.tell():
+            raise DataError(
+                f"{self.path}: expected data, found a gzip stream of nothing but repeats, over {LARGE} bytes of them"
+            )
+        return content
+
+
+def require_memory(needed: int, what: str) -> None:
+    """Refuse what does not fit into memory, before any of it is allocated.
+
+    :raises DataError: if more bytes are needed than there are.
+    """
+    try:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not every system tells
+        return
+    if needed > there:
+        raise DataError(f"{what}: needs {needed} bytes of memory, found {there}; give a part of it")
 
 
 def full_path(path: Path) -> Path:
@@ -56,7 +107,7 @@ def _found(path: Path) -> str:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[Unpacked]:
     """Open a file, decompressing it if it is gzip by its first two bytes.
 
     :raises DataError: for whatever goes wrong while it is read.
@@ -65,8 +116,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
-            with gzip.GzipFile(fileobj=raw) if zipped else nullcontext(raw) as stream:
-                yield stream  # type: ignore[misc]
+            yield _Bounded(gzip.GzipFile(fileobj=raw), raw, path) if zipped else raw
     except EOFError:
         raise DataError(f"{path}: expected a whole gzip stream, found one that is cut off; copy the file again") from None
     except (gzip.BadGzipFile, zlib.error) as error:

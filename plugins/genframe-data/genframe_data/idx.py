@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from genframe import DataError
 
-from .files import existing_folder, opened
+from .files import Unpacked, existing_folder, opened
 
 __all__ = ["IMAGES", "LABELS", "find", "read", "sizes"]
 
@@ -63,7 +63,7 @@ def read(path: Path, axes: int) -> tuple[tuple[int, ...], bytearray]:
     return shape, content
 
 
-def _header(stream: IO[bytes], path: Path, axes: int) -> tuple[int, ...]:
+def _header(stream: Unpacked, path: Path, axes: int) -> tuple[int, ...]:
     size = 4 + 4 * axes
     header = stream.read(size)
     if len(header) < size:

@@ -13,7 +13,7 @@ from .bases import ImageSpec, Share
 if TYPE_CHECKING:
     from genframe import Dataset
 
-__all__ = ["COLOURS", "KINDS", "PLACES", "Shapes", "phrase"]
+__all__ = ["COLOURS", "KINDS", "PLACES", "Shapes", "caption_length", "phrase"]
 
 COLOURS: Final = ("red", "green", "blue", "yellow", "magenta", "cyan", "white")
 KINDS: Final = ("circle", "square", "triangle", "cross")
@@ -36,6 +36,11 @@ LONGEST: Final = max(
 )
 
 
+def caption_length(objects: int) -> int:
+    """Return the bytes of a caption of at most so many objects."""
+    return objects * LONGEST + (objects - 1) * len(AND)
+
+
 class Shapes(ImageSpec):
     """Drawn pictures of one or two coloured shapes on black, 3×32×32 pixels, with a caption such as "a red circle at the top".
 
@@ -54,7 +59,7 @@ class Shapes(ImageSpec):
     @property
     def length(self) -> int:
         """Bytes of a caption."""
-        return self.objects * LONGEST + (self.objects - 1) * len(AND)
+        return caption_length(self.objects)
 
     def data_space(self) -> Space:
         """Return the space of a picture."""
@@ -71,4 +76,12 @@ class Shapes(ImageSpec):
         """
         from .drawing import load_shapes
 
-        return load_shapes(self)
+        return load_shapes(
+            self.n,
+            self.objects,
+            self.preparation,
+            labels=self.labels,
+            validation=self.validation,
+            test=self.test,
+            limit=self.limit,
+        )

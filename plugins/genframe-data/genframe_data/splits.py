@@ -18,7 +18,8 @@ from genframe import DataError, Dataset, Prepare, Space, Split, data_digest
 from genframe.roles import as_stored
 
 from .affine import Augmented
-from .bases import ImageSpec, SplitBy
+from .bases import SplitBy
+from .preparation import Preparation
 from .prepare import Binarised, Dequantised, Scaled
 
 __all__ = ["Part", "Protocol", "cut", "divided", "divided_by_groups", "image_dataset", "plain_dataset", "shuffled"]
@@ -111,42 +112,46 @@ def plain_dataset(
 
 
 def image_dataset(
-    spec: ImageSpec, parts: Mapping[str, Part], levels: int, classes: Space | None, raw: tuple[Tensor, ...]
+    source: str,
+    parts: Mapping[str, Part],
+    levels: int,
+    classes: Space | None,
+    raw: tuple[Tensor, ...],
+    prepared: Preparation,
 ) -> Dataset:
-    """Return the data set of data on ``levels`` levels, prepared as ``spec`` says; ``raw`` is what was read."""
-    data = f"{spec.type}@{data_digest(*raw)}"
+    """Return the data set of data on ``levels`` levels; ``raw`` is what was read, and ``source`` names what read it."""
+    data = f"{source}@{data_digest(*raw)}"
     splits = {}
     for name, part in parts.items():
-        stored, prepare, binarisation = _stored(spec, part.x, name, levels)
+        stored, prepare, binarisation = _stored(prepared, part.x, name, levels)
         stamp = {
             "data": data,
             "split": name,
             "count": len(part),
-            "seed": spec.seed,
+            "seed": prepared.seed,
             "binarisation": binarisation,
-            "dequantisation": "uniform" if spec.dequantise else "none",
+            "dequantisation": "uniform" if prepared.dequantise else "none",
         }
         augment = None
-        if spec.augment is not None and name == "train":
-            stamp["augmentation"] = spec.augment.model_dump(mode="json")
-            augment = Augmented(spec.augment, prepare, rounded=spec.binarise != "dynamic")
+        if prepared.augment is not None and name == "train":
+            stamp["augmentation"] = prepared.augment.model_dump(mode="json")
+            augment = Augmented(prepared.augment, prepare, rounded=prepared.binarise != "dynamic")
         splits[name] = Split(name, stored, part.labels, prepare, stamp, augment)
-    return Dataset(spec.prepared_space(tuple(raw[0].shape[1:]), levels), splits, classes)
+    return Dataset(prepared.space(tuple(raw[0].shape[1:]), levels), splits, classes)
 
 
-def _stored(spec: ImageSpec, x: Tensor, split: str, levels: int) -> tuple[Tensor, Prepare, str]:
+def _stored(how: Preparation, x: Tensor, split: str, levels: int) -> tuple[Tensor, Prepare, str]:
     """Return what to store, how to prepare it and what the protocol says of binarisation."""
-    low, high = spec.bounds
-    match spec.binarise:
+    match how.binarise:
         case "none":
-            return x, Dequantised(levels, low, high) if spec.dequantise else Scaled(levels, low, high), "none"
+            return x, (Dequantised if how.dequantise else Scaled)(levels, how.low, how.high), "none"
         case "threshold":
             return (x > (levels - 1) / 2).to(torch.uint8), Scaled(2), "threshold"
         case "dynamic" if split == "train":
             return x, Binarised(levels), "dynamic"
         case _:
-            once = "static" if spec.binarise == "static" else "dynamic, drawn once"
-            return _drawn_once(x, levels, spec.seed, split), Scaled(2), once
+            once = "static" if how.binarise == "static" else "dynamic, drawn once"
+            return _drawn_once(x, levels, how.seed, split), Scaled(2), once
 
 
 def _drawn_once(x: Tensor, levels: int, seed: int, split: str) -> Tensor:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from genframe import Dataset
 
+    from .texts import TextFile
+
 __all__ = ["Text"]
 
 
@@ -69,7 +71,14 @@ class Text(DatasetSpec):
         """Read the file."""
         from .texts import load
 
-        return load(self)
+        return load(self.file(), self.data_space())
+
+    def file(self) -> TextFile:
+        """Return the text and how it is cut, as plain values."""
+        from .texts import TextFile
+
+        fields = ("path", "length", "vocabulary", "size", "stride", "validation", "test", "limit")
+        return TextFile(**{name: getattr(self, name) for name in fields})
 
     def decode(self, windows: Tensor) -> list[str]:
         """Return windows (N, L), such as samples, as text; bytes that are not UTF-8 become replacement characters.
@@ -78,5 +87,5 @@ class Text(DatasetSpec):
         """
         from .texts import vocabulary
 
-        known = vocabulary(self)
+        known = vocabulary(self.file())
         return [known.decode(row) for row in windows.tolist()]

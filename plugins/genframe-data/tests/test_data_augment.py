@@ -249,5 +249,5 @@ def test_maps_without_sense_are_refused(fields: dict[str, float], expected: str)
 def test_floats_cannot_be_moved(tmp_path: Path) -> None:
     """Arrays of floats are taken as they are, so there is no preparation that could move them."""
     np.savez(tmp_path / "x.npz", x=np.zeros((9, 1, 4, 4), np.float32))
-    with pytest.raises(DataError, match="expected uint8 or bool to prepare, found float32; floats are taken as they are"):
+    with pytest.raises(DataError, match="expected whole numbers or bools to prepare, found float32; floats"):
         Npz(path=tmp_path / "x.npz", augment=STRONG).data_space()

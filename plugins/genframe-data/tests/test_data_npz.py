@@ -98,21 +98,32 @@ def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"array": "y"}, "expected an array 'y', found x, labels, few, wide, nan, alike"),
-        ({"layout": "NCHW"}, "x: expected an array of layout NCHW, found the shape (6, 2, 2); change 'layout'"),
+        ({"array": "y"}, "expected an array 'y', found x, labels, few, wide, nan, alike, person"),
+        (
+            {"layout": "NCHW"},
+            "layout NCHW, found the shape (6, 2, 2); say layout: NCL or NLC or NHW, or vector",
+        ),
         (
             {"array": "wide"},
-            "wide: expected uint8, bool or floats, found int64; save it with .astype('uint8')",
+            "which may be 2 levels or the lowest of 256; say levels: 2 or levels: 256",
         ),
+        ({"array": "wide", "levels": 2, "test": "x"}, "x: expected int64 of (1, 2, 2) as in 'wide', found uint8 of (1, 2, 2)"),
+        ({"array": "person"}, "person: expected numbers or bools, found <U1; name another as 'array'"),
         ({"test": "nan"}, "nan: expected uint8 of (1, 2, 2) as in 'x', found float32 of (1, 2, 2)"),
         ({"array": "nan"}, "nan: expected finite numbers, found NaN or infinity"),
         (
             {"array": "nan", "dequantise": True},
-            "nan: expected uint8 or bool to prepare, found float32; floats are taken as they are",
+            "nan: expected whole numbers or bools to prepare, found float32; floats are taken as they are",
         ),
         ({"labels": True, "label_array": "few"}, "expected 6 labels, one for each datum of 'x', found 5"),
-        ({"labels": True, "label_array": "x"}, "expected labels (N,) of whole numbers or of names, found uint8 (6, 2, 2)"),
-        ({"labels": True, "label_array": "alike"}, "expected labels from 0 and at least two classes, found 0 to 0"),
+        (
+            {"labels": True, "label_array": "x"},
+            "name an array of classes as 'label_array', or leave 'labels' out",
+        ),
+        (
+            {"labels": True, "label_array": "alike"},
+            "two classes, found only '0'; leave 'labels' out",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, fields: dict[str, Any], expected: str) -> None:
@@ -122,9 +133,10 @@ def test_what_does_not_fit_is_named(tmp_path: Path, fields: dict[str, Any], expe
         x=np.zeros((6, 2, 2), np.uint8),
         labels=np.arange(6),
         few=np.arange(5),
-        wide=np.zeros((6, 2, 2), np.int64),
+        wide=np.eye(2, dtype=np.int64)[None].repeat(6, 0),
         nan=np.full((6, 2, 2), np.nan, np.float32),
         alike=np.zeros(6, np.int64),
+        person=np.full((6, 2, 2), "a"),
     )
     message = _refusal(Npz(**{"path": path, "layout": "NHW", **fields}))
     assert message.startswith(f"{path}: ")

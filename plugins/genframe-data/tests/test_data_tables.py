@@ -13,6 +13,7 @@ from genframe import DataError, Real
 from genframe_data import Table
 from genframe_data import tables as module
 
+MISSING = "leave their rows out with missing: drop, or choose others by 'columns'"
 NUMBERS = np.random.RandomState(0).normal(3, 2, (40, 3))
 
 
@@ -79,12 +80,21 @@ def test_a_column_that_does_not_change_gets_no_noise(tmp_path: Path) -> None:
         ("a b\n", ": expected a table of numbers, found no row of them"),
         ("1 2\n3 4\n5\n", ":3: expected 2 columns, found 1"),
         ("a b c\n1 2\n", ":2: expected 3 columns, found 2"),
-        ("1 2\n\n3 four\n", ":3:2: expected a number, found 'four'"),
-        ("1 b\n", ":1:2: expected a number, found 'b'"),
-        ("1,2\n3,\n", ":2:2: expected a number, found ''"),
-        ("1 2\n3 nan\n", ":2:2: expected a finite number, found 'nan'"),
-        ("1 2\n1e999 1\n", ":2:1: expected a finite number, found '1e999'"),
-        ("1 5\n2 5\n3 5\n", ": column 1 is constant; choose others by 'columns' or set standardise: false"),
+        (
+            "1 2\n\n3 four\n",
+            ": expected columns of numbers, found 1 of others: 1 ('four' at line 3); choose others by 'columns'",
+        ),
+        ("1 b\n", ": expected columns of numbers, found 1 of others: 1 ('b' at line 1); choose others by 'columns'"),
+        ("1,2\n3,\n", ": missing values in 1 (1, first at line 2); " + MISSING),
+        ("1 2\n3 nan\n", ": missing values in 1 (1, first at line 2); " + MISSING),
+        (
+            "1 2\n1e999 1\n",
+            ": expected columns of numbers, found 1 of others: 0 ('1e999' at line 2); choose others by 'columns'",
+        ),
+        (
+            "1 5\n2 5\n3 5\n",
+            ": column 1 is constant; say drop_constant: true, choose others by 'columns' or set standardise: false",
+        ),
     ],
 )
 def test_what_is_no_table_is_named(tmp_path: Path, text: str, expected: str) -> None:
@@ -100,7 +110,7 @@ def test_columns_that_are_not_there_are_refused(tmp_path: Path) -> None:
     """The check finds it by the first line."""
     path = tmp_path / "table.txt"
     path.write_text("1 2\n")
-    with pytest.raises(DataError, match=r"table.txt: expected columns from 0 to 1, found 2 in 'columns'$"):
+    with pytest.raises(DataError, match=r"table.txt: expected columns from 0 to 1 or of 0, 1, found 2 in 'columns'$"):
         Table(path=path, columns=(0, 2)).data_space()
 
 

@@ -118,8 +118,8 @@ def test_a_character_that_is_not_in_the_vocabulary_is_refused(path: Path) -> Non
     with pytest.raises(
         DataError, match=r"expected the 23 characters of the vocabulary, found 'Q'; leave it out, or train with"
     ):
-        vocabulary(Text(path=path, vocabulary="characters")).encode("to be, Q")
-    assert vocabulary(Text(path=path)).encode("ä") == [0xC3, 0xA4]
+        vocabulary(Text(path=path, vocabulary="characters").file()).encode("to be, Q")
+    assert vocabulary(Text(path=path).file()).encode("ä") == [0xC3, 0xA4]
 
 
 def test_merging_pairs_needs_a_package(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

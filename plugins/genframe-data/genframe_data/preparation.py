@@ -1,0 +1,30 @@
+"""How data on levels are prepared, as plain values. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from genframe import Real
+
+from .augmentation import Augmentation
+
+__all__ = ["Binarise", "Preparation"]
+
+Binarise: TypeAlias = Literal["none", "static", "dynamic", "threshold"]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What becomes of levels: binarised, dequantised, scaled to ``low`` and ``high``, augmented; ``seed`` draws once."""
+
+    binarise: Binarise = "none"
+    dequantise: bool = False
+    low: float = 0.0
+    high: float = 1.0
+    augment: Augmentation | None = None
+    seed: int = 0
+
+    def space(self, shape: tuple[int, ...], levels: int) -> Real:
+        """Return the space of data stored on ``levels`` levels, once they are prepared."""
+        return Real(shape, self.low, self.high, 2 if self.binarise != "none" else levels, dequantised=self.dequantise)

@@ -1,0 +1,9 @@
+"""Specs of the data sets."""
+
+from __future__ import annotations
+
+from .images import Digits, Idx, Images
+from .npz import Npz
+from .vectors import Table, Toy
+
+__all__ = ["Digits", "Idx", "Images", "Npz", "Table", "Toy"]

@@ -1,0 +1,195 @@
+"""Specs of images: digits, idx files, folders of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from genframe import Categorical, DataError, Space
+
+from ..bases import DataPath, ImageSpec, Share, SplitBy
+
+if TYPE_CHECKING:
+    from genframe import Dataset
+    from genframe.types import Report
+
+    from ..folders import Folders
+
+
+__all__ = ["Digits", "Idx", "Images"]
+
+
+class Digits(ImageSpec):
+    """1,797 handwritten digits of 8×8 pixels and 17 levels, shipped with scikit-learn. Alpaydin & Kaynak 1998 (UCI).
+
+    A fixed fifth is the test split; validation is cut at random from the rest.
+    """
+
+    type: Literal["data/digits"] = "data/digits"
+
+    def data_space(self) -> Space:
+        """Return the space of an 8×8 picture."""
+        return self.prepared_space((1, 8, 8), 17)
+
+    def condition_space(self) -> Space | None:
+        """Return the ten classes."""
+        return Categorical((), 10) if self.labels else None
+
+    def load(self) -> Dataset:
+        """Read the digits."""
+        from ..digits import load
+
+        return load(self.preparation, labels=self.labels, validation=self.validation, limit=self.limit)
+
+
+class Idx(ImageSpec):
+    """Grey images in idx files as MNIST has them, with the published test set. LeCun et al. 1998.
+
+    The files are ``<train>-images-idx3-ubyte`` and ``<train>-labels-idx1-ubyte``, plain or ``.gz``. What is held out
+    of the training data is cut from their end.
+    """
+
+    type: Literal["data/idx"] = "data/idx"
+
+    path: DataPath = Field(description="the folder of the idx files")
+    train: str = Field(default="train", description="what the names of the training files begin with")
+    test: Share | str = Field(
+        default="t10k", description="what the names of the test files begin with; or a share or count of the training data"
+    )
+
+    def prefixes(self) -> tuple[str, ...]:
+        """Return what the names of the files begin with, training data first."""
+        return (self.train, self.test) if isinstance(self.test, str) else (self.train,)
+
+    def data_space(self) -> Space:
+        """Return the space of one image, by the header of the training images."""
+        from ..idx import IMAGES, LABELS, find, sizes
+
+        for prefix in self.prefixes():
+            found = [find(self.path, prefix, kind) for kind in ((IMAGES, LABELS) if self.labels else (IMAGES,))]
+            if prefix == self.train:
+                shape = sizes(found[0], 3)
+        return self.prepared_space((1, *shape[1:]), 256)
+
+    def condition_space(self) -> Space | None:
+        """Return as many classes as the labels need; their files are read whole, a byte an image."""
+        from ..idx import LABELS, find, read
+
+        if not self.labels:
+            return None
+        files = [find(self.path, prefix, LABELS) for prefix in self.prefixes()]
+        highest = max(max(read(file, 1)[1]) for file in files)
+        if highest < 1:
+            raise DataError(f"{files[0]}: expected labels of at least two classes, found only 0; leave 'labels' out")
+        return Categorical((), highest + 1)
+
+    def load(self) -> Dataset:
+        """Read the files."""
+        from ..arrays import load_idx
+
+        return load_idx(
+            self.path,
+            self.prefixes(),
+            self.preparation,
+            self.condition_space(),
+            validation=self.validation,
+            test=0 if isinstance(self.test, str) else self.test,
+            limit=self.limit,
+        )
+
+
+class Images(ImageSpec):
+    """A folder of pictures, each cut centrally to the shape of ``size`` and resized; subfolders are classes.
+
+    Files are taken in the order of their names; links are followed. PNG, JPEG, BMP, GIF, PPM, TIFF and WebP are read, as 8
+    bits; greys of more bits are scaled from the range of all pictures. Transparency lies over ``background``.
+    """
+
+    type: Literal["data/images"] = "data/images"
+
+    path: DataPath = Field(description="the folder")
+    size: tuple[PositiveInt, PositiveInt] = Field(default=(32, 32), description="height and width in pixels")
+    colour: Literal["grey", "rgb"] = Field(default="rgb", description="one channel or three")
+    train: str | None = Field(
+        default=None, description="the subfolder of the training pictures, where splits have folders of their own; . for all"
+    )
+    validation: Share | str = Field(  # type: ignore[assignment]  # wider than the base: a name will do too
+        default=0.1, description="what to hold out for validation: a share below 1, a count, or the name of a subfolder"
+    )
+    test: Share | str = Field(
+        default=0.1, description="what to hold out for testing: a share below 1, a count, or the name of a subfolder"
+    )
+    split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
+    background: str = Field(
+        default="white",
+        pattern="^(white|grey|black|#[0-9a-fA-F]{6})$",
+        description="what lies behind transparent pixels: white, grey, black or #rrggbb",
+    )
+    intensities: tuple[float, float] | None = Field(
+        default=None,
+        description="the greys of more than 8 bits that become the lowest and the highest level; those of all pictures "
+        "together if left out",
+    )
+    on_error: Literal["refuse", "skip"] = Field(
+        default="refuse", description="refuse pictures that cannot be read, all at once, or leave them out"
+    )
+
+    @model_validator(mode="after")
+    def _training_where_folders(self) -> Images:
+        named = [split for split in ("validation", "test") if isinstance(getattr(self, split), str)]
+        if named and self.train is None:
+            raise ValueError(f"{named[0]} has a subfolder; name the one of the training pictures as 'train' too")
+        if self.intensities is not None and not self.intensities[0] < self.intensities[1]:
+            raise ValueError(f"intensities: expected the lower before the higher, found {list(self.intensities)}")
+        return self
+
+    def folders(self) -> Folders:
+        """Return where the pictures of each split lie, as plain values."""
+        from ..folders import Folders
+
+        validation, test = (share if isinstance(share, str) else None for share in (self.validation, self.test))
+        return Folders(self.path, self.train, validation, test)
+
+    def data_space(self) -> Space:
+        """Return the space of one picture; looks whether there are any."""
+        self.folders().scans()
+        return self.prepared_space((1 if self.colour == "grey" else 3, *self.size), 256)
+
+    def condition_space(self) -> Space | None:
+        """Return the subfolders with pictures as classes."""
+        from ..folders import class_names
+
+        return Categorical((), len(class_names(self.folders().scans()))) if self.labels else None
+
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the classes by the names of their folders."""
+        from ..folders import class_names
+
+        return {"label": tuple(class_names(self.folders().scans()))}
+
+    def report(self) -> Report:
+        """Return how many pictures there are, and what is skipped; whether they can be read is found when they are."""
+        from ..folders import class_names, report
+
+        scans = self.folders().scans()
+        return report(scans, class_names(scans) if self.labels else [])
+
+    def load(self) -> Dataset:
+        """Read the pictures."""
+        from ..images import Pictures
+        from ..pictures import load_images
+
+        mode, skip = "L" if self.colour == "grey" else "RGB", self.on_error == "skip"
+        validation, test = (0 if isinstance(share, str) else share for share in (self.validation, self.test))
+        return load_images(
+            self.folders(),
+            Pictures(self.size, mode, self.background, self.intensities, skip),
+            self.preparation,
+            labels=self.labels,
+            validation=validation,
+            test=test,
+            by=self.split,
+            limit=self.limit,
+        )
