@@ -92,5 +92,5 @@ def test_conditions_by_number_and_by_name() -> None:
     assert torch.equal(by_tensor, run.sample(4, "7", seed=1).x)
     with pytest.raises(Unsupported, match="there is no class 'fox'; the classes are 0, 1, 2"):
         run.sample(4, "fox")
-    with pytest.raises(Unsupported, match="the condition 10 is none of this model"):
+    with pytest.raises(Unsupported, match="there is no class 10; the classes are 0, 1, 2"):
         run.sample(4, 10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from markupsafe import escape
@@ -91,15 +91,33 @@ class Run:
     def condition(self, condition: torch.Tensor | int | str | None) -> torch.Tensor | int | None:
         """Return a condition, the number of a class in the place of its name.
 
-        :raises Unsupported: if there is no class of that name.
+        :raises Unsupported: if there is no such class; the message names those that there are.
         """
-        if not isinstance(condition, str):
-            return condition
+        space = self.model.composition.condition
+        if not isinstance(condition, (int, str)) or not isinstance(space, Categorical) or space.shape:
+            return condition if not isinstance(condition, str) else self._refuse_class(condition, ())
+        names = self.class_names()
+        number = names.index(condition) if condition in names else condition
+        if isinstance(number, str) or not 0 <= number < space.size:
+            return self._refuse_class(condition, names)
+        return number
+
+    def class_names(self) -> Sequence[str]:
+        """Return the names of the model's classes, in the order of their numbers: their numbers, where nothing says more."""
+        space = self.model.composition.condition
+        count = space.size if isinstance(space, Categorical) else 0
+        kept = RunFolder(self.folder).class_names(count) if self.folder is not None else []
+        if kept and kept != [*map(str, range(count))]:
+            return kept
         data = self.experiment.data
-        names = data.attributes().get(data.label_name() or "", ())
-        if condition not in names:
-            raise Unsupported(f"there is no class {condition!r}; the classes are {', '.join(names) or 'without names'}")
-        return names.index(condition)
+        try:
+            named = data.attributes().get(data.label_name() or "", ())
+        except DataError:  # its files are gone
+            named = ()
+        return named if len(named) == count else [*map(str, range(count))]
+
+    def _refuse_class(self, condition: object, names: Sequence[str]) -> NoReturn:
+        raise Unsupported(f"there is no class {condition!r}; the classes are {', '.join(names) or 'without names'}")
 
     def states(
         self,

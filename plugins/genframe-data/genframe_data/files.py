@@ -29,6 +29,9 @@ class Unpacked(Protocol):
         """Return a line, or so many bytes of it."""
 
 
+PROBED: Final = 1 << 22  # bytes
+
+
 class _Bounded:
     """A gzip stream that is refused once it has become absurdly larger than the file it comes from."""
 
@@ -98,6 +101,15 @@ def existing_folder(path: Path, hint: str) -> Path:
     return path
 
 
+def _refuse_repeats(stream: _Bounded) -> None:
+    """Read on as long as a stream unpacks to nothing but repeats: it is refused before anything parses it, line by line.
+
+    :raises DataError: where it goes on so.
+    """
+    while stream.read(PROBED) and stream.total > SUSPICIOUS * stream.raw.tell():
+        pass
+
+
 def _found(path: Path) -> str:
     if not path.exists():
         return "nothing"
@@ -116,6 +128,9 @@ def opened(path: Path) -> Iterator[Unpacked]:
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
+            if zipped:
+                _refuse_repeats(_Bounded(gzip.GzipFile(fileobj=raw), raw, path))
+                raw.seek(0)
             yield _Bounded(gzip.GzipFile(fileobj=raw), raw, path) if zipped else raw
     except EOFError:
         raise DataError(f"{path}: expected a whole gzip stream, found one that is cut off; copy the file again") from None
