@@ -29,7 +29,7 @@ class Unpacked(Protocol):
         """Return a line, or so many bytes of it."""
 
 
-PROBED: Final = 1 << 22  # bytes
+PROBED: Final = 1 << 20  # bytes
 
 
 class _Bounded:
