@@ -18,8 +18,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Final, NoReturn
 
-from ..plugins.isolation import reason
 from ..types.errors import GenframeError, PluginError, StorageError, Unsupported
+from ..types.isolation import reason
 from ..types.text import Printable
 from .commands import Commands, find, load
 from .stopping import stopped

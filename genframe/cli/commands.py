@@ -13,8 +13,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Final
 
-from ..plugins.isolation import disabled, entry_points, quietly, reason
 from ..types.errors import PluginError
+from ..types.isolation import disabled, entry_points, quietly, reason
 
 __all__ = ["GROUP", "Brought", "Command", "Commands", "find", "load"]
 

@@ -20,8 +20,8 @@ import pluggy
 from ..specs.base import KINDS, ComponentSpec, Kind, resolve_in, suggestion, with_article
 from ..specs.kinds import DensityKind, SamplingKind
 from ..types.errors import PluginError, Problem, SpecError
+from ..types.isolation import Point, disabled, entry_points, quietly, reason
 from . import hookspecs
-from .isolation import Point, disabled, entry_points, quietly, reason
 from .recipes import Recipe
 from .registry import Registry
 
