@@ -30,6 +30,7 @@ class Unpacked(Protocol):
 
 
 PROBED: Final = 1 << 20  # bytes
+SETTLED: Final = 1 << 23  # before so many, what is read ahead of the packed bytes hides the ratio
 
 
 class _Bounded:
@@ -106,7 +107,7 @@ def _refuse_repeats(stream: _Bounded) -> None:
 
     :raises DataError: where it goes on so.
     """
-    while stream.read(PROBED) and stream.total > SUSPICIOUS * stream.raw.tell():
+    while stream.read(PROBED) and (stream.total < SETTLED or stream.total > SUSPICIOUS * stream.raw.tell()):
         pass
 
 
