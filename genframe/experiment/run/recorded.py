@@ -12,7 +12,7 @@ from ...training.machine import is_out_of_memory
 from ...types.errors import DataError, Unsupported
 from .folder import RunFolder
 
-__all__ = ["DataRecord", "load_data", "refused"]
+__all__ = ["DataRecord", "change_of", "load_data", "read_again"]
 
 FILE = "data.json"
 
@@ -39,10 +39,9 @@ class DataRecord:
         """Return what a run recorded; ``None`` where it says nothing that can be read."""
         found = files.read_json(FILE)
         if isinstance(found, dict) and isinstance(found.get("splits"), dict):
-            earlier = found.get("earlier") if isinstance(found.get("earlier"), list) else []
-            return DataRecord(
-                _splits(found["splits"]), found.get("handed_in") is True, tuple(earlier) if isinstance(earlier, list) else ()
-            )
+            earlier = found.get("earlier")
+            kept = tuple(earlier) if isinstance(earlier, list) else ()
+            return DataRecord(_splits(found["splits"]), found.get("handed_in") is True, kept)
         described = files.read_json("environment.json")  # of a run from before there was data.json
         splits = _splits(described.get("data")) if isinstance(described, dict) else {}
         return DataRecord(splits) if splits else None
@@ -74,12 +73,11 @@ def _splits(found: Any) -> dict[str, dict[str, Any]]:
 
 def _content(split: Split) -> dict[str, Any]:
     protocol = dict(split.protocol)
-    digest = protocol.pop("data", None) or f"tensors@{data_digest(split.stored.cpu(), _on_cpu(split.condition))}"
+    digest = protocol.pop("data", None)
+    if not digest:
+        stored = split.to("cpu")
+        digest = f"tensors@{data_digest(stored.stored, stored.condition)}"
     return {"data": digest, "count": len(split), **protocol}
-
-
-def _on_cpu(condition: Any) -> Any:
-    return condition.cpu() if condition is not None else None
 
 
 def load_data(spec: DatasetSpec) -> Dataset:
@@ -96,9 +94,25 @@ def load_data(spec: DatasetSpec) -> Dataset:
         raise Unsupported(f"the dataset does not fit into memory ({error}); take less of it, such as by data.limit") from error
 
 
-def refused(where: object, difference: str) -> DataError:
-    """Return the error of a run whose data has changed."""
-    return DataError(
-        f"{where} was trained on other data: {difference}; restore it, or continue with --allow-changed-data "
-        "(allow_changed_data=True in Python)"
-    )
+def read_again(files: RunFolder, spec: DatasetSpec, record: DataRecord | None) -> Dataset:
+    """Read the dataset of a run from where its experiment says.
+
+    :raises DataError: if it cannot be read, or was handed in from Python at the time.
+    """
+    if record is not None and record.handed_in:
+        raise DataError(f"{files.path} was trained on data that was handed in from Python; hand it in again, as data=...")
+    return load_data(spec)
+
+
+def change_of(files: RunFolder, record: DataRecord | None, now: DataRecord, *, allowed: bool) -> str:
+    """Return how the data ``now`` differs from what the run recorded, or an empty string.
+
+    :raises DataError: if it differs, and that is not allowed.
+    """
+    change = record.difference(now) if record is not None else ""
+    if change and not allowed:
+        raise DataError(
+            f"{files.path} was trained on other data: {change}; restore it, or continue with --allow-changed-data "
+            "(allow_changed_data=True in Python)"
+        )
+    return change

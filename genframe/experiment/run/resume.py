@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -24,10 +23,10 @@ from . import checkpoint as storage
 from .changes import Change, changes, refuse_fixed
 from .folder import RunFolder
 from .lock import RunLock
-from .recorded import DataRecord, refused
+from .recorded import DataRecord, change_of, read_again
 from .resources import out_of_memory
 from .run import Run, load, tensor_specs
-from .stored_state import checked
+from .stored_state import StoredState, checked
 from .training import continued
 
 __all__ = ["is_complete", "resume"]
@@ -66,17 +65,21 @@ def resume(
     with out_of_memory(spec, composition, files.path):
         run = Run(spec, build(composition, seed=spec.train.seed, modules=modules), files.path)
     check_compiler(spec.train)
-    run.allow_changed_data = allow_changed_data
-    dataset = run.dataset(data)
+    recorded = DataRecord.of_run(files)
+    dataset = data or read_again(files, spec.data, recorded)
+    now = DataRecord.of(dataset, handed_in=data is not None)
+    change = change_of(files, recorded, now, allowed=allow_changed_data)
     with RunLock(files.path), out_of_memory(spec, composition, files.path):
         storage.sweep(files.checkpoints)
         saved, thread_count = _newest(files, run, reporter), spec.train.threads or torch.get_num_threads()
         if saved is not None:
-            described = checked(saved).environment
-            thread_count = spec.train.threads or described["threads"]
-            environment.compare(described, thread_count, reporter, require_exact=require_exact)
-            saved = _under(spec, saved, reporter, require_exact=require_exact)
-        record = _record(run, dataset, handed_in=data is not None, allow_changed=allow_changed_data)
+            state = checked(saved)
+            thread_count = spec.train.threads or state.environment["threads"]
+            environment.compare(state.environment, thread_count, reporter, require_exact=require_exact)
+            saved = _under(spec, saved, state, reporter, require_exact=require_exact)
+        record = recorded or now
+        if change:
+            record = record.changed_to(now, saved.step if saved is not None else 0)
 
         def accepted() -> None:
             """Keep the new settings, now that the checkpoint has been restored under them."""
@@ -88,47 +91,28 @@ def resume(
         return continued(run, dataset, reporter, thread_count, saved, accepted)
 
 
-def _record(run: Run, dataset: Dataset, *, handed_in: bool, allow_changed: bool) -> DataRecord:
-    """Return what the run's folder is to say of its data from now on.
-
-    :raises DataError: if the data has changed, and that is not allowed.
-    """
-    files = RunFolder(run.folder or "")
-    before, now = DataRecord.of_run(files), DataRecord.of(dataset, handed_in=handed_in)
-    change = before.difference(now) if before is not None else ""
-    if before is None:
-        return now
-    if change and not allow_changed:
-        raise refused(files.path, change)
-    return before.changed_to(now, _step(files)) if change else before
-
-
-def _step(files: RunFolder) -> int:
-    found = storage.latest(files.checkpoints)
-    return found.step if found is not None else 0
-
-
-def _under(spec: ExperimentSpec, saved: storage.Checkpoint, reporter: Reporter, *, require_exact: bool) -> storage.Checkpoint:
+def _under(
+    spec: ExperimentSpec, saved: storage.Checkpoint, state: StoredState, reporter: Reporter, *, require_exact: bool
+) -> storage.Checkpoint:
     """Return the checkpoint as it is continued under ``spec``; say what has changed since.
 
     :raises CheckpointError: for a change that no training can take, and with ``require_exact`` for any.
     """
     found = changes(saved.state, spec)
-    refuse_fixed(found, checked(saved).stage, saved.path)
+    refuse_fixed(found, state.stage, saved.path)
     if not found:
         return saved
     message = f"continuing with other settings than those of {saved.path.name}: {'; '.join(map(str, found))}"
     if require_exact:
         raise CheckpointError(message.replace("continuing with", "cannot continue exactly with"))
     reporter.message(message)
-    return replace(saved, state={**saved.state, "position": _position(saved, found)})
+    return replace(saved, state={**saved.state, "position": _position(state.position, found)})
 
 
-def _position(saved: storage.Checkpoint, found: Sequence[Change]) -> Any:
+def _position(position: int, found: Sequence[Change]) -> int:
     """Return the position in the epoch, in batches of the present size: as many examples have been seen."""
-    position = checked(saved).position
     sizes = next(((change.before, change.after) for change in found if change.path == "train.batch_size"), None)
-    return position * sizes[0] // sizes[1] if sizes is not None else position
+    return position * int(sizes[0]) // int(sizes[1]) if sizes is not None else position
 
 
 def is_complete(folder: Path | str, assignments: Sequence[str] = ()) -> bool:

@@ -25,7 +25,7 @@ from ...version import __version__
 from ..document.spec import ExperimentSpec
 from . import checkpoint as storage
 from .folder import RunFolder
-from .recorded import DataRecord, load_data, refused
+from .recorded import DataRecord, change_of, load_data, read_again
 
 __all__ = ["PICTURE_COUNT", "Run", "default_condition", "load", "shown_condition", "tensor_specs"]
 
@@ -62,15 +62,12 @@ class Run:
 
         :raises DataError: if it cannot be read, has changed since and the run does not allow it, or was handed in at the time.
         """
-        record = DataRecord.of_run(RunFolder(self.folder)) if self.folder is not None else None
-        if data is not None:
-            return data
-        if record is not None and record.handed_in:
-            raise DataError(f"{self.folder} was trained on data that was handed in from Python; hand it in again, as data=...")
-        dataset = load_data(self.experiment.data)
-        change = record.difference(DataRecord.of(dataset, handed_in=False)) if record is not None else ""
-        if change and not self.allow_changed_data:
-            raise refused(self.folder, change)
+        if data is not None or self.folder is None:
+            return data or load_data(self.experiment.data)
+        files = RunFolder(self.folder)
+        record = DataRecord.of_run(files)
+        dataset = read_again(files, self.experiment.data, record)
+        change_of(files, record, DataRecord.of(dataset, handed_in=False), allowed=self.allow_changed_data)
         return dataset
 
     def sample(

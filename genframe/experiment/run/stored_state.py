@@ -42,7 +42,7 @@ def checked(saved: Checkpoint) -> StoredState:
     :raises CheckpointError: naming the first field that is not of its type, or the number of threads.
     """
     try:
-        state = StoredState.model_validate_json(_json(saved))
+        state = StoredState.model_validate_json(json.dumps(saved.state))  # as JSON, whose lists are tuples too
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(map(str, first["loc"]))
@@ -51,7 +51,3 @@ def checked(saved: Checkpoint) -> StoredState:
     if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
         raise CheckpointError(f"{saved.path} does not say with how many threads it was made, found {threads!r:.60}")
     return state
-
-
-def _json(saved: Checkpoint) -> str:
-    return json.dumps(saved.state)
