@@ -71,7 +71,7 @@ def read(
     :raises CheckpointError: if the checkpoint is damaged, hostile, of another format or not what ``expect`` says.
     """
     stored, files = _manifest(path)
-    state = read_state(path)
+    state = _state(path, files)
     source = path / TENSORS
     _check(source, files[TENSORS], content=False)
     _check_header(source)
@@ -89,7 +89,10 @@ def read_state(path: Path) -> dict[str, JSON]:
 
     :raises CheckpointError: if it is damaged or hostile.
     """
-    _, files = _manifest(path)
+    return _state(path, _manifest(path)[1])
+
+
+def _state(path: Path, files: Mapping[str, JSON]) -> dict[str, JSON]:
     text = _small(path / STATE)
     _check(path / STATE, files[STATE], content=True)
     return parse(text, path / STATE)
