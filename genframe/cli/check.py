@@ -32,11 +32,10 @@ def run(options: argparse.Namespace) -> None:
         outcome["read"] = report.to_dict()
     if options.explain or options.measure:
         from ..experiment.document.origins import values
-        from ..training.sizes import operations, sizes
+        from ..training.sizes import sizes
 
         rows = [{"path": value.path, "value": value.value, "from": value.origin} for value in values(experiment)]
-        outcome |= sizes(experiment.spec.train, composition) | {"values": rows}
-        outcome["operations"] = operations(experiment.spec.train, composition)
+        outcome |= sizes(experiment.spec.train, composition, operations=True) | {"values": rows}
         if options.measure:
             from ..experiment.run.timing import seconds_per_step
 

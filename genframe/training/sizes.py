@@ -10,35 +10,37 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from ..model.model import Model
 from ..specs.composition import Composition
-from ..training.settings import TrainSpec
 from ..types.spaces import Categorical, Space
 from ..types.values import Batch
+from .settings import TrainSpec
 
-__all__ = ["operations", "sizes"]
+__all__ = ["sizes"]
 
 
-def sizes(train: TrainSpec, composition: Composition) -> dict[str, Any]:
-    """Return parameters by part, and bytes: in training, of a checkpoint, of activations (``None`` if unknown)."""
+def sizes(train: TrainSpec, composition: Composition, *, operations: bool = False) -> dict[str, Any]:
+    """Return parameters by part, and bytes: in training, of a checkpoint, of activations (``None`` if unknown).
+
+    With ``operations`` also the floating-point operations of a step of all players, ``None`` where they cannot be told.
+    """
     with torch.device("meta"):
         model = Model(composition)
     counts = {role: sum(p.numel() for p in part.parameters()) for role, part in {**model.parts(), "loss": model.loss}.items()}
     copies = 2 + (1 if train.optimizer == "sgd" else 2) + (train.ema is not None)  # weight, gradient, moments, average
-    return {
+    found = {
         "parameters": {role: count for role, count in counts.items() if count},
         "weights_bytes": 4 * copies * sum(counts.values()),
         "checkpoint_bytes": 4 * (copies - 1) * sum(counts.values()),  # gradients are not stored
         "activations_bytes": _activations(model, train.batch_size),
     }
+    return found | ({"operations": _operations(model, train.batch_size)} if operations else {})
 
 
-def operations(train: TrainSpec, composition: Composition) -> int | None:
-    """Return the floating-point operations of a step of all players, or ``None`` where they cannot be told."""
-    from torch.utils.flop_counter import FlopCounterMode
+def _operations(model: Model, batch_size: int) -> int | None:
+    """Count once more: torch's counter refuses some losses whose activations can be told, such as adversarial ones."""
+    from torch.utils.flop_counter import FlopCounterMode  # not cheap to import, and only asked for by a person
 
-    with torch.device("meta"):
-        model = Model(composition)
     with FlopCounterMode(display=False) as counter:
-        told = _activations(model, train.batch_size)
+        told = _activations(model, batch_size)
     return 3 * counter.get_total_flops() if told is not None else None  # a backward pass costs two forward ones
 
 
