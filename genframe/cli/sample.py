@@ -107,7 +107,7 @@ def _asked(trained: Run, condition: str | None) -> tuple[int | None, tuple[str, 
         return None, (condition,)
     if condition is None:
         return None, ()
-    names = _class_names(trained)
+    names = trained.class_names()
     if condition in names:
         return names.index(condition), ()
     numbered = names == [*map(str, range(len(names)))] or not all(name.isdigit() for name in names)
@@ -116,21 +116,11 @@ def _asked(trained: Run, condition: str | None) -> tuple[int | None, tuple[str, 
     return int(condition), ()
 
 
-def _class_names(trained: Run) -> list[str]:
-    """Return the names of the model's classes, or none where it has no classes."""
-    from ..experiment.run.folder import RunFolder
-
-    space = trained.model.composition.condition
-    if not isinstance(space, Categorical) or space.shape or trained.folder is None:
-        return []
-    return RunFolder(trained.folder).class_names(space.size)
-
-
 def _has(trained: Run) -> str:
     space = trained.model.composition.condition
     if space is None:
         return "this model is not conditional"
-    names = _class_names(trained)
+    names = trained.class_names()
     if names == [*map(str, range(len(names)))]:
         return f"this model has the classes 0 to {getattr(space, 'size', 0) - 1}"
     shown = [name if name.isprintable() else repr(name) for name in names[:SHOWN_CLASSES]]

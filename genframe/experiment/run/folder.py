@@ -112,10 +112,10 @@ class RunFolder:
         return check(spec.model, data, condition)
 
     def class_names(self, count: int) -> list[str]:
-        """Return the names of the model's ``count`` classes: their numbers, where the run does not say."""
+        """Return the names of the model's ``count`` classes; none where the run does not say."""
         found = self.read_json("classes.json")
         named = isinstance(found, list) and len(found) == count and all(isinstance(name, str) for name in found)
-        return cast("list[str]", found) if named else [*map(str, range(count))]
+        return cast("list[str]", found) if named else []
 
     def origins(self) -> dict[str, str] | None:
         """Return where the experiment's values were written, by their paths; ``None`` where the folder does not say."""

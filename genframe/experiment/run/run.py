@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from markupsafe import escape
@@ -90,31 +90,35 @@ class Run:
 
         :raises Unsupported: if there is no such class; the message names those that there are.
         """
-        space = self.model.composition.condition
-        if not isinstance(condition, (int, str)) or not isinstance(space, Categorical) or space.shape:
-            return condition if not isinstance(condition, str) else self._refuse_class(condition, ())
-        names = self.class_names()
-        number = names.index(condition) if condition in names else condition
-        if isinstance(number, str) or not 0 <= number < space.size:
-            return self._refuse_class(condition, names)
-        return number
+        if isinstance(condition, (int, str)):
+            return self._class(condition)
+        return condition
 
-    def class_names(self) -> Sequence[str]:
-        """Return the names of the model's classes, in the order of their numbers: their numbers, where nothing says more."""
+    def _class(self, named: int | str) -> int:
         space = self.model.composition.condition
-        count = space.size if isinstance(space, Categorical) else 0
-        kept = RunFolder(self.folder).class_names(count) if self.folder is not None else []
-        if kept and kept != [*map(str, range(count))]:
-            return kept
+        count = space.size if isinstance(space, Categorical) and not space.shape else 0
+        if isinstance(named, int) and 0 <= named < count:
+            return named
+        names = self.class_names()
+        if named not in names:
+            raise Unsupported(f"there is no class {named!r}; the classes are {', '.join(names) or 'without names'}")
+        return names.index(str(named))
+
+    def class_names(self) -> list[str]:
+        """Return the names of the model's classes, in the order of their numbers: the numbers, where nothing says more.
+
+        The names are those that the run keeps, or those of its dataset; none where the model's condition is no class.
+        """
+        space = self.model.composition.condition
+        if not isinstance(space, Categorical) or space.shape:
+            return []
+        kept = RunFolder(self.folder).class_names(space.size) if self.folder is not None else []
         data = self.experiment.data
         try:
-            named = data.attributes().get(data.label_name() or "", ())
+            named = kept or data.attributes().get(data.label_name() or "", ())
         except DataError:  # its files are gone
             named = ()
-        return named if len(named) == count else [*map(str, range(count))]
-
-    def _refuse_class(self, condition: object, names: Sequence[str]) -> NoReturn:
-        raise Unsupported(f"there is no class {condition!r}; the classes are {', '.join(names) or 'without names'}")
+        return [*named] if len(named) == space.size else [*map(str, range(space.size))]
 
     def states(
         self,
