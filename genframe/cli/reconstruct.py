@@ -14,7 +14,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser)
     parser.add_argument("-n", type=count, default=20, help="how many data, the first of the split")
     parser.add_argument("--split", help="train, validation or test; the experiment's if left out")
-    parser.add_argument("--out", type=picture, metavar="PICTURE", help="a .png file: each datum above its reconstruction")
+    parser.add_argument("--out", type=picture, metavar="PICTURE", help="a .png file: each example above its reconstruction")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
 

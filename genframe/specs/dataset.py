@@ -21,7 +21,7 @@ class DatasetSpec(ComponentSpec):
     kind: ClassVar[Kind] = "dataset"
 
     def data_space(self) -> Space:
-        """Return the space of one datum; may read a file's header, never its content.
+        """Return the space of one example; may read a file's header, never its content.
 
         :raises DataError: where the files are missing or not what the spec says.
         """

@@ -115,7 +115,7 @@ def _stuck(setting: PartSetting, part: nn.Module) -> Iterator[str]:
 
 @torch.no_grad()
 def batches(setting: PartSetting) -> Iterator[str]:
-    """In evaluation mode each datum's result is its own: it does not depend on what else is in the batch."""
+    """In evaluation mode each example's result is its own: it does not depend on what else is in the batch."""
     part, inputs = setting.shaken(), setting.inputs(BATCH)
     for whole, few in zip(setting.outputs(part, inputs), setting.outputs(part, inputs.first(2)), strict=True):
         if not same(whole.tensor[:2], few.tensor):

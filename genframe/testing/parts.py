@@ -109,7 +109,7 @@ class DecoderSetting(TiedSetting):
         return arrow(self.latent, self.data) + self.suffix
 
     def outputs(self, part: nn.Module, inputs: Inputs) -> Iterator[Output]:
-        """Yield the datum, and what the traits add."""
+        """Yield the example, and what the traits add."""
         decoder = cast(Decoder, part)
         yield Output("decode", decoder.decode(inputs.latent, inputs.context), unbounded(self.data))
         if isinstance(decoder, Likelihood):

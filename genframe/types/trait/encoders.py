@@ -16,7 +16,7 @@ __all__ = ["Bijective", "Identity", "Layered", "NoiseProcess", "Posterior", "Qua
 
 @runtime_checkable
 class Posterior(Protocol):
-    """Gives a distribution over latents for each datum, q(z|x)."""
+    """Gives a distribution over latents for each example, q(z|x)."""
 
     def posterior(self, x: Tensor, context: Context | None = None) -> PosteriorDistribution:
         """q(z|x): data (B, ...) -> distribution over latents (B, ...)."""
@@ -30,7 +30,7 @@ class Bijective(Protocol):
         """Latent (B, ...) and log |det dz/dx| (B,), in nats."""
 
     def inverse(self, latent: Tensor, context: Context | None = None) -> Tensor:
-        """The datum whose latent it is: (B, ...) -> (B, ...)."""
+        """The example whose latent it is: (B, ...) -> (B, ...)."""
 
 
 class Identity(Protocol):

@@ -21,7 +21,7 @@ LARGEST: Final = 2**63 - 1
 
 
 def groups(archive: Archive, name: str) -> NDArray[np.int64]:
-    """Return the number of each datum's group.
+    """Return the number of each example's group.
 
     :raises DataError: if the array is missing, or is not of names or whole numbers.
     """

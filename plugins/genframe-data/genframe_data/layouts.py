@@ -58,7 +58,7 @@ def _scaled(array: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
 
 
 def _arranged_shape(found: Header, layout: str, downscale: int, path: Path, name: str) -> tuple[int, ...]:
-    """Return the shape of one datum with its channels first, or as a vector.
+    """Return the shape of one example with its channels first, or as a vector.
 
     :raises DataError: if the array has another number of axes than the layout, is empty, or cannot be downscaled.
     """
@@ -102,7 +102,7 @@ def arranged(array: NDArray[Any], layout: str, downscale: int = 1) -> NDArray[An
 
 
 def space(archive: Archive, prepared: Preparation) -> Space:
-    """Return the space of one datum, by the headers of all arrays of data.
+    """Return the space of one example, by the headers of all arrays of data.
 
     :raises DataError: if an array is missing, does not fit the layout, or does not fit the first.
     """

@@ -31,7 +31,7 @@ class Npz(ImageSpec):
     path: DataPath = Field(description="the npz file")
     array: str = Field(default="x", description="name of the array of the data")
     label_array: str = Field(default="labels", description="name of the array of the labels")
-    layout: Layout = Field(default="NCHW", description="what the axes mean; 'vector' flattens each datum")
+    layout: Layout = Field(default="NCHW", description="what the axes mean; 'vector' flattens each example")
     validation: Share | str = Field(  # type: ignore[assignment]  # wider than the base: a name will do too
         default=0.1, description="what to hold out for validation: a share below 1, a count, or the name of an array"
     )
@@ -117,7 +117,7 @@ class Npz(ImageSpec):
         )
 
     def data_space(self) -> Space:
-        """Return the space of one datum, by the array's header."""
+        """Return the space of one example, by the array's header."""
         from ..layouts import space
 
         return space(self.archive(), self.preparation)
@@ -129,7 +129,7 @@ class Npz(ImageSpec):
         return Categorical((), len(labels(self.archive())[1])) if self.labels else None
 
     def attributes(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the arrays of names or whole numbers, one a datum; ``label_array`` alone where splits have their own."""
+        """Return the arrays of names or whole numbers, one per example; ``label_array`` alone where splits have their own."""
         from ..classes import attributes
 
         return attributes(self.archive())
