@@ -26,7 +26,7 @@ BLOCK: Final = 250  # examples prepared together; the noise of an example depend
 def blocks(split: Split, seed: int, device: torch.device) -> Iterator[Batch]:
     """Yield the prepared split on ``device``, a block at a time: the same data for every metric with this seed and subset."""
     for number, start in enumerate(range(0, len(split), BLOCK)):
-        batch = split.batch(slice(start, start + BLOCK), generator_for(split.stored.device, seed, DATA, number))
+        batch = split.batch(slice(start, start + BLOCK), generator_for(split.device, seed, DATA, number))
         yield batch.to(device)
 
 
@@ -75,7 +75,7 @@ def stamp(metric: str, split: Split, seed: int, **parameters: Any) -> dict[str, 
         "metric": metric,
         "versions": {"genframe": version("genframe"), **versions},
         "split": split.name,
-        "digest": data_digest(split.stored.cpu(), split.condition.cpu() if split.condition is not None else None),
+        "digest": data_digest(split.stored, split.condition),
         "protocol": dict(split.protocol),
         "of": len(split),
         "seed": seed,

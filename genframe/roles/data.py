@@ -1,18 +1,21 @@
-"""Data as parts see it: splits that live in memory and give prepared batches by index."""
+"""Data as parts see it: splits of rows, in memory or anywhere else, that give prepared batches by index."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Generator, Tensor
 
 from ..types import Batch, DataError, Real, Report, Space
+from .rows import Rows, Selected, read_rows
 
-__all__ = ["Dataset", "Prepare", "Split", "as_stored", "data_digest", "into"]
+__all__ = ["SHARE", "Dataset", "Prepare", "Split", "as_stored", "into"]
+
+SHARE: Final = 0.25
+"""A split is copied whole to a GPU if it takes no more than this share of the memory that is free there."""
 
 Prepare: TypeAlias = Callable[[Tensor, Generator | None], Tensor]
 
@@ -26,45 +29,73 @@ def as_stored(stored: Tensor, generator: Generator | None) -> Tensor:
 class Split:
     """One split of a dataset, stored compactly; ``prepare`` turns stored values into the dataset's space.
 
-    ``stored``: (N, ...); ``condition``: (N, ...) or ``None``. ``protocol`` says what a result depends on besides the examples:
-    split, seed, binarisation, dequantisation. ``augment`` prepares what a loss is trained on; priors that are fitted to codes,
-    and metrics, see examples without it. For text, ``characters`` (N,) says how many each example stands for. ``extras``: more
-    tensors by name, (N, ...) each, which reach the loss in its batch.
+    ``stored``: rows (N, ...), a tensor or others; ``condition``: rows (N, ...) or ``None``. ``protocol`` says what a result
+    depends on besides the examples: split, seed, binarisation, dequantisation. ``augment`` prepares what a loss is trained on;
+    priors that are fitted to codes, and metrics, see examples without it. For text, ``characters`` (N,) says how many each
+    example stands for. ``extras``: more rows by name, (N, ...) each, which reach the loss in its batch. ``target`` is the
+    device that batches go to, where rows lie elsewhere.
     """
 
     name: str
-    stored: Tensor
-    condition: Tensor | None = None
+    stored: Rows
+    condition: Rows | None = None
     prepare: Prepare = as_stored
     protocol: Mapping[str, Any] = field(default_factory=dict)
     augment: Prepare | None = None
     characters: Tensor | None = None
-    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    extras: Mapping[str, Rows] = field(default_factory=dict)
+    target: torch.device | None = None
 
     def __len__(self) -> int:
         return len(self.stored)
 
+    @property
+    def device(self) -> torch.device:
+        """The device of prepared batches."""
+        return self.target or (self.stored.device if isinstance(self.stored, Tensor) else torch.device("cpu"))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether all rows lie on the device of the batches, so that nothing is gained by reading them ahead."""
+        rows = (self.stored, self.condition, *self.extras.values())
+        return all(isinstance(each, Tensor) and each.device == self.device for each in rows if each is not None)
+
     def subset(self, rows: Tensor | slice) -> Split:
         """Return the split of the examples at ``rows``."""
-        return self._mapped(lambda tensor: tensor[rows])
+        chosen = torch.arange(len(self))[rows] if isinstance(rows, slice) else rows.cpu()
 
-    def _mapped(self, each: Callable[[Tensor], Tensor]) -> Split:
-        condition, characters = (each(tensor) if tensor is not None else None for tensor in (self.condition, self.characters))
+        def select(each: Rows) -> Rows:
+            if not isinstance(each, Tensor):
+                return Selected(each, chosen)
+            return each[rows] if isinstance(rows, slice) else each[rows.to(each.device)]
+
+        return self._mapped(select)
+
+    def _mapped(self, each: Callable[[Rows], Rows]) -> Split:
+        condition = each(self.condition) if self.condition is not None else None
+        characters = each(self.characters) if self.characters is not None else None
         extras = {name: each(extra) for name, extra in self.extras.items()}
+        assert characters is None or isinstance(characters, Tensor)
         return replace(self, stored=each(self.stored), condition=condition, characters=characters, extras=extras)
 
     def batch(self, indices: Tensor | slice, generator: Generator | None = None) -> Batch:
         """Return the prepared examples at ``indices``; ``generator`` draws binarisation or dequantisation."""
         return self._prepared(self.prepare, indices, generator)
 
-    def training_batch(self, indices: Tensor) -> Batch:
-        """Return the examples at ``indices`` as a loss is trained on them, drawn by torch's global generator."""
-        return self._prepared(self.augment or self.prepare, indices, None)
+    def training_batch(self, indices: Tensor, generator: Generator | None = None) -> Batch:
+        """Return the examples at ``indices`` as a loss is trained on them; torch's global generator draws if none is given."""
+        return self._prepared(self.augment or self.prepare, indices, generator)
 
     def _prepared(self, prepare: Prepare, indices: Tensor | slice, generator: Generator | None) -> Batch:
-        condition = _rows(self.condition, indices) if self.condition is not None else None
-        extras = {name: _rows(extra, indices) for name, extra in self.extras.items()}
-        return Batch(prepare(_rows(self.stored, indices), generator), condition, extras)
+        condition = self._read(self.condition, indices) if self.condition is not None else None
+        extras = {name: self._read(extra, indices) for name, extra in self.extras.items()}
+        return Batch(prepare(self._read(self.stored, indices), generator), condition, extras)
+
+    def _read(self, rows: Rows, indices: Tensor | slice) -> Tensor:
+        found = read_rows(rows, indices)
+        if self.target is None or found.device == self.target:
+            return found
+        return found.pin_memory().to(self.target, non_blocking=True) if self.target.type == "cuda" else found.to(self.target)
 
     def batches(self, size: int, generator: Generator | None = None) -> Iterator[Batch]:
         """Yield the whole split in order, in batches of ``size``."""
@@ -72,22 +103,19 @@ class Split:
             yield self.batch(slice(start, start + size), generator)
 
     def to(self, device: torch.device | str) -> Split:
-        """Return the split with its tensors on ``device``."""
-        return self._mapped(lambda tensor: tensor.to(device))
+        """Return the split whose batches are on ``device``.
 
-
-def _rows(tensor: Tensor, indices: Tensor | slice) -> Tensor:
-    return tensor[indices] if isinstance(indices, slice) else tensor.index_select(0, indices)  # several times faster
-
-
-def data_digest(*tensors: Tensor | None) -> str:
-    """Return the first 16 hex digits of the SHA-256 of the tensors' bytes, shapes and types."""
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        if tensor is not None:
-            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.contiguous().numpy().data)
-    return digest.hexdigest()[:16]
+        Its tensors are moved there, unless they would take more than :data:`SHARE` of a GPU's free memory; other rows stay
+        where they are.
+        """
+        device = torch.empty(0, device=device).device  # with its index
+        placed = replace(self, target=device)
+        if device.type == "cuda":
+            tensors = [rows for rows in (self.stored, self.condition, *self.extras.values()) if isinstance(rows, Tensor)]
+            there = torch.cuda.mem_get_info(device)[0]
+            if sum(rows.nbytes for rows in tensors if rows.device != device) > SHARE * there:
+                return placed
+        return placed._mapped(lambda rows: rows.to(device) if isinstance(rows, Tensor) else rows)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..roles.data import Split, data_digest
+from ..roles.data import Split
 from ..roles.random import generator_for
+from ..roles.rows import Rows, data_digest, whole
 from ..specs.dataset import DatasetSpec
 from ..types.values import Batch
 from .drawing import departure
@@ -86,8 +87,8 @@ def apart(spec: DatasetSpec) -> Iterator[str]:
             yield f"{sum(shared)} of the {len(other)} rows of split {other.name!r} are in split {one.name!r} as well"
 
 
-def _rows(stored: Tensor) -> list[bytes]:
-    return [row.tobytes() for row in stored.contiguous().numpy()]
+def _rows(stored: Rows) -> list[bytes]:
+    return [row.tobytes() for row in whole(stored).contiguous().numpy()]
 
 
 def _distinct(split: Split) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Final, get_args
 
@@ -16,6 +17,7 @@ from .source import Source
 __all__ = ["fit_prior", "take_first_state"]
 
 MOST_ROWS: Final = 10_000  # enough for the covariance of a thousand dimensions; more would cost memory only
+MOST_VALUES: Final = 1 << 26
 ROWS_AT_ONCE: Final = 1024
 
 
@@ -28,7 +30,8 @@ def take_first_state(model: Model, source: Source, parts: Collection[str], seed:
     if not roles:
         return False
     with fork_rng(model.device, seed):
-        batch = source.first(MOST_ROWS, seed)
+        size = math.prod(model.composition.data.shape)
+        batch = source.first(max(1, min(MOST_ROWS, MOST_VALUES // size)), seed)
         model.initialise(batch.x, batch.condition, roles)
     return True
 

@@ -14,6 +14,7 @@ from ..types import Precision
 __all__ = ["MOST_THREADS", "PartName", "PlayerSpec", "StageSpec", "StartSpec", "TrainSpec", "trains_prior_alone"]
 
 MOST_THREADS: Final = 1024
+MOST_WORKERS: Final = 64
 PartName: TypeAlias = Literal["condition", "encoder", "decoder", "prior"]
 
 
@@ -67,6 +68,9 @@ class TrainSpec(Spec):
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto takes a GPU where there is one")
     threads: PositiveInt | None = Field(
         default=None, le=MOST_THREADS, description="CPU threads; torch's own choice if left out"
+    )
+    workers: NonNegativeInt = Field(
+        default=2, le=MOST_WORKERS, description="threads that read and prepare batches ahead, where data does not lie in memory"
     )
     seed: NonNegativeInt = Field(default=0, description="seed of initial weights, data order and noise")
     on_nonfinite: Literal["stop", "skip", "rollback"] = Field(

@@ -6,50 +6,18 @@ has an order of its own, which nobody can restore; training continues with it, b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, default_collate
-from torch.utils.data import Dataset as TorchDataset
 
 from ..roles import Dataset, Split, generator_for
-from ..types import Batch, DataError, Space, format_shape
+from ..types import Batch, DataError, Space
+from .ahead import ReadAhead
 from .order import DataOrder
+from .reading import Data, ToBatch, as_batch, check_shape, split_of
 
-__all__ = ["Data", "LoaderSource", "RowSource", "Source", "as_batch", "rows_of", "source_of"]
-
-Data: TypeAlias = Any
-"""A genframe dataset or split, a tensor, a tuple ``(x, condition)``, a dict of tensors with ``x``, a torch dataset, or an
-iterable of batches such as a ``DataLoader``."""
-
-ToBatch: TypeAlias = Callable[[Any], Batch]
-
-
-class MapRows:
-    """The examples of a torch dataset, read by index."""
-
-    def __init__(self, dataset: TorchDataset[Any], to_batch: ToBatch, device: torch.device) -> None:
-        self.dataset, self.to_batch, self.device = cast("Sequence[Any]", dataset), to_batch, device
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def batch(self, indices: Tensor | slice) -> Batch:
-        """Return the examples at ``indices``, stacked."""
-        numbers = range(len(self))[indices] if isinstance(indices, slice) else indices.tolist()
-        return self.to_batch(default_collate([self.dataset[number] for number in numbers])).to(self.device)
-
-    training_batch = batch
-
-    def batches(self, size: int) -> Iterator[Batch]:
-        """Yield all examples in order."""
-        return (self.batch(slice(start, start + size)) for start in range(0, len(self), size))
-
-
-Rows: TypeAlias = Split | MapRows
-"""Rows that can be read in any order."""
+__all__ = ["LoaderSource", "RowSource", "Source", "source_of"]
 
 
 class RowSource:
@@ -57,16 +25,19 @@ class RowSource:
 
     exact = True
 
-    def __init__(self, rows: Rows, order: DataOrder) -> None:
+    def __init__(self, rows: Split, order: DataOrder, workers: int) -> None:
         self.rows, self.order = rows, order
+        self._ahead = None if rows.in_memory else ReadAhead(rows, order, workers)
 
     def next(self) -> Batch:
         """Return the next batch to learn from."""
-        return self.rows.training_batch(self.order.next())
+        indices = self.order.next()
+        return self.rows.training_batch(indices) if self._ahead is None else self._ahead.next()
 
     def last(self) -> Batch:
         """Return the batch of the last :meth:`next` again, to find out why a step failed."""
-        return self.rows.training_batch(self.order.last())
+        indices = self.order.last()
+        return self.rows.training_batch(indices) if self._ahead is None else self._ahead.read(indices, *self.place())
 
     def first(self, n: int, seed: int) -> Batch:
         """Return ``n`` rows, or all if there are fewer, chosen by ``seed``: parts take their first state from them."""
@@ -141,54 +112,6 @@ Source: TypeAlias = RowSource | LoaderSource
 """What the training loop reads."""
 
 
-def as_batch(item: Any) -> Batch:
-    """Return what a loader yields as a batch: a tensor, ``(x,)``, ``(x, condition)``, or a dict with ``x`` and ``condition``.
-
-    :raises DataError: if it is none of these.
-    """
-    match item:
-        case Batch():
-            return item
-        case Tensor():
-            return Batch(item)
-        case [Tensor() as x]:
-            return Batch(x)
-        case [Tensor() as x, condition]:
-            return Batch(x, condition)
-        case Mapping() if "x" in item:
-            extras = {name: tensor for name, tensor in item.items() if name not in ("x", "condition")}
-            return Batch(item["x"], item.get("condition"), extras)
-    found = f"a mapping with {', '.join(map(str, item))}" if isinstance(item, Mapping) else type(item).__name__
-    raise DataError(
-        f"expected batches that are a tensor, (x, condition) or a dict with 'x', found {found}; "
-        "say by batch= how one becomes a genframe.Batch"
-    )
-
-
-def rows_of(data: Data, device: torch.device, to_batch: ToBatch = as_batch) -> Rows | None:
-    """Return the rows of ``data`` that can be read by index, on ``device``; ``None`` where it is an iterable of batches.
-
-    :raises DataError: if it is an iterable of single examples, or nothing that can be read.
-    """
-    match data:
-        case Dataset():
-            return data.split("train").to(device)
-        case Split():
-            return data.to(device)
-        case DataLoader():
-            return None
-        case IterableDataset():
-            raise DataError("an IterableDataset yields single examples; give it in a DataLoader, which makes batches of them")
-        case TorchDataset():
-            return MapRows(data, to_batch, device)
-        case Tensor() | Mapping() | tuple():  # a list is a list of batches
-            batch = to_batch(data)
-            return Split("train", batch.x, batch.condition, extras=batch.extras).to(device)
-        case Iterable():
-            return None
-    raise DataError(f"expected a dataset, tensors, or an iterable of batches to train on, found {type(data).__name__}")
-
-
 def source_of(
     data: Data,
     space: Space,
@@ -198,28 +121,24 @@ def source_of(
     device: torch.device,
     to_batch: ToBatch = as_batch,
     place: tuple[int, int] = (0, 0),
+    workers: int = 0,
 ) -> Source:
     """Return the source of ``data``, which is for a model of data in ``space``; rows begin at a ``place`` in their order.
 
+    ``workers`` are the threads that read rows ahead, where they do not lie in memory.
+
     :raises DataError: if the data cannot be read, has no rows, or is of another shape.
     """
-    rows = rows_of(data, device, to_batch)
+    rows = split_of(data, to_batch)
     if rows is None:
         return LoaderSource(data, to_batch, space, device)
     if not len(rows):
         raise DataError("there is nothing to train on: the data has no rows")
     if not isinstance(data, Dataset):
         check_shape(rows.batch(slice(0, 1)), space)
-    return RowSource(rows, DataOrder(len(rows), batch_size, seed, device, *place))
-
-
-def check_shape(batch: Batch, space: Space) -> None:
-    """Check that examples have the shape of the model's data.
-
-    :raises DataError: otherwise.
-    """
-    if batch.x.shape[1:] != space.shape:
-        raise DataError(f"the model is for {space}, found examples of {format_shape(tuple(batch.x.shape[1:]))}")
+    rows = rows.to(device)
+    order = DataOrder(len(rows), batch_size, seed, device if rows.in_memory else torch.device("cpu"), *place)
+    return RowSource(rows, order, workers)
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:

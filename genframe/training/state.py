@@ -17,8 +17,9 @@ from .ema import WeightAverage
 from .environment import pick_device
 from .objective import Objective
 from .optimizer import Player
+from .reading import Data, ToBatch, split_of
 from .settings import PartName, StageSpec, TrainSpec
-from .source import Data, ToBatch, rows_of, source_of
+from .source import source_of
 from .stage import Stage
 from .window import MetricWindow
 
@@ -75,8 +76,12 @@ class Training:
 
     def validation_batches(self, size: int) -> Iterator[Batch]:
         """Yield the validation data in order, in batches of ``size`` where it has rows."""
-        rows = rows_of(self.validation, self.device, self._batch)
-        return rows.batches(size) if rows is not None else (self._batch(item).to(self.device) for item in self.validation)
+        rows = split_of(self.validation, self._batch)
+        return (
+            rows.to(self.device).batches(size)
+            if rows is not None
+            else (self._batch(item).to(self.device) for item in self.validation)
+        )
 
     @contextmanager
     def averaged(self) -> Iterator[Model]:
@@ -108,6 +113,7 @@ class Training:
             device=self.device,
             to_batch=self._batch,
             place=(progress.epoch, progress.position),
+            workers=settings.workers,
         )
         spec = self.stages[progress.stage]
         self.stage = Stage(self.model, spec, settings, source, self.device, self._note_skip)

@@ -9,10 +9,10 @@ from ..types import NonFiniteError
 from .events import Events, validated
 from .first_state import fit_prior, take_first_state
 from .observer import History, Observer, Row
+from .reading import Data, ToBatch, as_batch
 from .reporter import Reporter, Silent
 from .settings import TrainSpec
 from .signals import StopRequest
-from .source import Data, ToBatch, as_batch
 from .state import Training
 
 __all__ = ["Trainer", "fit"]

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from ...model.measurement import sharing_samples
 from ...plugins.discovery import installed
-from ...roles.data import Dataset
 from ...roles.metric import MetricResult
 from ...specs.metric import MetricSpec
+from ...training.reading import Data
 from ...types.errors import GenframeError
 from .folder import RunFolder
 from .run import Run
@@ -56,7 +56,7 @@ def _plain(value: Any) -> Any:
 def evaluate(
     run: Run,
     *,
-    data: Dataset | None = None,
+    data: Data = None,
     split: str | None = None,
     every: bool = False,
     features: Path | str | None = None,

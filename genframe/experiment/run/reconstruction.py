@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ...model.evaluation import evaluating
-from ...roles.data import Dataset
 from ...roles.random import fork_rng, generator_for
+from ...training.reading import Data
 from ...types.spaces import Real, Space
 from ...types.trait.encoders import Identity, NoiseProcess
 from .run import Run
@@ -35,7 +35,7 @@ def reconstructs(run: Run) -> bool:
     return composition.spec.encoder is not None and not plain
 
 
-def reconstruct(run: Run, n: int, split: str | None = None, *, data: Dataset | None = None) -> Reconstruction:
+def reconstruct(run: Run, n: int, split: str | None = None, *, data: Data = None) -> Reconstruction:
     """Encode and decode the first ``n`` data of a split, that of the experiment's evaluation if left out.
 
     :raises DataError: if the data or the split are missing, or have changed since training.

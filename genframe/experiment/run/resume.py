@@ -11,10 +11,10 @@ import torch
 from ...model.model import Model, build
 from ...model.wrapping import Modules
 from ...plugins.discovery import register
-from ...roles.data import Dataset
 from ...specs.base import ComponentSpec
 from ...training import environment
 from ...training.compiling import check_compiler
+from ...training.reading import Data, ToBatch, as_batch, as_dataset
 from ...training.reporter import Reporter, Silent
 from ...types.errors import CheckpointError
 from ..document.origins import override
@@ -36,7 +36,8 @@ def resume(
     folder: Path | str,
     assignments: Sequence[str] = (),
     *,
-    data: Dataset | None = None,
+    data: Data = None,
+    batch: ToBatch = as_batch,
     reporter: Reporter | None = None,
     require_exact: bool = False,
     allow_changed_data: bool = False,
@@ -66,7 +67,9 @@ def resume(
         run = Run(spec, build(composition, seed=spec.train.seed, modules=modules), files.path)
     check_compiler(spec.train)
     recorded = DataRecord.of_run(files)
-    dataset = data or read_again(files, spec.data, recorded)
+    if data is not None:
+        data = as_dataset(data, composition.data, composition.condition, batch)
+    dataset = data if data is not None else read_again(files, spec.data, recorded)
     now = DataRecord.of(dataset, handed_in=data is not None)
     change = change_of(files, recorded, now, allowed=allow_changed_data)
     with RunLock(files.path), out_of_memory(spec, composition, files.path):

@@ -17,6 +17,7 @@ from ...plugins.discovery import register
 from ...roles.data import Dataset
 from ...specs.base import ComponentSpec
 from ...training.observer import Row
+from ...training.reading import Data, as_dataset
 from ...types.captions import caption_text, reads_captions
 from ...types.errors import DataError, RunError, Unsupported
 from ...types.spaces import Categorical
@@ -57,13 +58,15 @@ class Run:
             self.rows = RunFolder(self.folder).log.rows() if self.folder is not None else []
         return self.rows
 
-    def dataset(self, data: Dataset | None = None) -> Dataset:
-        """Return the dataset that the run was trained on, read again; ``data`` stands in for it.
+    def dataset(self, data: Data = None) -> Dataset:
+        """Return the dataset that the run was trained on, read again; ``data`` stands in for it, as in :func:`train`.
 
         :raises DataError: if it cannot be read, has changed since and the run does not allow it, or was handed in at the time.
         """
-        if data is not None or self.folder is None:
-            return data or load_data(self.experiment.data)
+        if data is not None:
+            return as_dataset(data, self.model.composition.data, self.model.composition.condition)
+        if self.folder is None:
+            return load_data(self.experiment.data)
         files = RunFolder(self.folder)
         record = DataRecord.of_run(files)
         dataset = read_again(files, self.experiment.data, record)

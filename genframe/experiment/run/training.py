@@ -16,6 +16,7 @@ from ...roles.random import fork_rng
 from ...specs.base import Spec, nested
 from ...training import environment
 from ...training.compiling import check_compiler
+from ...training.reading import Data, ToBatch, as_batch, as_dataset
 from ...training.reporter import Reporter, Silent
 from ...training.signals import stop_request
 from ...training.trainer import Trainer
@@ -43,15 +44,18 @@ def train(
     experiment: Experiment | ExperimentSpec | Mapping[str, Any] | str,
     *,
     folder: Path | str | None = None,
-    data: Dataset | None = None,
+    data: Data = None,
+    batch: ToBatch = as_batch,
     reporter: Reporter | None = None,
     modules: Modules | None = None,
 ) -> Run:
     """Train an experiment (a spec, plain data, or the name of a recipe or file) and return its run.
 
     With a ``folder`` everything is saved there and can be resumed; without one the run lives in memory.
-    ``data`` stands in for the dataset that the spec names. ``modules`` are those of one's own, by the place in the model's spec
-    in which they go, such as ``{"encoder.network": net}``, or the spec holds them by :func:`genframe.wrap`.
+    ``data`` stands in for the dataset that the spec names: a dataset, tensors, a map-style dataset such as those of torch and
+    Hugging Face, or a dict of these by split; ``batch`` makes a :class:`genframe.Batch` of what it gives. ``modules`` are those
+    of one's own, by the place in the model's spec in which they go, such as ``{"encoder.network": net}``, or the spec holds them
+    by :func:`genframe.wrap`.
 
     :raises SpecError: if the experiment is wrong, before anything is built.
     :raises RunError: if ``folder`` holds a run already.
@@ -65,7 +69,8 @@ def train(
     check_resources(spec, composition, where)
     with out_of_memory(spec, composition, where):
         model = build(composition, seed=spec.train.seed, modules=modules)
-        return _begun(Run(spec, model, where), experiment, data, reporter or Silent())
+        given = as_dataset(data, composition.data, composition.condition, batch) if data is not None else None
+        return _begun(Run(spec, model, where), experiment, given, reporter or Silent())
 
 
 def _begun(run: Run, experiment: Experiment, data: Dataset | None, reporter: Reporter) -> Run:

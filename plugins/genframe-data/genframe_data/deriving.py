@@ -27,9 +27,9 @@ class LabelSplit(Split):
         """Return the labels at ``indices``, with the prepared data as their condition."""
         return _exchanged(super().batch(indices, generator))
 
-    def training_batch(self, indices: Tensor) -> Batch:
+    def training_batch(self, indices: Tensor, generator: Generator | None = None) -> Batch:
         """Return the labels at ``indices``, with the data as a loss is trained on them."""
-        return _exchanged(super().training_batch(indices))
+        return _exchanged(super().training_batch(indices, generator))
 
 
 def _exchanged(batch: Batch) -> Batch:

@@ -75,7 +75,7 @@ class LogLikelihoodMetric(Metric):
     def _log_z(self, model: Model, train: Split, seed: int) -> LogZ:
         prior, device = model.part("prior", Annealed), model.device
         rows = torch.randperm(len(train), generator=generator_for("cpu", seed, REFERENCE))[:MOST_FOR_MARGINALS]
-        batch = train.batch(rows.to(train.stored.device), generator_for(train.stored.device, seed, DATA))
+        batch = train.batch(rows.to(train.device), generator_for(train.device, seed, DATA))
         generator = generator_for(device, seed, DRAWS)
         states = prior.states(model.codes(batch.x.to(device)), None, generator)
         return log_z_of(prior, states, runs=self.samples, betas=self.betas, sweeps=self.sweeps, generator=generator)

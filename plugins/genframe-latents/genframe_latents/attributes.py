@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from genframe import DataError, DatasetSpec, Split
+from genframe.roles import whole
 from genframe.specs import suggestion
 
 __all__ = ["Attribute", "find_attribute", "labels_of"]
@@ -76,4 +77,4 @@ def labels_of(data: DatasetSpec, name: str, split: Split) -> Tensor:
     if labels is None or labels.shape != (len(split),) or labelled.stored.shape != split.stored.shape:
         found = "no labels" if labels is None else f"labels {tuple(labels.shape)}"
         raise DataError(f"expected a {name} label for each of {len(split)} examples of the {split.name} split, found {found}")
-    return labels.to(split.stored.device)
+    return whole(labels).to(split.device)

@@ -25,7 +25,7 @@ def drawn(split: Split, limit: int | None, seed: int) -> Split:
         raise DataError(f"the split {split.name!r} has no data to measure on")
     if limit is None:
         return split
-    order = torch.randperm(len(split), generator=generator_for("cpu", seed, SUBSET))[:limit].to(split.stored.device)
+    order = torch.randperm(len(split), generator=generator_for("cpu", seed, SUBSET))[:limit].to(split.device)
     return split.subset(order)
 
 

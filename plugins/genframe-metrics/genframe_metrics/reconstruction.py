@@ -70,7 +70,7 @@ class PrincipalComponents:
 
 def principal_components(split: Split, count: int, seed: int) -> PrincipalComponents:
     """Return the ``count`` directions of most variance in a split: eigenvectors of its covariance."""
-    batches = [batch.x.flatten(1).double() for batch in blocks(split, seed, split.stored.device)]
+    batches = [batch.x.flatten(1).double() for batch in blocks(split, seed, split.device)]
     mean = torch.stack([x.sum(0) for x in batches]).sum(0) / len(split)
     covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64, device=mean.device)
     for x in batches:
@@ -99,7 +99,7 @@ class PcaMetric(Metric):
         used = drawn(split, self.limit, seed)
         count = self.components or model.composition.latent.dims
         fitted = principal_components(train, count, seed)
-        errors = [fitted.squared_errors(batch.x) for batch in blocks(used, seed, train.stored.device)]
+        errors = [fitted.squared_errors(batch.x) for batch in blocks(used, seed, train.device)]
         reference = {"split": train.name, "data": len(train)}
         protocol = stamp(self.type, split, seed, data=len(used), components=count, fitted_to=reference)
         return _results("pca_", torch.cat(errors), model.composition.data.dims, protocol)
