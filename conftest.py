@@ -8,6 +8,7 @@ import json
 import os
 import random
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
+CACHE = tempfile.TemporaryDirectory(prefix="genframe-cache-")  # removed when the process ends
+os.environ["GENFRAME_CACHE"] = CACHE.name
 
 
 @pytest.fixture(autouse=True)

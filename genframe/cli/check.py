@@ -88,7 +88,7 @@ def _print(outcome: Mapping[str, Any]) -> None:
 
 
 def _print_sizes(outcome: Mapping[str, Any]) -> None:
-    from ..training.machine import readable
+    from ..types.text import readable
 
     counts = ", ".join(f"{role} {count:,}" for role, count in outcome["parameters"].items())
     kinds = {"weights_bytes": "weights, gradients and optimizer", "activations_bytes": "activations of a step"}

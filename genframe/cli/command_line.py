@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "reconstruct": "encode and decode held-out data",
     "evaluate": "measure a run on held-out data",
     "schema": "the JSON Schema of experiments, for editors",
+    "cache": "what is kept on disk of data that was prepared once",
     "plugins": "which plugins there are, and why one is not in use",
     "doctor": "whether this installation is in order",
     "completion": "a completion script for bash, zsh or fish",

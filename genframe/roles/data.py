@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..types import Batch, DataError, Real, Report, Space
-from .rows import Rows, Selected, read_rows
+from .rows import Rows, read_rows, select
 
 __all__ = ["SHARE", "Dataset", "Prepare", "Split", "as_stored", "into"]
 
@@ -62,14 +62,7 @@ class Split:
 
     def subset(self, rows: Tensor | slice) -> Split:
         """Return the split of the examples at ``rows``."""
-        chosen = torch.arange(len(self))[rows] if isinstance(rows, slice) else rows.cpu()
-
-        def select(each: Rows) -> Rows:
-            if not isinstance(each, Tensor):
-                return Selected(each, chosen)
-            return each[rows] if isinstance(rows, slice) else each[rows.to(each.device)]
-
-        return self._mapped(select)
+        return self._mapped(lambda each: select(each, rows))
 
     def _mapped(self, each: Callable[[Rows], Rows]) -> Split:
         condition = each(self.condition) if self.condition is not None else None

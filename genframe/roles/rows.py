@@ -16,7 +16,7 @@ from torch.utils.data import default_collate
 
 from ..types import Batch
 
-__all__ = ["ArrayRows", "JointRows", "Rows", "Selected", "data_digest", "read_rows", "whole"]
+__all__ = ["ArrayRows", "JointRows", "Rows", "Selected", "data_digest", "read_rows", "select", "whole"]
 
 AT_ONCE: Final = 256
 """How many rows are read together where all of them are read once."""
@@ -148,6 +148,14 @@ def read_rows(rows: Rows, indices: Tensor | slice) -> Tensor:
     if isinstance(indices, slice):
         indices = torch.arange(*indices.indices(len(rows)))
     return rows[indices.cpu()]
+
+
+def select(rows: Rows, indices: Tensor | slice) -> Rows:
+    """Return some rows of others; from those that do not lie in memory nothing is read yet."""
+    if isinstance(rows, Tensor):
+        return rows[indices] if isinstance(indices, slice) else rows[indices.to(rows.device)]
+    chosen = torch.arange(len(rows))[indices] if isinstance(indices, slice) else indices.cpu()
+    return Selected(rows.rows, rows.indices[chosen]) if isinstance(rows, Selected) else Selected(rows, chosen)
 
 
 def whole(rows: Rows) -> Tensor:

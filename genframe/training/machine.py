@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["available_memory", "is_out_of_memory", "readable"]
+__all__ = ["available_memory", "is_out_of_memory"]
 
 _LIMIT_OF_GROUP = Path("/sys/fs/cgroup/memory.max")
 _USED_BY_GROUP = Path("/sys/fs/cgroup/memory.current")
@@ -53,12 +53,3 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
         isinstance(error, RuntimeError) and "allocate memory" in str(error)  # what torch raises on a CPU
     )
-
-
-def readable(count: float) -> str:
-    """Return bytes in the largest unit of which there is at least one: ``1.5 GiB``."""
-    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
-        count /= 1024
-    raise AssertionError

@@ -1,11 +1,11 @@
-"""Text of files and names, made safe for a terminal or a page: control characters become visible."""
+"""Text for people: control characters become visible, and bytes are told in units."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, TextIO
 
-__all__ = ["Printable", "printable"]
+__all__ = ["Printable", "printable", "readable"]
 
 # C0 and C1 but for tab and line break, line and paragraph separators, and what turns the direction of writing.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -33,3 +33,12 @@ class Printable:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rich_proxied_file, name)
+
+
+def readable(count: float) -> str:
+    """Return bytes in the largest unit of which there is at least one: ``1.5 GiB``."""
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024 or unit == "TiB":
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+        count /= 1024
+    raise AssertionError

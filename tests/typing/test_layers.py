@@ -17,6 +17,7 @@ PLUGINS = sorted(ROOT.glob("plugins/*/genframe_*/**/*.py"))
 ROOMS = (
     "types",
     "output",
+    "cache",
     "roles",
     "specs",
     "plugins",
@@ -30,7 +31,7 @@ ROOMS = (
 )
 """The folders of genframe, from the lowest up: a file imports from its own and from those before it."""
 
-FACES = {"core", "types", "roles", "specs", "plugins", "checking", "model"}
+FACES = {"cache", "core", "types", "roles", "specs", "plugins", "checking", "model"}
 """The rooms whose packages show what their files list; plugins import these, and not the files within."""
 
 OF_COMMANDS = ("core", "output", "experiment", "training", "cli")

@@ -14,10 +14,11 @@ from ...model.wrapping import places
 from ...specs.composition import Composition
 from ...specs.parts import ModelSpec
 from ...training.environment import pick_device
-from ...training.machine import available_memory, is_out_of_memory, readable
+from ...training.machine import available_memory, is_out_of_memory
 from ...training.settings import TrainSpec
 from ...training.sizes import sizes
 from ...types.errors import GenframeError, SpecError, Unsupported
+from ...types.text import readable
 from ..document.spec import ExperimentSpec
 from . import checkpoint as storage
 

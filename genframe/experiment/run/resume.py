@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ...cache import showing_progress
 from ...model.model import Model, build
 from ...model.wrapping import Modules
 from ...plugins.discovery import register
@@ -69,7 +70,8 @@ def resume(
     recorded = DataRecord.of_run(files)
     if data is not None:
         data = as_dataset(data, composition.data, composition.condition, batch)
-    dataset = data if data is not None else read_again(files, spec.data, recorded)
+    with showing_progress(reporter):
+        dataset = data if data is not None else read_again(files, spec.data, recorded)
     now = DataRecord.of(dataset, handed_in=data is not None)
     change = change_of(files, recorded, now, allowed=allow_changed_data)
     with RunLock(files.path), out_of_memory(spec, composition, files.path):

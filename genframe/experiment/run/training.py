@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ...cache import showing_progress
 from ...model.model import build
 from ...model.wrapping import Modules
 from ...plugins.discovery import installed
@@ -54,8 +55,8 @@ def train(
     With a ``folder`` everything is saved there and can be resumed; without one the run lives in memory.
     ``data`` stands in for the dataset that the spec names: a dataset, tensors, a map-style dataset such as those of torch and
     Hugging Face, or a dict of these by split; ``batch`` makes a :class:`genframe.Batch` of what it gives. ``modules`` are those
-    of one's own, by the place in the model's spec in which they go, such as ``{"encoder.network": net}``, or the spec holds them
-    by :func:`genframe.wrap`.
+    of one's own, by the place in the model's spec in which they go, such as ``{"encoder.network": net}``, or the spec holds
+    them by :func:`genframe.wrap`.
 
     :raises SpecError: if the experiment is wrong, before anything is built.
     :raises RunError: if ``folder`` holds a run already.
@@ -70,7 +71,9 @@ def train(
     with out_of_memory(spec, composition, where):
         model = build(composition, seed=spec.train.seed, modules=modules)
         given = as_dataset(data, composition.data, composition.condition, batch) if data is not None else None
-        return _begun(Run(spec, model, where), experiment, given, reporter or Silent())
+        reporter = reporter or Silent()
+        with showing_progress(reporter):
+            return _begun(Run(spec, model, where), experiment, given, reporter)
 
 
 def _begun(run: Run, experiment: Experiment, data: Dataset | None, reporter: Reporter) -> Run:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genframe import DataError, Dataset, Prepare, Space, Split, data_digest
-from genframe.roles import as_stored
+from genframe.roles import Rows, as_stored, select, whole
 
 from .affine import Augmented
 from .bases import SplitBy
@@ -31,9 +31,9 @@ Protocol = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Part:
-    """Raw data ``x`` (N, ...) and their labels (N,), if there are any."""
+    """Raw data ``x``, rows (N, ...) wherever they lie, and their labels (N,), if there are any."""
 
-    x: Tensor
+    x: Rows
     labels: Tensor | None = None
 
     def __len__(self) -> int:
@@ -41,7 +41,7 @@ class Part:
 
     def at(self, indices: Tensor | slice) -> Part:
         """Return the data at ``indices``."""
-        return Part(self.x[indices], self.labels[indices] if self.labels is not None else None)
+        return Part(select(self.x, indices), self.labels[indices] if self.labels is not None else None)
 
 
 def shuffled(part: Part, seed: int) -> Part:
@@ -93,7 +93,7 @@ def divided_by_groups(
     Where ``by`` is ``random``, groups are held out at random and the data of each split are shuffled.
     """
     chosen = divided(Part(groups.unique()), validation, test, by=by, seed=seed, limit=None, of="groups")
-    parts = {name: data.at(torch.isin(groups, part.x)) for name, part in chosen.items()}
+    parts = {name: data.at(torch.isin(groups, whole(part.x))) for name, part in chosen.items()}
     if by == "random":
         parts = {name: shuffled(part, seed) for name, part in parts.items()}
     return {name: part.at(slice(0, limit)) for name, part in parts.items()}
@@ -116,11 +116,15 @@ def image_dataset(
     parts: Mapping[str, Part],
     levels: int,
     classes: Space | None,
-    raw: tuple[Tensor, ...],
+    raw: tuple[Rows, ...],
     prepared: Preparation,
+    digest: str = "",
 ) -> Dataset:
-    """Return the data set of data on ``levels`` levels; ``raw`` is what was read, and ``source`` names what read it."""
-    data = f"{source}@{data_digest(*raw)}"
+    """Return the data set of data on ``levels`` levels; ``raw`` is what was read, and ``source`` names what read it.
+
+    ``digest`` is that of ``raw``, where it is known.
+    """
+    data = f"{source}@{digest or data_digest(*raw)}"
     splits = {}
     for name, part in parts.items():
         stored, prepare, binarisation = _stored(prepared, part.x, name, levels)
@@ -140,18 +144,21 @@ def image_dataset(
     return Dataset(prepared.space(tuple(raw[0].shape[1:]), levels), splits, classes)
 
 
-def _stored(how: Preparation, x: Tensor, split: str, levels: int) -> tuple[Tensor, Prepare, str]:
-    """Return what to store, how to prepare it and what the protocol says of binarisation."""
+def _stored(how: Preparation, x: Rows, split: str, levels: int) -> tuple[Rows, Prepare, str]:
+    """Return what to store, how to prepare it and what the protocol says of binarisation.
+
+    Rows that are binarised once are read into memory for it.
+    """
     match how.binarise:
         case "none":
             return x, (Dequantised if how.dequantise else Scaled)(levels, how.low, how.high), "none"
         case "threshold":
-            return (x > (levels - 1) / 2).to(torch.uint8), Scaled(2), "threshold"
+            return (whole(x) > (levels - 1) / 2).to(torch.uint8), Scaled(2), "threshold"
         case "dynamic" if split == "train":
             return x, Binarised(levels), "dynamic"
         case _:
             once = "static" if how.binarise == "static" else "dynamic, drawn once"
-            return _drawn_once(x, levels, how.seed, split), Scaled(2), once
+            return _drawn_once(whole(x), levels, how.seed, split), Scaled(2), once
 
 
 def _drawn_once(x: Tensor, levels: int, seed: int, split: str) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from genframe import Categorical, DataError, Dataset, Real, data_digest
+from genframe.roles import whole
 from genframe.types import Report
 
 from .bases import SplitBy
@@ -65,12 +66,12 @@ def load_table(
     space = Real((len(names),))
     mean, scale = torch.zeros(rows.shape[1]), torch.ones(rows.shape[1])
     if standardise:
-        mean, scale = _moments(parts["train"].x, file.path, names)
+        mean, scale = _moments(whole(parts["train"].x), file.path, names)
         protocol["standardisation"] = {"mean": mean.tolist(), "scale": scale.tolist()}
-    standard = {name: Part(((part.x - mean) / scale).float()) for name, part in parts.items()}
+    standard = {name: Part(((whole(part.x) - mean) / scale).float()) for name, part in parts.items()}
     prepare = None
     if dequantise:
-        steps = _steps(parts["train"].x)
+        steps = _steps(whole(parts["train"].x))
         protocol["dequantisation"] = {"uniform": steps.tolist()}
         prepare = Jittered(tuple((steps / scale).tolist()))
     units = {"columns": names, "mean": mean.tolist(), "scale": scale.tolist()}

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from genframe import DataError, Dataset, SpecError, generator_for, installed
+from genframe.roles import whole
 from genframe_data import Augmentation, Digits, Idx, Images, Npz
 from genframe_data.affine import AffineMaps, Augmented, warped
 from genframe_data.prepare import Scaled
@@ -33,7 +34,7 @@ def _image(height: int, width: int) -> torch.Tensor:
 def _train(data: Dataset, seed: int = 0) -> torch.Tensor:
     """Return the training split as a loss is trained on it."""
     split = data.split("train")
-    return (split.augment or split.prepare)(split.stored, generator_for("cpu", seed))
+    return (split.augment or split.prepare)(whole(split.stored), generator_for("cpu", seed))
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])

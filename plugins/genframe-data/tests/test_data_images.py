@@ -11,8 +11,8 @@ import torch
 from PIL import Image, ImageOps
 
 from genframe import Categorical, DataError, Real
-from genframe_data import Images
-from genframe_data import images as module
+from genframe.roles import whole
+from genframe_data import Images, decoding, picture_cache
 
 
 def _paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (6, 4)) -> Path:
@@ -48,7 +48,7 @@ def test_pictures_are_read_in_the_order_of_their_names(folder: Path) -> None:
 def test_grey_is_one_channel_of_luma(folder: Path) -> None:
     """Red has 299 thousandths of luma (ITU-R 601), blue 114."""
     spec = Images(path=folder, size=(2, 2), colour="grey", split="block", validation=0, test=0)
-    levels = spec.load().split("train").stored
+    levels = whole(spec.load().split("train").stored)
     assert levels.shape == (5, 1, 2, 2)
     assert levels[0].unique().tolist() == [29]
     assert levels[4].unique().tolist() == [76]
@@ -60,7 +60,8 @@ def test_a_picture_is_cut_centrally_then_resized(tmp_path: Path) -> None:
     pixels[:, 8:16] = 255
     Image.fromarray(pixels).save(tmp_path / "wide.png")
     _paint(tmp_path / "z.png", (0, 0, 0))
-    stored = Images(path=tmp_path, size=(8, 8), colour="grey", split="block", validation=0, test=1).load().split("train").stored
+    spec = Images(path=tmp_path, size=(8, 8), colour="grey", split="block", validation=0, test=1)
+    stored = whole(spec.load().split("train").stored)
     assert torch.equal(stored, torch.full((1, 1, 8, 8), 255, dtype=torch.uint8))
 
 
@@ -98,7 +99,7 @@ def test_a_decompression_bomb_is_refused(folder: Path) -> None:
 
 def test_a_picture_above_our_own_limit_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit on pixels is compared before anything is unpacked."""
-    monkeypatch.setattr(module, "LARGEST", 24)
+    monkeypatch.setattr(decoding, "LARGEST", 24)
     path = _paint(folder / "blue" / "0.bmp", (0, 0, 0), (5, 5))
     assert _refusal(Images(path=folder)) == (
         f"{path}: expected a picture, found one that cannot be read (5×5 pixels, more than 24); "
@@ -122,8 +123,8 @@ def test_sixteen_bits_are_scaled_from_the_range_of_the_set(tmp_path: Path, colou
     train = data.split("train")
     assert train.protocol["intensities"] == [1000, 2503]
     expected = np.rint((arrays[:3, None] - 1000) / 1503 * 255)
-    assert train.stored.shape == (3, 1 if colour == "grey" else 3, 4, 4)
-    assert np.array_equal(train.stored.numpy(), np.broadcast_to(expected, train.stored.shape))
+    assert whole(train.stored).shape == (3, 1 if colour == "grey" else 3, 4, 4)
+    assert np.array_equal(whole(train.stored).numpy(), np.broadcast_to(expected, whole(train.stored).shape))
 
 
 def test_a_range_that_is_given_is_the_one(tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_a_range_that_is_given_is_the_one(tmp_path: Path) -> None:
     spec = Images(path=tmp_path, size=(4, 4), colour="grey", intensities=(1000, 2000), split="block", validation=0, test=0)
     split = spec.load().split("train")
     assert split.protocol["intensities"] == [1000, 2000]
-    assert split.stored[0].flatten().tolist() == [min(round(number * 25.5), 255) for number in range(16)]
+    assert whole(split.stored)[0].flatten().tolist() == [min(round(number * 25.5), 255) for number in range(16)]
     with pytest.raises(ValueError, match="expected the lower before the higher"):
         Images(path=tmp_path, intensities=(3, 2))
 
@@ -152,10 +153,10 @@ def test_transparency_lies_over_the_background(tmp_path: Path) -> None:
     spec = Images(path=tmp_path, size=(8, 8), split="block", validation=0, test=0)
     for background, level in (("white", 255), ("#000000", 0), ("#336633", None)):
         split = spec.model_copy(update={"background": background}).load().split("train")
-        corners = split.stored[0, :, [0, 0, 7, 7], [0, 7, 0, 7]]
+        corners = whole(split.stored)[0, :, [0, 0, 7, 7], [0, 7, 0, 7]]
         expected = torch.tensor([level] * 3 if level is not None else [0x33, 0x66, 0x33])
         assert torch.equal(corners.long(), expected[:, None].expand(3, 4))
-        assert split.stored[0, :, 4, 4].tolist() == [220, 30, 30]
+        assert whole(split.stored)[0, :, 4, 4].tolist() == [220, 30, 30]
         assert split.protocol["background"] == background
 
 
@@ -164,7 +165,7 @@ def test_opaque_pictures_do_not_depend_on_the_background(folder: Path) -> None:
     Image.new("RGBA", (4, 4), (9, 8, 7, 255)).save(folder / "red" / "9.png")
     specs = [Images(path=folder, background=background) for background in ("white", "black")]
     first, second = (spec.load().split("train") for spec in specs)
-    assert torch.equal(first.stored, second.stored)
+    assert torch.equal(whole(first.stored), whole(second.stored))
     assert "background" not in first.protocol
     with pytest.raises(ValueError, match="background"):
         Images(path=folder, background="colour")
@@ -188,7 +189,7 @@ def test_all_damaged_pictures_are_named_at_once(tmp_path: Path, monkeypatch: pyt
     lines = _refusal(Images(path=_damaged(tmp_path))).splitlines()
     assert lines[0] == (f"{tmp_path}: 5 of 32 pictures cannot be read; repair or remove them, or say on_error: skip")
     assert [line.split(":")[0].strip() for line in lines[1:]] == [f"{number:03}.jpg" for number in (7, 15, 22, 30, 31)]
-    monkeypatch.setattr(module, "SHOWN", 2)
+    monkeypatch.setattr(picture_cache, "SHOWN", 2)
     assert _refusal(Images(path=tmp_path)).splitlines()[3:] == ["  and 3 more"]
 
 
@@ -206,10 +207,10 @@ def test_large_jpegs_are_decoded_small(tmp_path: Path) -> None:
     y, x = np.mgrid[:600, :800]
     photo = np.stack([x * 255 / 800, y * 255 / 600, 128 + 60 * np.sin(x / 90)], -1).astype(np.uint8)
     Image.fromarray(photo).save(tmp_path / "0.jpg", quality=95)
-    stored = Images(path=tmp_path, size=(16, 16), validation=0, test=0).load().split("train").stored[0]
+    stored = whole(Images(path=tmp_path, size=(16, 16), validation=0, test=0).load().split("train").stored)[0]
     with Image.open(tmp_path / "0.jpg") as image:
-        whole = np.asarray(ImageOps.fit(image, (16, 16), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
-    assert np.abs(stored.numpy().astype(int) - whole).max() <= 3
+        full = np.asarray(ImageOps.fit(image, (16, 16), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+    assert np.abs(stored.numpy().astype(int) - full).max() <= 3
 
 
 def test_missing_pictures_are_found_before_loading(tmp_path: Path) -> None:

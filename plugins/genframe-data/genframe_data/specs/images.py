@@ -132,6 +132,14 @@ class Images(ImageSpec):
         description="the greys of more than 8 bits that become the lowest and the highest level; those of all pictures "
         "together if left out",
     )
+    fit: Literal["cover", "contain", "stretch"] = Field(
+        default="cover",
+        description="what becomes of a picture of another shape: it is cut at its sides, given borders, or stretched",
+    )
+    compare: Literal["times", "contents"] = Field(
+        default="times",
+        description="how a changed file is noticed: by its name, size and time, or by its content, which takes longer",
+    )
     on_error: Literal["refuse", "skip"] = Field(
         default="refuse", description="refuse pictures that cannot be read, all at once, or leave them out"
     )
@@ -178,15 +186,17 @@ class Images(ImageSpec):
 
     def load(self) -> Dataset:
         """Read the pictures."""
-        from ..images import Pictures
+        from ..decoding import Pictures
         from ..pictures import load_images
 
-        mode, skip = "L" if self.colour == "grey" else "RGB", self.on_error == "skip"
+        mode = "L" if self.colour == "grey" else "RGB"
         validation, test = (0 if isinstance(share, str) else share for share in (self.validation, self.test))
         return load_images(
             self.folders(),
-            Pictures(self.size, mode, self.background, self.intensities, skip),
+            Pictures(self.size, mode, self.background, self.intensities, self.fit),
             self.preparation,
+            skip=self.on_error == "skip",
+            contents=self.compare == "contents",
             labels=self.labels,
             validation=validation,
             test=test,
