@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from genframe import ComponentSpec, hookimpl
 from genframe.lazy import loaded_when_used
 
-from .augmentation import Augmentation
+from .augmentation import Augmentation, Jitter
 from .derived import Labels, Stacked
 from .shapes import Shapes
 from .specs import Digits, Idx, Images, Npz, Table, Toy
@@ -23,6 +23,7 @@ __all__ = [
     "Digits",
     "Idx",
     "Images",
+    "Jitter",
     "Labels",
     "Npz",
     "Shapes",

@@ -1,4 +1,4 @@
-"""The spec of random affine maps of training images."""
+"""The specs of random changes of training images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from genframe import Spec
 
-__all__ = ["Augmentation"]
+__all__ = ["Augmentation", "Jitter"]
 
 
 class Augmentation(Spec):
@@ -25,3 +25,15 @@ class Augmentation(Spec):
     padding: Literal["zeros", "border", "reflection"] = Field(
         default="zeros", description="what lies outside the image: the lowest level, its nearest pixel, or its mirror image"
     )
+
+
+class Jitter(Spec):
+    """Random changes of the colours of training images, drawn anew for each batch.
+
+    Each is a factor, drawn uniformly from 1 plus or minus the field: brightness multiplies all values, contrast the distance
+    from the image's mean, saturation the distance from grey.
+    """
+
+    brightness: float = Field(default=0.1, ge=0, lt=1, description="largest change of brightness, as a share of it")
+    contrast: float = Field(default=0.1, ge=0, lt=1, description="largest change of contrast, as a share of it")
+    saturation: float = Field(default=0.1, ge=0, lt=1, description="largest change of saturation, as a share of it")

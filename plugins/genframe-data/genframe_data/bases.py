@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, PositiveInt, model_
 
 from genframe import DatasetSpec, Real
 
-from .augmentation import Augmentation
+from .augmentation import Augmentation, Jitter
 from .preparation import Binarise, Preparation
 
 __all__ = ["DataPath", "DataSpec", "ImageSpec", "Layout", "Share", "SplitBy"]
@@ -69,6 +69,13 @@ class ImageSpec(DataSpec):
         default=None, description="random affine maps of training images, before all other preparation; none if left out"
     )
 
+    flip: Literal["none", "horizontal"] = Field(
+        default="none", description="mirror training images left to right with probability one half, drawn anew for each batch"
+    )
+    jitter: Jitter | None = Field(
+        default=None, description="random changes of brightness, contrast and saturation of training images; none if left out"
+    )
+
     @model_validator(mode="after")
     def _one_preparation(self) -> ImageSpec:
         if self.binarise != "none" and self.dequantise:
@@ -81,13 +88,16 @@ class ImageSpec(DataSpec):
             raise ValueError(
                 "binarise: static draws images once and augment moves them; say binarise: dynamic, or leave one out"
             )
+        if self.binarise in ("static", "threshold") and self.jitter is not None:
+            raise ValueError(f"binarise: {self.binarise} leaves two values, and jitter changes colours; leave one out")
         return self
 
     @property
     def preparation(self) -> Preparation:
         """How data on levels become values."""
         low = 0.0 if self.range == "0..1" else -1.0
-        return Preparation(self.binarise, self.dequantise, low, 1.0, self.augment, self.seed)
+        flip = self.flip == "horizontal"
+        return Preparation(self.binarise, self.dequantise, low, 1.0, self.augment, self.seed, flip, self.jitter)
 
     def prepared_space(self, shape: tuple[int, ...], levels: int) -> Real:
         """Return the space of data stored on ``levels`` levels, once they are prepared."""

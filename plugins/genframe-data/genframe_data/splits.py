@@ -21,6 +21,7 @@ from .affine import Augmented
 from .bases import SplitBy
 from .preparation import Preparation
 from .prepare import Binarised, Dequantised, Scaled
+from .variation import Cropped, Flipped, Recoloured
 
 __all__ = ["Part", "Protocol", "cut", "divided", "divided_by_groups", "image_dataset", "plain_dataset", "shuffled"]
 
@@ -136,12 +137,37 @@ def image_dataset(
             "binarisation": binarisation,
             "dequantisation": "uniform" if prepared.dequantise else "none",
         }
-        augment = None
-        if prepared.augment is not None and name == "train":
-            stamp["augmentation"] = prepared.augment.model_dump(mode="json")
-            augment = Augmented(prepared.augment, prepare, rounded=prepared.binarise != "dynamic")
+        augment = _varied(prepared, prepare, levels) if name == "train" else None
+        stamp |= _told(prepared) if augment is not None else {}
+        if prepared.window is not None:
+            prepare = Cropped(prepared.window, prepare, random=False)
         splits[name] = Split(name, stored, part.labels, prepare, stamp, augment)
-    return Dataset(prepared.space(tuple(raw[0].shape[1:]), levels), splits, classes)
+    shape = tuple(raw[0].shape[1:])
+    if prepared.window is not None:
+        shape = (shape[0], *prepared.window)
+    return Dataset(prepared.space(shape, levels), splits, classes)
+
+
+def _varied(how: Preparation, prepare: Prepare, levels: int) -> Prepare | None:
+    """Return the preparation of training images, varied at random; ``None`` where nothing varies them."""
+    varied, rounded = prepare, how.binarise != "dynamic"
+    if how.augment is not None:
+        varied = Augmented(how.augment, varied, rounded=rounded)
+    if how.jitter is not None:
+        varied = Recoloured(how.jitter, levels - 1, varied, rounded=rounded)
+    if how.flip:
+        varied = Flipped(varied)
+    if how.window is not None:
+        varied = Cropped(how.window, varied, random=True)
+    return varied if varied is not prepare else None
+
+
+def _told(how: Preparation) -> dict[str, Any]:
+    """Return what the protocol of training images says of their variation."""
+    told: dict[str, Any] = {"flip": "horizontal"} if how.flip else {}
+    told |= {"augmentation": how.augment.model_dump(mode="json")} if how.augment is not None else {}
+    told |= {"jitter": how.jitter.model_dump(mode="json")} if how.jitter is not None else {}
+    return told | ({"crop": "random"} if how.window is not None else {})
 
 
 def _stored(how: Preparation, x: Rows, split: str, levels: int) -> tuple[Rows, Prepare, str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from genframe import Categorical, DataError, Space
 
 from ..bases import DataPath, ImageSpec, Share, SplitBy
+from ..preparation import Preparation
 
 if TYPE_CHECKING:
     from genframe import Dataset
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Digits", "Idx", "Images"]
+
+
+def _both(size: object) -> object:
+    return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
 
 
 class Digits(ImageSpec):
@@ -110,7 +117,9 @@ class Images(ImageSpec):
     type: Literal["data/images"] = "data/images"
 
     path: DataPath = Field(description="the folder")
-    size: tuple[PositiveInt, PositiveInt] = Field(default=(32, 32), description="height and width in pixels")
+    size: Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_both)] = Field(
+        default=(32, 32), description="height and width in pixels, or one number for both"
+    )
     colour: Literal["grey", "rgb"] = Field(default="rgb", description="one channel or three")
     train: str | None = Field(
         default=None, description="the subfolder of the training pictures, where splits have folders of their own; . for all"
@@ -136,6 +145,12 @@ class Images(ImageSpec):
         default="cover",
         description="what becomes of a picture of another shape: it is cut at its sides, given borders, or stretched",
     )
+    crop: Literal["centre", "random"] = Field(
+        default="centre",
+        description="training pictures are seen through a window at the centre, or at a random place of a picture that is "
+        "stored larger by 'margin'",
+    )
+    margin: float = Field(default=0.125, gt=0, le=1, description="how much larger than the window, where crop is random")
     compare: Literal["times", "contents"] = Field(
         default="times",
         description="how a changed file is noticed: by its name, size and time, or by its content, which takes longer",
@@ -151,7 +166,21 @@ class Images(ImageSpec):
             raise ValueError(f"{named[0]} has a subfolder; name the one of the training pictures as 'train' too")
         if self.intensities is not None and not self.intensities[0] < self.intensities[1]:
             raise ValueError(f"intensities: expected the lower before the higher, found {list(self.intensities)}")
+        if self.crop == "random" and self.fit == "stretch":
+            raise ValueError("crop: random needs pictures that keep their shape; leave fit: stretch or crop: random out")
         return self
+
+    @property
+    def preparation(self) -> Preparation:
+        """How pictures become values."""
+        return replace(super().preparation, window=self.size if self.crop == "random" else None)
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """The height and width in which pictures are kept in the cache."""
+        height, width = self.size
+        larger = 1 + self.margin if self.crop == "random" else 1
+        return (math.ceil(height * larger), math.ceil(width * larger))
 
     def folders(self) -> Folders:
         """Return where the pictures of each split lie, as plain values."""
@@ -193,7 +222,7 @@ class Images(ImageSpec):
         validation, test = (0 if isinstance(share, str) else share for share in (self.validation, self.test))
         return load_images(
             self.folders(),
-            Pictures(self.size, mode, self.background, self.intensities, self.fit),
+            Pictures(self.stored_size, mode, self.background, self.intensities, self.fit),
             self.preparation,
             skip=self.on_error == "skip",
             contents=self.compare == "contents",
