@@ -31,9 +31,10 @@ class Split:
 
     ``stored``: rows (N, ...), a tensor or others; ``condition``: rows (N, ...) or ``None``. ``protocol`` says what a result
     depends on besides the examples: split, seed, binarisation, dequantisation. ``augment`` prepares what a loss is trained on;
-    priors that are fitted to codes, and metrics, see examples without it. For text, ``characters`` (N,) says how many each
-    example stands for. ``extras``: more rows by name, (N, ...) each, which reach the loss in its batch. ``target`` is the
-    device that batches go to, where rows lie elsewhere.
+    priors that are fitted to codes, and metrics, see examples without it. Where it draws one of a few preparations for each
+    example, all equally likely, such as an image or its mirror image, ``variants`` are these. For text, ``characters`` (N,)
+    says how many each example stands for. ``extras``: more rows by name, (N, ...) each, which reach the loss in its batch.
+    ``target`` is the device that batches go to, where rows lie elsewhere.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Split:
     characters: Tensor | None = None
     extras: Mapping[str, Rows] = field(default_factory=dict)
     target: torch.device | None = None
+    variants: tuple[Prepare, ...] = ()
 
     def __len__(self) -> int:
         return len(self.stored)

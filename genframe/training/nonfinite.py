@@ -33,7 +33,7 @@ def first_nonfinite_parameter(module: nn.Module, *, gradients: bool = False) -> 
     return None
 
 
-def diagnosis(objective: Objective, batch: Batch, player: str, output: LossOutput) -> str:
+def diagnosis(objective: Objective, batch: Batch, player: str, output: LossOutput, encoded: bool = False) -> str:
     """Return what is not finite in a step that failed: weights, a gradient, or the loss and where in the model it began."""
     model = objective.model
     weights = first_nonfinite_parameter(model)
@@ -44,7 +44,7 @@ def diagnosis(objective: Objective, batch: Batch, player: str, output: LossOutpu
         return f"the gradient of {gradient!r} holds NaN or infinity; lower train.lr or set train.clip"
     terms = [name for name, value in output.metrics.items() if not math.isfinite(value.item())]
     named = f" ({', '.join(terms)})" if terms else ""
-    module = _first_nonfinite_module(model, lambda: objective(batch, player))
+    module = _first_nonfinite_module(model, lambda: objective(batch, player, encoded))
     begin = f"; it begins in {module!r}" if module else ""
     data = "" if bool(torch.isfinite(batch.x).all()) else "; the data hold NaN or infinity themselves"
     return f"the loss of player {player!r} is {output.total.item()}{named}{begin}{data}"

@@ -56,13 +56,15 @@ class Objective(nn.Module):
         """Put the parts that learn into training mode, with gradients, and freeze the others."""
         self.model.learn(self.parts, loss=not (self.prior_alone or self.pretrains))
 
-    def forward(self, batch: Batch, player: str) -> LossOutput:
-        """Return the player's loss on a batch."""
+    def forward(self, batch: Batch, player: str, encoded: bool = False) -> LossOutput:
+        """Return the player's loss on a batch, of codes if it is ``encoded``."""
         model, x, condition = self.model, batch.x, batch.condition
         if self.pretrains:
             return cast(Pretrainable, model.encoder).objective(x, model.context(condition))
         if not self.prior_alone:
             return model.loss(model, batch, player)
+        if encoded:
+            return model.prior.objective(x, model.context(condition), player)
         with torch.no_grad(), full_precision(x):  # a codebook's indices in bfloat16 are others than a metric will see
             code = model.codes(x, condition)
         return model.prior.objective(code, model.context(condition), player)

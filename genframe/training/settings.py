@@ -31,6 +31,9 @@ class StageSpec(Spec):
 
     parts: tuple[PartName, ...] = Field(min_length=1, description="the parts that learn")
     steps: PositiveInt | None = Field(default=None, description="optimizer steps; none where the prior is fitted at once")
+    cache: Literal["none", "codes"] = Field(
+        default="none", description="codes: encode the data once, keep the codes on disk, and train the prior on them"
+    )
     fit: bool = Field(default=False, description="fit the prior to all codes at once; it must be Fittable")
 
 

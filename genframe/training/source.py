@@ -24,10 +24,15 @@ class RowSource:
     """Batches of rows, in an order that is drawn for each epoch from the seed; a resumed training reads the same ones."""
 
     exact = True
+    encoded = False
+    """Whether batches hold codes in the place of data."""
 
     def __init__(self, rows: Split, order: DataOrder, workers: int) -> None:
-        self.rows, self.order = rows, order
+        self.rows, self.order, self.workers = rows, order, workers
         self._ahead = None if rows.in_memory else ReadAhead(rows, order, workers)
+
+    def open(self) -> None:
+        """Do what has to be done once before the first batch."""
 
     def next(self) -> Batch:
         """Return the next batch to learn from."""
@@ -56,13 +61,16 @@ class RowSource:
 class LoaderSource:
     """The batches of a loader, again from its start when it ends; a resumed training reads others."""
 
-    exact = False
+    exact = encoded = False
 
     def __init__(self, loader: Iterable[Any], to_batch: ToBatch, space: Space, device: torch.device) -> None:
         self.loader, self.to_batch, self.space, self.device = loader, to_batch, space, device
         self.epoch = self.position = 0
         self._batches: Iterator[Any] = iter(())
         self._last: Batch | None = None
+
+    def open(self) -> None:
+        """Do nothing: a loader begins when it is asked for a batch."""
 
     def next(self) -> Batch:
         """Return the loader's next batch.

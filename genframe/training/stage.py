@@ -131,7 +131,7 @@ class Stage:
         for _ in range(micro):
             batch = self.source.next()
             with self._autocast:
-                output = self.call(batch, player.name)
+                output = self.call(batch, player.name, self.source.encoded)
             (output.total if micro == 1 else output.total / micro).backward()
             outputs.append(output)
         return output if micro == 1 else mean_output(outputs)
@@ -140,7 +140,7 @@ class Stage:
         """Name what is not finite, then skip the step or stop, as the settings say."""
         batch = self.source.last()
         with fork_rng(self.device):
-            reason = diagnosis(self.objective, batch, player.name, output)
+            reason = diagnosis(self.objective, batch, player.name, output, self.source.encoded)
         player.forget_gradients()
         if not self._skips:
             raise NonFiniteError(reason)

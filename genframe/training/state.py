@@ -13,13 +13,14 @@ from torch import Tensor
 from ..model import Model
 from ..roles import Dataset, random_state, random_tensors, restore_random
 from ..types import Batch, CheckpointError, Problem, SpecError
+from .codes import CodeSource
 from .ema import WeightAverage
 from .environment import pick_device
 from .objective import Objective
 from .optimizer import Player
 from .reading import Data, ToBatch, split_of
 from .settings import PartName, StageSpec, TrainSpec
-from .source import source_of
+from .source import RowSource, source_of
 from .stage import Stage
 from .window import MetricWindow
 
@@ -116,6 +117,11 @@ class Training:
             workers=settings.workers,
         )
         spec = self.stages[progress.stage]
+        if spec.cache == "codes":
+            where = f"train.stages.{progress.stage}.cache"
+            if not isinstance(source, RowSource):
+                raise SpecError(Problem(where, "a loader's examples have no order, so their codes cannot be kept", "leave it out"))
+            source = CodeSource(source, self.model, where)
         self.stage = Stage(self.model, spec, settings, source, self.device, self._note_skip)
         self.stage.prepare_compiling(progress.compile, progress.stage_step, self.say)
 

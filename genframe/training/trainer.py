@@ -58,6 +58,7 @@ class Trainer(Training):
         :raises Interrupted: at a step boundary, once a signal has asked for it.
         """
         while True:
+            self.stage.source.open()
             name = "train" if len(self.stages) == 1 else f"stage {self.progress.stage + 1} of {len(self.stages)}"
             if self.stage.spec.fit:
                 self.reporter.begin(f"{name}: fit the prior", 1, 0)

@@ -97,6 +97,9 @@ def _stage_problems(spec: ExperimentSpec) -> list[Problem]:
         elif trains_prior_alone(stage.parts) and "condition" in stage.parts and (others := _frozen_readers(spec.model)):
             message = f"the condition learns with the prior, and the frozen {' and '.join(others)} would read what it becomes"
             problems.append(Problem(f"{path}.parts", message, "say model.conditional: [prior], or leave the condition out"))
+        if stage.cache == "codes" and (stage.fit or spec.model.encoder is None or not trains_prior_alone(stage.parts)):
+            message = "codes can be kept where a frozen encoder gives them: in a stage of steps that trains the prior alone"
+            problems.append(Problem(f"{path}.cache", message, "leave it out"))
     return problems
 
 

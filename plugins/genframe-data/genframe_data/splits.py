@@ -7,7 +7,7 @@ binarisation is the same on every machine and in every version.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +21,7 @@ from .affine import Augmented
 from .bases import SplitBy
 from .preparation import Preparation
 from .prepare import Binarised, Dequantised, Scaled
-from .variation import Cropped, Flipped, Recoloured
+from .variation import Cropped, Flipped, Mirrored, Recoloured
 
 __all__ = ["Part", "Protocol", "cut", "divided", "divided_by_groups", "image_dataset", "plain_dataset", "shuffled"]
 
@@ -141,7 +141,8 @@ def image_dataset(
         stamp |= _told(prepared) if augment is not None else {}
         if prepared.window is not None:
             prepare = Cropped(prepared.window, prepare, random=False)
-        splits[name] = Split(name, stored, part.labels, prepare, stamp, augment)
+        variants = _variants(prepared, prepare) if augment is not None else ()
+        splits[name] = Split(name, stored, part.labels, prepare, stamp, augment, variants=variants)
     shape = tuple(raw[0].shape[1:])
     if prepared.window is not None:
         shape = (shape[0], *prepared.window)
@@ -160,6 +161,11 @@ def _varied(how: Preparation, prepare: Prepare, levels: int) -> Prepare | None:
     if how.window is not None:
         varied = Cropped(how.window, varied, random=True)
     return varied if varied is not prepare else None
+
+
+def _variants(how: Preparation, prepare: Prepare) -> tuple[Prepare, ...]:
+    """Return the two preparations of an image where nothing is drawn but whether it is mirrored."""
+    return (prepare, Mirrored(prepare)) if how == replace(how, augment=None, jitter=None, window=None) and how.flip else ()
 
 
 def _told(how: Preparation) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from genframe import Prepare
 
 from .augmentation import Jitter
 
-__all__ = ["Cropped", "Flipped", "Recoloured"]
+__all__ = ["Cropped", "Flipped", "Mirrored", "Recoloured"]
 
 LUMA: Final = (0.299, 0.587, 0.114)
 """The weights of red, green and blue in grey. ITU-R BT.601."""
@@ -54,6 +54,17 @@ class Flipped:
         """Return the prepared images, some of them mirrored: (B, C, H, W) -> (B, C, H, W)."""
         mirrored = torch.rand(len(stored), 1, 1, 1, generator=generator, device=stored.device) < 0.5
         return self.prepare(torch.where(mirrored, stored.flip(-1), stored), generator)
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """Mirrors every image left to right, then continues with ``prepare``."""
+
+    prepare: Prepare
+
+    def __call__(self, stored: Tensor, generator: Generator | None) -> Tensor:
+        """Return the prepared mirror images: (B, C, H, W) -> (B, C, H, W)."""
+        return self.prepare(stored.flip(-1), generator)
 
 
 @dataclass(frozen=True)
