@@ -120,7 +120,9 @@ class Training:
         if spec.cache == "codes":
             where = f"train.stages.{progress.stage}.cache"
             if not isinstance(source, RowSource):
-                raise SpecError(Problem(where, "a loader's examples have no order, so their codes cannot be kept", "leave it out"))
+                raise SpecError(
+                    Problem(where, "a loader's examples have no order, so their codes cannot be kept", "leave it out")
+                )
             source = CodeSource(source, self.model, where)
         self.stage = Stage(self.model, spec, settings, source, self.device, self._note_skip)
         self.stage.prepare_compiling(progress.compile, progress.stage_step, self.say)

@@ -112,12 +112,16 @@ def _pass_over(path: Path, skipped: Counter[str]) -> None:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the pictures of each split lie: all together in ``path``, or each in a subfolder of its own."""
+    """Where the pictures of each split lie: all together in ``path``, or each in a subfolder of its own.
+
+    ``lists`` are files that name pictures of ``path`` to hold out, by split.
+    """
 
     path: Path
     train: str | None = None
     validation: str | None = None
     test: str | None = None
+    lists: Mapping[str, Path] = field(default_factory=dict)
 
     def scans(self) -> dict[str, Scan]:
         """Return what is in the folder of each split that has one, training pictures first.
@@ -155,12 +159,15 @@ def class_names(scans: Mapping[str, Scan]) -> list[str]:
     return names
 
 
-def report(scans: Mapping[str, Scan], classes: Sequence[str], damaged: int = 0, note: str = "") -> Report:
-    """Return what the folders give and what is left out; ``damaged`` pictures are left out too."""
+def report(scans: Mapping[str, Scan], condition: str, damaged: int = 0, note: str = "") -> Report:
+    """Return what the folders give and what is left out; ``damaged`` pictures are left out too.
+
+    ``condition`` says in words what the pictures come with.
+    """
     count = sum(len(found.pictures) for found in scans.values()) - damaged
     skipped = sum((found.skipped for found in scans.values()), Counter[str]())
     skipped["damaged"] = damaged
-    took = f"{count} {'picture' if count == 1 else 'pictures'}" + (f" of {len(classes)} classes" if classes else "")
+    took = f"{count} {'picture' if count == 1 else 'pictures'}{condition}"
     kinds = {kind: number for kind, number in skipped.most_common() if number}
     return Report(took, kinds, tuple(name for found in scans.values() for name in found.empty), (note,) if note else ())
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from genframe import Dataset
     from genframe.types import Report
 
+    from ..annotations import Condition
     from ..folders import Folders
 
+LIST = ".txt"
 
 __all__ = ["Digits", "Idx", "Images"]
 
@@ -117,6 +119,15 @@ class Images(ImageSpec):
     type: Literal["data/images"] = "data/images"
 
     path: DataPath = Field(description="the folder")
+    labels: bool | str = Field(  # type: ignore[assignment]  # wider than the base: a name will do too
+        default=False, description="give classes as the condition: true for the subfolders, or a column of metadata.csv"
+    )
+    captions: bool = Field(
+        default=False,
+        description="give captions as the condition: NAME.txt beside a picture, or the text in metadata.csv, metadata.jsonl or "
+        "captions.jsonl",
+    )
+    caption_length: PositiveInt = Field(default=128, le=8192, description="bytes of the longest caption")
     size: Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_both)] = Field(
         default=(32, 32), description="height and width in pixels, or one number for both"
     )
@@ -125,10 +136,12 @@ class Images(ImageSpec):
         default=None, description="the subfolder of the training pictures, where splits have folders of their own; . for all"
     )
     validation: Share | str = Field(  # type: ignore[assignment]  # wider than the base: a name will do too
-        default=0.1, description="what to hold out for validation: a share below 1, a count, or the name of a subfolder"
+        default=0.1,
+        description="what to hold out for validation: a share below 1, a count, a subfolder, or a list of names (.txt)",
     )
     test: Share | str = Field(
-        default=0.1, description="what to hold out for testing: a share below 1, a count, or the name of a subfolder"
+        default=0.1,
+        description="what to hold out for testing: a share below 1, a count, a subfolder, or a list of names (.txt)",
     )
     split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
     background: str = Field(
@@ -161,9 +174,13 @@ class Images(ImageSpec):
 
     @model_validator(mode="after")
     def _training_where_folders(self) -> Images:
-        named = [split for split in ("validation", "test") if isinstance(getattr(self, split), str)]
+        named = [split for split, name in self._named().items() if not name.endswith(LIST)]
         if named and self.train is None:
             raise ValueError(f"{named[0]} has a subfolder; name the one of the training pictures as 'train' too")
+        if self.train is not None and len(named) < len(self._named()):
+            raise ValueError("lists name pictures of one folder; leave 'train' out, or give subfolders")
+        if self.captions and self.labels is not False:
+            raise ValueError("captions and labels are two conditions; leave one out")
         if self.intensities is not None and not self.intensities[0] < self.intensities[1]:
             raise ValueError(f"intensities: expected the lower before the higher, found {list(self.intensities)}")
         if self.crop == "random" and self.fit == "stretch":
@@ -182,12 +199,29 @@ class Images(ImageSpec):
         larger = 1 + self.margin if self.crop == "random" else 1
         return (math.ceil(height * larger), math.ceil(width * larger))
 
+    def _named(self) -> dict[str, str]:
+        """Return the names that stand for held-out splits."""
+        given = {"validation": self.validation, "test": self.test}
+        return {split: name for split, name in given.items() if isinstance(name, str)}
+
     def folders(self) -> Folders:
         """Return where the pictures of each split lie, as plain values."""
         from ..folders import Folders
 
-        validation, test = (share if isinstance(share, str) else None for share in (self.validation, self.test))
-        return Folders(self.path, self.train, validation, test)
+        named = self._named()
+        lists = {split: self.path / name for split, name in named.items() if name.endswith(LIST)}
+        own = {split: name for split, name in named.items() if split not in lists}
+        return Folders(self.path, self.train, own.get("validation"), own.get("test"), lists)
+
+    def condition(self) -> Condition:
+        """Return where the condition comes from, as plain values."""
+        from ..annotations import Condition
+
+        if self.captions:
+            return Condition("captions", length=self.caption_length)
+        if isinstance(self.labels, str):
+            return Condition("column", self.labels)
+        return Condition("folders" if self.labels else "nothing")
 
     def data_space(self) -> Space:
         """Return the space of one picture; looks whether there are any."""
@@ -195,23 +229,30 @@ class Images(ImageSpec):
         return self.prepared_space((1 if self.colour == "grey" else 3, *self.size), 256)
 
     def condition_space(self) -> Space | None:
-        """Return the subfolders with pictures as classes."""
-        from ..folders import class_names
-
-        return Categorical((), len(class_names(self.folders().scans()))) if self.labels else None
+        """Return the classes, or the space of captions."""
+        condition = self.condition()
+        return condition.space(self.folders().scans()) if condition.by in ("folders", "column") else condition.space({})
 
     def attributes(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the classes by the names of their folders."""
-        from ..folders import class_names
+        """Return the classes by their names."""
+        condition = self.condition()
+        if condition.by == "nothing":
+            condition = type(condition)("folders")
+        return {"label": classes} if (classes := condition.classes(self.folders().scans())) else {}
 
-        return {"label": tuple(class_names(self.folders().scans()))}
+    def labelled(self, attribute: str) -> Images:
+        """Return the pictures with their classes."""
+        return self.model_copy(update={"captions": False, "labels": self.labels or True})
 
     def report(self) -> Report:
         """Return how many pictures there are, and what is skipped; whether they can be read is found when they are."""
-        from ..folders import class_names, report
+        from ..folders import report
 
-        scans = self.folders().scans()
-        return report(scans, class_names(scans) if self.labels else [])
+        scans, condition = self.folders().scans(), self.condition()
+        if condition.by == "captions":
+            for found in scans.values():
+                condition.values(found, ())
+        return report(scans, condition.told(condition.classes(scans)))
 
     def load(self) -> Dataset:
         """Read the pictures."""
@@ -224,9 +265,9 @@ class Images(ImageSpec):
             self.folders(),
             Pictures(self.stored_size, mode, self.background, self.intensities, self.fit),
             self.preparation,
+            self.condition(),
             skip=self.on_error == "skip",
             contents=self.compare == "contents",
-            labels=self.labels,
             validation=validation,
             test=test,
             by=self.split,
