@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from genframe import installed
 from genframe.cli import EXIT_CODES, grammar_of, main, summaries
@@ -215,6 +216,19 @@ def test_init_writes_what_check_takes(
     capsys.readouterr()
     assert main(["init", "vae-digits"]) == 5
     assert capsys.readouterr().err == "genframe init: vae-digits.yaml is there already; name another file\n"
+
+
+def test_init_can_change_the_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, genframe: Callable[..., Any]) -> None:
+    """How the data was prepared stays, where the new dataset has the same field; other values may change too."""
+    monkeypatch.chdir(tmp_path)
+    genframe("init", "glow-cifar", "mine.yaml", "--data", "data/images", "data.path=photos", "train.steps=7")
+    document = yaml.safe_load(Path("mine.yaml").read_text())
+    assert document["data"] == {"type": "data/images", "dequantise": True, "path": "photos"}
+    assert document["train"]["steps"] == 7
+    assert "did you mean 'data/images'" in genframe("init", "glow-cifar", "x.yaml", "--data", "data/image", code=2)
+    assert "unknown field 'pth'" in genframe("init", "glow-cifar", "x.yaml", "data.pth=photos", code=2)
+    assert "expected one file to write" in genframe("init", "glow-cifar", "x.yaml", "y.yaml", code=2)
+    assert not Path("x.yaml").exists()
 
 
 @pytest.mark.parametrize("words", [["init", "vae-digits", "{}/x.yaml"], ["schema", "--out", "{}/schema.json"]], ids=" ".join)

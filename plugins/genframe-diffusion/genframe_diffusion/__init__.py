@@ -101,6 +101,8 @@ def genframe_recipes() -> list[Recipe]:
         "diffusion-digits": "8x8 digits by a cosine process and a small UNet; minutes",
         "cdiffusion-digits": "the same by class, with guidance",
         "diffusion-mnist": "MNIST by a small UNet; an hour",
+        "diffusion-photos": "your own photos, 64x64 in colour, by a U-Net",
+        "latent-diffusion-photos": "your own photos, 64x64 in colour, by an autoencoder and a diffusion model of its codes",
         "latent-diffusion-fashion": "Fashion-MNIST by an autoencoder and a diffusion model of its codes; an hour",
     }
     return [Recipe(name, "genframe_diffusion", f"recipes/{name}.yaml", summary) for name, summary in summaries.items()]

@@ -81,6 +81,7 @@ def genframe_recipes() -> list[Recipe]:
         "realnvp-digits": "RealNVP of 8x8 digits, in bits per dimension; half a minute",
         "glow-digits": "Glow of 8x8 digits, in bits per dimension; half a minute",
         "glow-cifar": "a small Glow of a subset of CIFAR-10, in bits per dimension; six minutes",
+        "flow-photos": "a small Glow of your own photos, 64x64 in colour, in bits per dimension",
         "glow-faces": "a small Glow of the CMU faces, persons held out, for edits; a minute",
         "vardeq-digits": "realnvp-digits with variational dequantisation; half a minute",
         "vae-flow-digits": "a variational autoencoder of 8x8 digits with a flow as its prior",

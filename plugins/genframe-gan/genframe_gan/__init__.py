@@ -53,6 +53,7 @@ def genframe_recipes() -> list[Recipe]:
         "gan-ring8": "eight modes on a circle, by PacGAN's protocol",
         "gan-digits": "8x8 digits by perceptrons; a minute",
         "gan-mnist": "28x28 digits by convolutions; ten minutes",
+        "gan-photos": "your own photos, 64x64 in colour, by convolutions",
         "gan-fashion": "28x28 pictures of clothes by convolutions; ten minutes",
         "aae-digits": "adversarial autoencoder of 8x8 digits, its latents made to look like the prior",
         "vaegan-digits": "variational autoencoder of 8x8 digits whose samples a critic judges as well",

@@ -70,6 +70,7 @@ def genframe_recipes() -> list[Recipe]:
         "vae-mnist": "a variational autoencoder of binarised MNIST, at most 89.8 nats",
         "iwae-mnist": "an importance-weighted autoencoder of binarised MNIST with 50 samples",
         "vae-faces": "a variational autoencoder of the CMU faces, persons held out, for edits; two minutes",
+        "vae-photos": "a variational autoencoder of your own photos, 64x64 in colour",
         "ae-mnist": "the deep autoencoder 784-1000-500-250-30 of Hinton & Salakhutdinov 2006",
         "gmm-table": "a Gaussian, or a mixture with full covariances, fitted to a table of numbers",
         "gmm-patches": "a Gaussian, or a mixture with full covariances, fitted to 8x8 patches, in bits per dimension",
