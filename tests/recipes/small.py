@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from genframe import ComponentSpec, train
 from genframe.core import ModelPrior, Sum
@@ -66,6 +67,16 @@ def _faces(path: Path) -> Path:
     return path
 
 
+def _photos(folder: Path) -> Path:
+    """Write photos of several shapes and modes."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(100):
+        pixels = random.integers(0, 256, (40 + number % 3 * 20, 70, 3), np.uint8)
+        Image.fromarray(pixels).convert(("RGB", "L", "P")[number % 3]).save(folder / f"{number:02}.png")
+    return folder
+
+
 def _text(path: Path) -> Path:
     """Write a text of 30 windows of 128 characters."""
     path.write_bytes(np.random.default_rng(0).integers(97, 123, 30 * 128, np.uint8).tobytes())
@@ -82,6 +93,7 @@ def data_files(folder: Path) -> dict[str, Path]:
         "cifar": _cifar(folder / "cifar.npz"),
         "faces": faces,
         "classifier": faces,
+        "photos": _photos(folder / "photos"),
         "shakespeare": _text(folder / "input.txt"),
     }
 
