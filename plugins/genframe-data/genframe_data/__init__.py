@@ -1,22 +1,23 @@
-"""genframe plugin: data sets: digits, toys, idx, npz, image folders, tables, text, shapes, tensors, labels and stacks."""
+"""genframe plugin: datasets from files, pictures, tables, text, and drawn ones.
+
+Names are loaded when they are first used, so importing this imports no torch.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from genframe import ComponentSpec, hookimpl
 from genframe.lazy import loaded_when_used
 
-from .augmentation import Augmentation, Jitter
-from .derived import Labels, Stacked
-from .shapes import Shapes
-from .specs import Digits, Idx, Images, Npz, Table, Toy
-from .text import Text
-from .vocabularies import Vocabulary, read_vocabulary
-
 if TYPE_CHECKING:
+    from .augmentation import Augmentation, Jitter
+    from .derived import Labels, Stacked
     from .drawing import attributes_right, explained_share, read_captions, read_shapes
     from .memory import from_tensors
+    from .shapes import Shapes
+    from .specs import Digits, Idx, Images, Npz, Shards, Table, Toy
+    from .text import Text
+    from .vocabularies import Vocabulary, read_vocabulary
 
 __all__ = [
     "Augmentation",
@@ -27,6 +28,7 @@ __all__ = [
     "Labels",
     "Npz",
     "Shapes",
+    "Shards",
     "Stacked",
     "Table",
     "Text",
@@ -40,17 +42,15 @@ __all__ = [
     "read_vocabulary",
 ]
 
-
 _LOADED_WHEN_USED = {
-    "from_tensors": "memory",
+    **dict.fromkeys(("Augmentation", "Jitter"), "augmentation"),
+    **dict.fromkeys(("Labels", "Stacked"), "derived"),
     **dict.fromkeys(("attributes_right", "explained_share", "read_captions", "read_shapes"), "drawing"),
+    "from_tensors": "memory",
+    "Shapes": "shapes",
+    **dict.fromkeys(("Digits", "Idx", "Images", "Npz", "Shards", "Table", "Toy"), "specs"),
+    "Text": "text",
+    **dict.fromkeys(("Vocabulary", "read_vocabulary"), "vocabularies"),
 }
-
-
-@hookimpl
-def genframe_specs() -> list[type[ComponentSpec]]:
-    """Return the data sets."""
-    return [Digits, Toy, Idx, Npz, Images, Table, Text, Shapes, Labels, Stacked]
-
 
 __getattr__, __dir__ = loaded_when_used(__name__, _LOADED_WHEN_USED)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["Block", "Fit", "Pictures", "decode_block", "main"]
+__all__ = ["Block", "Fit", "Pictures", "Seen", "decode_block", "decoded", "main"]
 
 FORMATS: Final = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 LARGEST: Final = 1 << 26
@@ -62,6 +62,14 @@ class Block:
     ends: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What was found in a picture: transparency, and the ends of a grey of more than 8 bits."""
+
+    transparent: bool = False
+    ends: tuple[float, float] | None = None
+
+
 def decode_block(paths: list[str], start: int, how: Pictures, into: IO[bytes]) -> Block:
     """Decode pictures into the rows of a file from ``start`` on, and return what was found."""
     import numpy as np
@@ -69,18 +77,16 @@ def decode_block(paths: list[str], start: int, how: Pictures, into: IO[bytes]) -
     found, rows = Block(), np.zeros((len(paths), *how.shape), np.uint8)
     for number, path in enumerate(paths):
         try:
-            picture, transparent, ends = _decoded(Path(path), how)
+            pixels, seen = decoded(Path(path), how)
         except Exception as error:  # a decoder may fail in any way on a file that is damaged
             found.damaged[start + number] = " ".join(str(error).split()) or type(error).__name__
             continue
-        if transparent:
+        if seen.transparent:
             found.transparent.append(start + number)
-        if ends is not None:
-            found.ends[start + number] = ends
-            if how.intensities is None:
-                continue
-            picture = _scaled(picture, *how.intensities)
-        rows[number] = picture if how.mode == "L" else _channels_first(picture)
+        if seen.ends is not None:
+            found.ends[start + number] = seen.ends
+        if pixels is not None:
+            rows[number] = pixels
     into.seek(start * rows[0].nbytes)
     into.write(rows.data)
     into.flush()
@@ -88,33 +94,33 @@ def decode_block(paths: list[str], start: int, how: Pictures, into: IO[bytes]) -
     return found
 
 
-def _channels_first(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return picture.transpose(2, 0, 1) if picture.ndim == 3 else picture[None].repeat(3, 0)
+def decoded(source: Path | IO[bytes], how: Pictures) -> tuple[NDArray[np.uint8] | None, Seen]:
+    """Return the pixels of a picture (C, H, W), and what was found in it.
 
-
-def _scaled(grey: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    import numpy as np
-
-    levels: NDArray[np.uint8] = np.rint(((grey.astype(np.float64) - low) / (high - low)).clip(0, 1) * 255).astype(np.uint8)
-    return levels
-
-
-def _decoded(path: Path, how: Pictures) -> tuple[NDArray[Any], bool, tuple[float, float] | None]:
-    """Return the pixels, whether some were transparent, and the ends of a grey of more than 8 bits."""
+    There are none for a grey of more than 8 bits where nothing says what range becomes 0 to 255. Any error is the picture's.
+    """
     import numpy as np
     from PIL import Image, ImageOps
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         warnings.simplefilter("ignore", UserWarning)
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(source, formats=FORMATS) as image:
             if image.width * image.height > LARGEST:
                 raise ValueError(f"{image.width}×{image.height} pixels, more than {LARGEST}")
             if image.format == "JPEG":
                 image.draft(None, (DRAFT * max(how.size),) * 2)
             upright = ImageOps.exif_transpose(image)
-    upright, transparent, ends = _converted(upright, how)
-    return np.asarray(_fitted(upright, how, ends)), transparent, ends
+    upright, seen = _converted(upright, how)
+    pixels = np.asarray(_fitted(upright, how, seen.ends))
+    if seen.ends is not None:
+        if how.intensities is None:
+            return None, seen
+        low, high = how.intensities
+        pixels = np.rint(((pixels.astype(np.float64) - low) / (high - low)).clip(0, 1) * 255).astype(np.uint8)
+    if how.mode == "L":
+        return pixels[None], seen
+    return pixels.transpose(2, 0, 1) if pixels.ndim == 3 else pixels[None].repeat(3, 0), seen
 
 
 def _fitted(image: Image.Image, how: Pictures, ends: tuple[float, float] | None) -> Image.Image:
@@ -131,7 +137,7 @@ def _fitted(image: Image.Image, how: Pictures, ends: tuple[float, float] | None)
             return image.resize(size, Image.Resampling.BICUBIC)
 
 
-def _converted(image: Image.Image, how: Pictures) -> tuple[Image.Image, bool, tuple[float, float] | None]:
+def _converted(image: Image.Image, how: Pictures) -> tuple[Image.Image, Seen]:
     """Return the picture without transparency, in the mode that is asked for or, with more than 8 bits, as floats."""
     from PIL import Image
 
@@ -141,14 +147,14 @@ def _converted(image: Image.Image, how: Pictures) -> tuple[Image.Image, bool, tu
         grey = np.asarray(image, np.float32)
         if not np.isfinite(grey).all():
             raise ValueError("it holds NaN or infinity")
-        return Image.fromarray(grey), False, (float(grey.min()), float(grey.max()))
+        return Image.fromarray(grey), Seen(ends=(float(grey.min()), float(grey.max())))
     if not image.has_transparency_data:
-        return image.convert(how.mode), False, None
+        return image.convert(how.mode), Seen()
     coloured = image.convert("RGBA")
     if coloured.getchannel("A").getextrema() == (255, 255):
-        return image.convert(how.mode), False, None
+        return image.convert(how.mode), Seen()
     behind = Image.new("RGBA", coloured.size, how.background)
-    return Image.alpha_composite(behind, coloured).convert(how.mode), True, None
+    return Image.alpha_composite(behind, coloured).convert(how.mode), Seen(transparent=True)
 
 
 def main() -> None:

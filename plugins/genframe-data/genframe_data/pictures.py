@@ -21,7 +21,7 @@ from .picture_cache import SHOWN, CachedPictures, cached_pictures
 from .preparation import Preparation
 from .splits import Part, divided, image_dataset
 
-__all__ = ["load_images"]
+__all__ = ["listed_parts", "load_images", "values_as_tensor"]
 
 
 def load_images(
@@ -49,7 +49,7 @@ def load_images(
     stored = found.entry.rows()
     own = {split: _part(stored, found, split, condition.values(scans[split], names)) for split in scans}
     raw = tuple(part.x for part in own.values())
-    own |= _listed(folders, scans["train"], own["train"], found.rows["train"])
+    own |= listed_parts(folders, scans["train"], own["train"], found.rows["train"])
     held_out = own.get("validation", validation), own.get("test", test)
     parts = divided(own["train"], *held_out, by=by, seed=prepared.seed, limit=limit)
     data = image_dataset("data/images", parts, 256, condition.space(scans), raw, prepared, found.digest)
@@ -64,17 +64,17 @@ def load_images(
 def _part(stored: Rows, found: CachedPictures, split: str, values: list[int] | list[bytes] | None) -> Part:
     """Return the pictures of a split's folder that could be read; ``values`` are the conditions of all of them."""
     rows = torch.from_numpy(found.rows[split])
-    return Part(select(stored, rows), _tensor(values)[rows - found.first(split)] if values is not None else None)
+    return Part(select(stored, rows), values_as_tensor(values)[rows - found.first(split)] if values is not None else None)
 
 
-def _tensor(values: list[int] | list[bytes]) -> Tensor:
+def values_as_tensor(values: list[int] | list[bytes]) -> Tensor:
     """Return classes as (N,), captions as (N, length) bytes."""
     if isinstance(values[0], bytes):
         return torch.from_numpy(np.array(values, np.bytes_).view(np.uint8).reshape(len(values), -1).copy())
     return torch.tensor(values)
 
 
-def _listed(folders: Folders, scan: Scan, train: Part, rows: NDArray[np.int64]) -> dict[str, Part]:
+def listed_parts(folders: Folders, scan: Scan, train: Part, rows: NDArray[np.int64]) -> dict[str, Part]:
     """Return the splits whose pictures are named in lists, and the training pictures without them."""
     chosen = {split: np.flatnonzero(np.isin(rows, listed(path, scan))) for split, path in folders.lists.items()}
     if not chosen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .images import Digits, Idx, Images
 from .npz import Npz
+from .shards import Shards
 from .vectors import Table, Toy
 
-__all__ = ["Digits", "Idx", "Images", "Npz", "Table", "Toy"]
+__all__ = ["Digits", "Idx", "Images", "Npz", "Shards", "Table", "Toy"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from genframe import Categorical, DataError, Space
 
 from ..bases import DataPath, ImageSpec, Share, SplitBy
-from ..preparation import Preparation
+from .fields import PictureSpec
 
 if TYPE_CHECKING:
     from genframe import Dataset
@@ -24,10 +22,6 @@ if TYPE_CHECKING:
 LIST = ".txt"
 
 __all__ = ["Digits", "Idx", "Images"]
-
-
-def _both(size: object) -> object:
-    return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
 
 
 class Digits(ImageSpec):
@@ -109,7 +103,7 @@ class Idx(ImageSpec):
         )
 
 
-class Images(ImageSpec):
+class Images(PictureSpec):
     """A folder of pictures, each cut centrally to the shape of ``size`` and resized; subfolders are classes.
 
     Files are taken in the order of their names; links are followed. PNG, JPEG, BMP, GIF, PPM, TIFF and WebP are read, as 8
@@ -128,10 +122,6 @@ class Images(ImageSpec):
         "captions.jsonl",
     )
     caption_length: PositiveInt = Field(default=128, le=8192, description="bytes of the longest caption")
-    size: Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_both)] = Field(
-        default=(32, 32), description="height and width in pixels, or one number for both"
-    )
-    colour: Literal["grey", "rgb"] = Field(default="rgb", description="one channel or three")
     train: str | None = Field(
         default=None, description="the subfolder of the training pictures, where splits have folders of their own; . for all"
     )
@@ -144,26 +134,6 @@ class Images(ImageSpec):
         description="what to hold out for testing: a share below 1, a count, a subfolder, or a list of names (.txt)",
     )
     split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
-    background: str = Field(
-        default="white",
-        pattern="^(white|grey|black|#[0-9a-fA-F]{6})$",
-        description="what lies behind transparent pixels: white, grey, black or #rrggbb",
-    )
-    intensities: tuple[float, float] | None = Field(
-        default=None,
-        description="the greys of more than 8 bits that become the lowest and the highest level; those of all pictures "
-        "together if left out",
-    )
-    fit: Literal["cover", "contain", "stretch"] = Field(
-        default="cover",
-        description="what becomes of a picture of another shape: it is cut at its sides, given borders, or stretched",
-    )
-    crop: Literal["centre", "random"] = Field(
-        default="centre",
-        description="training pictures are seen through a window at the centre, or at a random place of a picture that is "
-        "stored larger by 'margin'",
-    )
-    margin: float = Field(default=0.125, gt=0, le=1, description="how much larger than the window, where crop is random")
     compare: Literal["times", "contents"] = Field(
         default="times",
         description="how a changed file is noticed: by its name, size and time, or by its content, which takes longer",
@@ -181,23 +151,7 @@ class Images(ImageSpec):
             raise ValueError("lists name pictures of one folder; leave 'train' out, or give subfolders")
         if self.captions and self.labels is not False:
             raise ValueError("captions and labels are two conditions; leave one out")
-        if self.intensities is not None and not self.intensities[0] < self.intensities[1]:
-            raise ValueError(f"intensities: expected the lower before the higher, found {list(self.intensities)}")
-        if self.crop == "random" and self.fit == "stretch":
-            raise ValueError("crop: random needs pictures that keep their shape; leave fit: stretch or crop: random out")
         return self
-
-    @property
-    def preparation(self) -> Preparation:
-        """How pictures become values."""
-        return replace(super().preparation, window=self.size if self.crop == "random" else None)
-
-    @property
-    def stored_size(self) -> tuple[int, int]:
-        """The height and width in which pictures are kept in the cache."""
-        height, width = self.size
-        larger = 1 + self.margin if self.crop == "random" else 1
-        return (math.ceil(height * larger), math.ceil(width * larger))
 
     def _named(self) -> dict[str, str]:
         """Return the names that stand for held-out splits."""
@@ -256,14 +210,12 @@ class Images(ImageSpec):
 
     def load(self) -> Dataset:
         """Read the pictures."""
-        from ..decoding import Pictures
         from ..pictures import load_images
 
-        mode = "L" if self.colour == "grey" else "RGB"
         validation, test = (0 if isinstance(share, str) else share for share in (self.validation, self.test))
         return load_images(
             self.folders(),
-            Pictures(self.stored_size, mode, self.background, self.intensities, self.fit),
+            self.pictures(),
             self.preparation,
             self.condition(),
             skip=self.on_error == "skip",
