@@ -101,7 +101,7 @@ def test_help_imports_no_specs_of_plugins() -> None:
         "print(*sorted(name for name in sys.modules if name.startswith('genframe_')), file=sys.stderr)"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    packages = ("genframe_latents", "genframe_report")
+    packages = ("genframe_data", "genframe_latents", "genframe_report")
     assert ran.stderr.split() == [name for package in packages for name in (package, f"{package}.commands")]
 
 

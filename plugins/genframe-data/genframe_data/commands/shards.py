@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 PER_SHARD = 10_000
 
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     :raises DataError: if there are no pictures, some cannot be read, or one has no class or caption.
     :raises StorageError: if the volume refuses.
     """
-    from genframe import Problem, SpecError
+    from genframe import Problem, SpecError, installed
     from genframe.cache import showing_progress
     from genframe.cli.output import Messages, print_json
     from genframe.cli.train import reporter
@@ -39,15 +40,13 @@ def run(options: argparse.Namespace) -> None:
     from genframe.experiment.document.loading import validated
     from genframe.experiment.document.overrides import apply
 
-    from ..gathering import samples_of
     from ..packing import pack
-    from ..specs import Images
 
     if options.per_shard < 1:
         raise SpecError(Problem("--per-shard", f"should be at least 1, is {options.per_shard}"))
     document = apply(Document({"path": str(options.folder)}, "<command line>", {}), options.overrides)
-    spec = validated(Images, document)
-    samples, classes = samples_of(spec)
+    images: Any = validated(installed().registry("dataset").find("data/images"), document)
+    samples, classes = images.samples()
     with reporter(options.json) as listener, showing_progress(listener):
         head = pack(samples, classes, options.out, per_shard=options.per_shard, skip=options.skip_damaged)
     if options.json:

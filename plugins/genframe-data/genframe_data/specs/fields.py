@@ -24,9 +24,10 @@ def _both(size: object) -> object:
 class PictureSpec(ImageSpec):
     """How pictures from files become images of one size; abstract."""
 
-    size: Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_both)] = Field(
-        default=(32, 32), description="height and width in pixels, or one number for both"
-    )
+    size: Annotated[
+        tuple[PositiveInt, PositiveInt],
+        BeforeValidator(_both, json_schema_input_type=PositiveInt | tuple[PositiveInt, PositiveInt]),
+    ] = Field(default=(32, 32), description="height and width in pixels, or one number for both")
     colour: Literal["grey", "rgb"] = Field(default="rgb", description="one channel or three")
     background: str = Field(
         default="white",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..annotations import Condition
     from ..folders import Folders
+    from ..packing import Sample
 
 LIST = ".txt"
 
@@ -207,6 +208,21 @@ class Images(PictureSpec):
             for found in scans.values():
                 condition.values(found, ())
         return report(scans, condition.told(condition.classes(scans)))
+
+    def samples(self) -> tuple[list[Sample], tuple[str, ...]]:
+        """Return the pictures with their splits and conditions, to pack them, and the names of their classes."""
+        from ..gathering import samples_of
+
+        validation, test = (0 if isinstance(share, str) else share for share in (self.validation, self.test))
+        return samples_of(
+            self.folders(),
+            self.condition(),
+            validation=validation,
+            test=test,
+            by=self.split,
+            seed=self.seed,
+            limit=self.limit,
+        )
 
     def load(self) -> Dataset:
         """Read the pictures."""
