@@ -31,10 +31,10 @@ def test_headings_quotes_and_other_encodings_are_read(tmp_path: Path) -> None:
     """They give the same numbers; columns are taken by name."""
     plain = np.array(ROWS, np.float64)
     quoted = [",".join(f'"{value}"' for value in row) for row in ROWS]
-    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+    for encoding, said in (("utf-8", ""), ("utf-8-sig", ""), ("utf-16", "; read as UTF-16"), ("utf-16-le", "; read as UTF-16")):
         path = _write(tmp_path, '"width","mass, dry","shift"', quoted, encoding)
         assert Table(path=path).data_space() == Real((3,))
-        assert str(Table(path=path, columns=("shift", 0)).report()) == "took 2 of 3 columns: shift, width"
+        assert str(Table(path=path, columns=("shift", 0)).report()) == "took 2 of 3 columns: shift, width" + said
         assert np.array_equal(_numbers(Table(path=path, **ALL)), plain.astype(np.float32))
         assert np.array_equal(_numbers(Table(path=path, columns=("shift", 0), **ALL)), plain[:, [2, 0]].astype(np.float32))
 
@@ -81,7 +81,7 @@ def test_text_and_dates_are_refused_by_name(tmp_path: Path) -> None:
     """All at once, and only where they are asked for; true and false are 1 and 0."""
     lines = [f"north,2024-01-{i % 28 + 1:02},{row[0]},{str(i % 2 == 0).lower()}" for i, row in enumerate(ROWS)]
     path = _write(tmp_path, "site,day,width,wet", lines)
-    with pytest.raises(DataError, match=r"site \('north' at line 2\), day \(the date '2024-01-01' at line 2\); choose"):
+    with pytest.raises(DataError, match=r"site \('north' at line 2\), day \(the date '2024-01-01' at line 2\); save dates as numbers"):
         Table(path=path).load()
     assert _numbers(Table(path=path, columns=("width", "wet"), **ALL))[:2, 1].tolist() == [1, 0]
     with pytest.raises(DataError, match="from 0 to 3 or of site, day, width, wet, found 9, depth in 'columns'"):
