@@ -81,7 +81,11 @@ class Columnar:
             if places is None:
                 return found.schema_arrow
             require_memory(16 * found.metadata.num_rows * len(places), str(self.path))
-            return found.read(columns=[found.schema_arrow.names[place] for place in places])
+            names = [self.names[place] for place in places]
+            twice = [name for name in names if self.names.count(name) > 1]
+            if twice:
+                raise DataError(f"{self.path}: two columns are named {twice[0]}; choose others by 'columns'")
+            return found.read(columns=names).select(names)
 
     def _arrow_table(self, places: list[int] | None) -> Any:
         import pyarrow

@@ -62,9 +62,7 @@ def lines(path: Path, name: str) -> Iterator[tuple[int, str]]:
                 *whole, rest = (rest + decoder.decode(raw, final=not raw)).split("\n")
             except UnicodeDecodeError as error:
                 at = number + 1 + error.object[: error.start].count(b"\n")
-                raise DataError(
-                    f"{path}:{at}: expected {name}, as before, found other bytes; save it in one encoding"
-                ) from None
+                raise DataError(f"{path}:{at}: expected {name} as before, found other bytes; save it in one encoding") from None
             for text in whole if raw or not rest else [*whole, rest]:
                 number, total = number + 1, total + len(text) + 1
                 _refuse_long(path, number, len(text), total)

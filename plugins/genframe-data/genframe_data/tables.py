@@ -186,9 +186,7 @@ def _refuse_missing(file: TableFile, columns: Sequence[Column], unit: str) -> No
         return
     listed = ", ".join([f"{column.name} ({column.missing}, first at {unit} {column.missing_at})" for column in refused][:SHOWN])
     if file.missing == "mean":
-        raise DataError(
-            f"{file.path}: missing values in {listed}: classes have no mean; leave their rows out with missing: drop"
-        )
+        raise DataError(f"{file.path}: missing values in {listed}: classes have no mean; leave rows out with missing: drop")
     mean = "" if all(column.of_classes for column in refused) else "fill numbers with missing: mean, "
     raise DataError(
         f"{file.path}: missing values in {listed}; leave their rows out with missing: drop, {mean}or choose others by 'columns'"
