@@ -221,7 +221,7 @@ def _save_samples(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -
     if path.suffix == ".npz":
         _archive(path, samples.x)
     elif path.suffix == ".csv":
-        write_rows(path, trained, samples.x)
+        write_rows(path, trained, samples.x, condition)
     else:
         save(path, samples.x, samples.space, _info(trained, samples, condition, wanted))
 

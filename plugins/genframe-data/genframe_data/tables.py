@@ -1,204 +1,193 @@
-"""Tables as text: headings, quotes, decimal commas, missing values; only the columns asked for are parsed."""
+"""Reading tables: the rows of the columns asked for, with missing values, classes and constant columns."""
 
 from __future__ import annotations
 
-import csv
-import math
-import re
-from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import chain, islice
-from pathlib import Path
-from typing import Final, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from genframe import DataError
 
-from .files import existing_file, opened
+from .cells import seems_number
+from .columnar import Columnar, is_columnar
+from .columns import MOST_CLASSES, SHOWN, Column, TableFile, chosen
+from .delimited import Delimited
 
-__all__ = ["Rows", "TableFile", "chosen", "heading", "read"]
+__all__ = ["Category", "Layout", "Rows", "layout", "opened_table", "read"]
 
-LONGEST_LINE: Final = 1 << 20
-LARGEST: Final = 1 << 31
-SHOWN: Final = 20
-MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
-TRUTH: Final = {"true": 1.0, "false": 0.0}
-DATE: Final = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([ T].*)?")
+FEW: Final = 20
+Numbers: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class TableFile:
-    """A table and how it is read: which columns, whether its first row is a heading, what a missing value does."""
+class Category:
+    """A column of classes, which are the columns from ``start`` on: 1 for the class of the row, else 0."""
 
-    path: Path
-    columns: tuple[int | str, ...] | None = None
-    heading: bool | None = None
-    decimal: Literal[".", ","] = "."
-    missing: Literal["refuse", "drop"] = "refuse"
-
-    def file(self) -> Path:
-        """Return the full path.
-
-        :raises DataError: if there is no such file.
-        """
-        return existing_file(self.path, "give a table of numbers as 'path'")
+    name: str
+    start: int
+    classes: tuple[str, ...]
 
 
-@dataclass
-class Rows:
-    """The numbers of the columns that were taken, row by row; their names, and how many rows were left out."""
+@dataclass(frozen=True)
+class Layout:
+    """The names of all columns that a table gives, which of them are of classes, and the classes of its label."""
 
     names: tuple[str, ...]
-    numbers: array[float] = field(default_factory=lambda: array("d"))
-    total: int = 0
-    dropped: int = 0
+    categories: tuple[Category, ...] = ()
+    label: str = ""
+    classes: tuple[str, ...] = ()
 
 
-def heading(file: TableFile) -> tuple[str, ...]:
-    """Return the names of all columns: those of the heading, or their numbers.
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a table (N, D), NaN where a value is to be filled, with the classes of its label (N,).
 
-    :raises DataError: if the file is empty, or if its first row may be a heading or not.
+    ``total`` rows were read and ``dropped`` left out; ``constant`` columns too; ``notes`` say what else was done.
     """
-    first, *_ = _rows(file, 2)
-    names, _ = _headed(file, first[1])
-    return names
+
+    layout: Layout
+    numbers: Numbers
+    labels: NDArray[np.int64] | None
+    total: int
+    dropped: int
+    constant: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def chosen(file: TableFile, names: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the places of the columns to take: all, where none are named.
+def opened_table(file: TableFile) -> Delimited | Columnar:
+    """Return the table, of which no more is read than tells its columns.
 
-    :raises DataError: with every one that is not there.
+    :raises DataError: if it is missing, empty, or if its first row may be a heading or not.
     """
-    columns = file.columns if file.columns is not None else tuple(range(len(names)))
-    unknown = [column for column in columns if (column not in names if isinstance(column, str) else column >= len(names))]
-    if unknown:
-        listed, known = ", ".join(map(str, unknown)), ", ".join(names[:SHOWN])
-        raise DataError(f"{file.path}: expected columns from 0 to {len(names) - 1} or of {known}, found {listed} in 'columns'")
-    return tuple(names.index(column) if isinstance(column, str) else column for column in columns)
+    return Columnar(file) if is_columnar(file.file()) else Delimited(file)
+
+
+def layout(file: TableFile) -> Layout:
+    """Return the columns that a table gives; it is read where they depend on its rows.
+
+    :raises DataError: as :func:`read` does.
+    """
+    if file.categories or file.label is not None or file.drop_constant:
+        path = file.file()
+        status = path.stat()
+        return _read_layout(replace(file, path=path), status.st_mtime_ns, status.st_size)
+    names = opened_table(file).names
+    return Layout(tuple(names[place] for place in chosen(file, names)[0]))
+
+
+@lru_cache(maxsize=8)
+def _read_layout(file: TableFile, _time: int, _size: int) -> Layout:
+    return read(file).layout
 
 
 def read(file: TableFile) -> Rows:
-    """Return the numbers of the columns to take.
+    """Return the rows of the columns to take.
 
     :raises DataError: with every column that is not of numbers, or has missing values that are not to be left out.
     """
-    lines = _rows(file, None)
-    first = next(lines)
-    names, headed = _headed(file, first[1])
-    taken = chosen(file, names)
-    rows, bad, missing = Rows(tuple(names[place] for place in taken)), dict[int, str](), dict[int, tuple[int, int]]()
-    for line, cells in lines if headed else chain([first], lines):
-        if len(cells) != len(names):
-            raise DataError(f"{file.path}:{line}: expected {len(names)} columns, found {len(cells)}")
-        rows.total += 1
-        values = [_value(cells[place], file.decimal) for place in taken]
-        for place, value in zip(taken, values, strict=True):
-            if value is None:
-                count, at = missing.get(place, (0, line))
-                missing[place] = count + 1, at
-            elif math.isnan(value):
-                bad.setdefault(place, f"{_kind(cells[place])} at line {line}")
-        if None in values:
-            rows.dropped += 1
+    table = opened_table(file)
+    places, categories, label = chosen(file, table.names)
+    wanted = places if label is None else (*places, label)
+    columns = [Column(table.names[place], file.notation, place in categories or place == label) for place in wanted]
+    table.fill(wanted, columns)
+    total = len(columns[0].values)
+    _refuse_bad(file, columns, len(table.names), table.unit)
+    _refuse_missing(file, columns, table.unit)
+    kept = np.full(total, total > 0)
+    for column in columns if file.missing == "drop" and total else ():
+        kept &= ~np.isnan(np.frombuffer(column.values, np.float64))
+    if not kept.any():
+        raise DataError(f"{file.path}: expected a table of numbers, found no row of them")
+    values = [np.frombuffer(column.values, np.float64)[kept] for column in columns]
+    labels, named = None, Layout(())
+    if label is not None:
+        named, labels = _label(file, columns.pop(), values.pop())
+    found, numbers, constant = _assembled(file, columns, values)
+    notes = (*table.notes(), *_truths(columns))
+    return Rows(
+        replace(found, label=named.label, classes=named.classes), numbers, labels, total, total - len(numbers), constant, notes
+    )
+
+
+def _label(file: TableFile, column: Column, codes: Numbers) -> tuple[Layout, NDArray[np.int64]]:
+    """Return the label's name and classes, and the number of each row's class."""
+    classes, numbers = _classes(file, column, codes, "label")
+    if len(classes) < 2:
+        raise DataError(f"{file.path}: expected at least two classes in {column.name}, found {classes[0]!r}; leave 'label' out")
+    return Layout((), (), column.name, classes), numbers.astype(np.int64)
+
+
+def _assembled(
+    file: TableFile, columns: Sequence[Column], values: Sequence[Numbers]
+) -> tuple[Layout, Numbers, tuple[str, ...]]:
+    """Return the columns and their numbers, with a column for each class, and the names of constant columns left out."""
+    parts, names, categories, constant = list[Numbers](), list[str](), list[Category](), list[str]()
+    for column, numbers in zip(columns, values, strict=True):
+        if file.drop_constant and _is_constant(numbers):
+            constant.append(column.name)
+        elif column.of_classes:
+            known, codes = _classes(file, column, numbers, "categories")
+            categories.append(Category(column.name, len(names), known))
+            names += [f"{column.name}={name}" for name in known]
+            parts.append((codes[:, None] == np.arange(len(known))).astype(np.float64))
         else:
-            rows.numbers.extend(value for value in values if value is not None)
-    _refuse(file, names, bad, missing)
-    if not rows.numbers:
-        raise DataError(f"{file.path}: expected a table of numbers, found no row of them")
-    return rows
+            names.append(column.name)
+            parts.append(numbers[:, None])
+    if not parts:
+        raise DataError(f"{file.path}: expected columns that vary, found {', '.join(constant)}, all constant")
+    return Layout(tuple(names), tuple(categories)), np.ascontiguousarray(np.concatenate(parts, 1)), tuple(constant)
 
 
-def _refuse(file: TableFile, names: tuple[str, ...], bad: dict[int, str], missing: dict[int, tuple[int, int]]) -> None:
-    if bad:
-        listed = ", ".join(f"{names[place]} ({what})" for place, what in sorted(bad.items())[:SHOWN])
-        hint = "choose others by 'columns'" if len(bad) < len(names) else "choose a table of numbers"
-        raise DataError(f"{file.path}: expected columns of numbers, found {len(bad)} of others: {listed}; {hint}")
-    if missing and file.missing == "refuse":
-        counts = [f"{names[place]} ({count}, first at line {line})" for place, (count, line) in sorted(missing.items())]
-        listed = ", ".join(counts[:SHOWN])
-        raise DataError(
-            f"{file.path}: missing values in {listed}; leave their rows out with missing: drop, or choose others by 'columns'"
-        )
+def _is_constant(numbers: Numbers) -> bool:
+    known = numbers[~np.isnan(numbers)]
+    return not known.size or bool(known.min() == known.max())
 
 
-def _kind(cell: str) -> str:
-    return f"the date {cell[:40]!r}" if DATE.fullmatch(cell) else repr(cell[:40])
+def _classes(file: TableFile, column: Column, codes: Numbers, where: str) -> tuple[tuple[str, ...], Numbers]:
+    """Return the classes that occur, sorted, and the number of each row's class."""
+    occurring, places = np.unique(codes, return_inverse=True)
+    found = list(column.classes)
+    present = {found[int(code)] for code in occurring}
+    known = tuple(name for name in column.known() if name in present)
+    if len(known) > MOST_CLASSES or len(known) == len(codes) > FEW:
+        raise DataError(f"{file.path}: expected classes in {column.name}, found {len(known)}; leave it out of '{where}'")
+    order = {name: number for number, name in enumerate(known)}
+    return known, np.array([order[found[int(code)]] for code in occurring], np.float64)[places]
 
 
-def _value(cell: str, decimal: str) -> float | None:
-    """Return a cell's number, ``None`` where it is missing, NaN where it is no finite number."""
-    try:
-        number = float(cell if decimal == "." else cell.replace(".", " ").replace(",", "."))
-    except ValueError:
-        lower = cell.lower()
-        return None if lower in MISSING else TRUTH.get(lower, math.nan)
-    return None if math.isnan(number) else number if math.isfinite(number) else math.nan
+def _truths(columns: Sequence[Column]) -> tuple[str, ...]:
+    listed = ", ".join([column.name for column in columns if column.truths][:SHOWN])
+    return (f"read true and false as 1 and 0 in {listed}",) if listed else ()
 
 
-def _headed(file: TableFile, cells: list[str]) -> tuple[tuple[str, ...], bool]:
-    """Return the names of the columns, and whether the first row is a heading."""
-    headed = file.heading
-    if headed is None:
-        values = [_value(cell, file.decimal) for cell in cells]
-        headed = all(value is None or math.isnan(value) for value in values)
-        if not headed and all(cell.isdigit() for cell in cells) and len(set(cells)) == len(cells) > 1:
-            _, second = (*_rows(file, 2), (0, []))[1]
-            if second and not any(cell.lstrip("+-").isdigit() for cell in second):
-                raise DataError(
-                    f"{file.path}: the first row, {', '.join(cells[:SHOWN])}, may be a heading; "
-                    "say heading: true or heading: false"
-                )
-    if not headed:
-        return tuple(map(str, range(len(cells)))), False
-    if len(set(cells)) < len(cells):
-        return tuple(map(str, range(len(cells)))), True
-    return tuple(cells), True
+def _refuse_bad(file: TableFile, columns: Sequence[Column], of: int, unit: str) -> None:
+    bad = [column for column in columns if column.bad is not None]
+    if not bad:
+        return
+    notation = file.notation
+    cells = {column.name: str(column.bad) for column in bad}
+    listed = ", ".join(f"{column.name} ({notation.kind(str(column.bad))} at {unit} {column.bad_at})" for column in bad[:SHOWN])
+    hints = list(dict.fromkeys(hint for cell in cells.values() if (hint := notation.hint(cell)) is not None))
+    words = [name for name, cell in cells.items() if notation.hint(cell) is None and not seems_number(cell)]
+    if words:
+        hints.append(f"take words as classes by categories: [{', '.join(words[:SHOWN])}]")
+    if len(bad) < of:
+        hints.append("choose others by 'columns'")
+    raise DataError(f"{file.path}: expected columns of numbers, found {len(bad)} of others: {listed}; {', or '.join(hints)}")
 
 
-def _rows(file: TableFile, most: int | None) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and cells of the first ``most`` lines that are neither blank nor comments; all, without it.
-
-    :raises DataError: if there is none.
-    """
-    lines = islice(_lines(file.file()), most)
-    first = next(lines, None)
-    if first is None:
-        raise DataError(f"{file.path}: expected a table of numbers, found no row of them")
-    mark = _mark(first[1])
-    for line, text in chain([first], lines):
-        cells = text.split() if mark is None else next(csv.reader([text], delimiter=mark, skipinitialspace=True))
-        yield line, [cell.strip() for cell in cells]
-
-
-def _mark(text: str) -> str | None:
-    """Return what stands between cells, by the first line; ``None`` for blanks."""
-    plain = re.sub('"[^"]*"', "", text)
-    if "\t" in plain and " " not in plain:
-        return "\t"
-    return ";" if ";" in plain else "," if "," in plain else None
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the number and text of each line that is neither blank nor a comment."""
-    total = line = 0
-    with opened(path) as stream:
-        wide = b""
-        while raw := stream.readline(LONGEST_LINE):
-            line, total = line + 1, total + len(raw)
-            if len(raw) == LONGEST_LINE or total > LARGEST:
-                raise DataError(f"{path}:{line}: expected lines under {LONGEST_LINE} bytes and {LARGEST} in all, found more")
-            if line == 1 and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                wide = raw
-            if wide:
-                wide = raw if line == 1 else wide + raw
-                continue
-            if content := _content(raw.decode("utf-8-sig", errors="replace")):
-                yield line, content
-    for number, text in enumerate(wide.decode("utf-16", errors="replace").splitlines(), start=1) if wide else ():
-        if content := _content(text):
-            yield number, content
-
-
-def _content(text: str) -> str:
-    stripped = text.strip(" \r\n\0\ufeff")
-    return "" if stripped.startswith("#") else stripped if stripped.strip() else ""
+def _refuse_missing(file: TableFile, columns: Sequence[Column], unit: str) -> None:
+    refused = [column for column in columns if column.missing and (file.missing == "refuse" or column.of_classes)]
+    if not refused or file.missing == "drop":
+        return
+    listed = ", ".join([f"{column.name} ({column.missing}, first at {unit} {column.missing_at})" for column in refused][:SHOWN])
+    if file.missing == "mean":
+        raise DataError(f"{file.path}: missing values in {listed}: classes have no mean; leave rows out with missing: drop")
+    mean = "" if all(column.of_classes for column in refused) else "fill numbers with missing: mean, "
+    raise DataError(
+        f"{file.path}: missing values in {listed}; leave their rows out with missing: drop, {mean}or choose others by 'columns'"
+    )

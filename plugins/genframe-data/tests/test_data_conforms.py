@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from genframe.testing import PluginConformance
-from genframe_data import Digits, Idx, Images, Labels, Npz, Shapes, Stacked, Table, Text, Toy
+from genframe_data import Digits, Idx, Images, Jitter, Labels, Npz, Shapes, Shards, Stacked, Table, Text, Toy
+from genframe_data.packing import pack
 
 FOLDER = TemporaryDirectory(prefix="genframe-conforms-")  # examples are made when tests are collected, before any fixture
 PATH = Path(FOLDER.name)
@@ -37,6 +38,7 @@ def _write(stream: np.random.RandomState) -> None:
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(place / f"{number}.png")
     (PATH / "text").write_bytes(stream.randint(97, 123, 1000).astype(np.uint8).tobytes())
+    pack(*Images(path=PATH / "pictures", labels=True).samples(), PATH / "shards", per_shard=25)
 
 
 _write(np.random.RandomState(0))
@@ -73,5 +75,10 @@ class TestData(PluginConformance):
         "data/images": [
             Images(path=PATH / "pictures", size=(4, 4), colour="grey", labels=True),
             Images(path=PATH / "pictures"),
+            Images(path=PATH / "pictures", size=(4, 4), crop="random", flip="horizontal", jitter=Jitter()),
+        ],
+        "data/shards": [
+            Shards(path=PATH / "shards", size=(4, 4), labels=True),
+            Shards(path=PATH / "shards", size=(4, 4), dequantise=True),
         ],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,14 +28,37 @@ def _numbers(spec: Table) -> np.ndarray:
     return spec.load().split("train").stored.numpy()
 
 
+@pytest.mark.parametrize(
+    ("heading", "line", "fields"),
+    [
+        ("width,mass,shift", "{0},{1},{2}", {}),
+        ("2019,2020,2021", "{0},{1},{2}", {"heading": True, "columns": ("2019", "2020")}),
+        ("width,mass,shift", "{0},{1},", {"columns": ("width", "mass")}),
+        ('"width","mass","shift"', '"{0}","{1}","{2}"', {}),
+        ("site,width,mass", "north,{0},{1}", {"columns": ("width", "mass")}),
+        ("day,width,mass", "2024-01-31,{0},{1}", {"columns": (1, 2)}),
+        ("width,mass,mode", "{0},{1},7", {"drop_constant": True}),
+    ],
+)
+def test_columns_that_are_asked_for_are_read_whatever_the_others_hold(
+    tmp_path: Path, heading: str, line: str, fields: dict[str, Any]
+) -> None:
+    """Plain, years, missing values, quotes, words, dates, constants: the same numbers, in the space that check tells."""
+    path = _write(tmp_path, heading, [line.format(*row) for row in ROWS])
+    spec = Table(path=path, **ALL, **fields)
+    numbers = _numbers(spec)
+    assert np.array_equal(numbers[:, :2], np.array(ROWS, np.float32)[:, :2])
+    assert spec.data_space() == Real(numbers.shape[1:])
+
+
 def test_headings_quotes_and_other_encodings_are_read(tmp_path: Path) -> None:
     """They give the same numbers; columns are taken by name."""
     plain = np.array(ROWS, np.float64)
     quoted = [",".join(f'"{value}"' for value in row) for row in ROWS]
-    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+    for encoding, said in (("utf-8", ""), ("utf-8-sig", ""), ("utf-16", "; read as UTF-16"), ("utf-16-le", "; read as UTF-16")):
         path = _write(tmp_path, '"width","mass, dry","shift"', quoted, encoding)
         assert Table(path=path).data_space() == Real((3,))
-        assert str(Table(path=path, columns=("shift", 0)).report()) == "took 2 of 3 columns: shift, width"
+        assert str(Table(path=path, columns=("shift", 0)).report()) == "took 2 of 3 columns: shift, width" + said
         assert np.array_equal(_numbers(Table(path=path, **ALL)), plain.astype(np.float32))
         assert np.array_equal(_numbers(Table(path=path, columns=("shift", 0), **ALL)), plain[:, [2, 0]].astype(np.float32))
 
@@ -81,7 +105,9 @@ def test_text_and_dates_are_refused_by_name(tmp_path: Path) -> None:
     """All at once, and only where they are asked for; true and false are 1 and 0."""
     lines = [f"north,2024-01-{i % 28 + 1:02},{row[0]},{str(i % 2 == 0).lower()}" for i, row in enumerate(ROWS)]
     path = _write(tmp_path, "site,day,width,wet", lines)
-    with pytest.raises(DataError, match=r"site \('north' at line 2\), day \(the date '2024-01-01' at line 2\); choose"):
+    with pytest.raises(
+        DataError, match=r"site \('north' at line 2\), day \(the date '2024-01-01' at line 2\); save dates as numbers"
+    ):
         Table(path=path).load()
     assert _numbers(Table(path=path, columns=("width", "wet"), **ALL))[:2, 1].tolist() == [1, 0]
     with pytest.raises(DataError, match="from 0 to 3 or of site, day, width, wet, found 9, depth in 'columns'"):

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from PIL import Image
 
@@ -36,6 +37,8 @@ def _files() -> dict[str, Path]:
             Image.fromarray(pixels[number]).save(path)
     np.savez(folder / "data.npz", x=pixels, labels=np.arange(50) % 4)
     np.savetxt(folder / "table.txt", stream.normal(size=(100, 3)))
+    (folder / "words.csv").write_text("a,s,t,c\n" + "1,fox,x,7\n2,owl,y,7\n" * 9)
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1.0, 2.0] * 9, "t": ["x", "y"] * 9}), folder / "table.parquet")
     return {"idx": folder, "npz": folder / "data.npz", "images": folder / "pictures", "table": folder / "table.txt"}
 
 
@@ -47,6 +50,8 @@ READY: tuple[DatasetSpec, ...] = (
     Npz(path=PATHS["npz"], layout="NHW", labels=True),
     Images(path=PATHS["images"], labels=True),
     Table(path=PATHS["table"]),
+    Table(path=PATHS["table"].with_name("words.csv"), categories=("s",), label="t", drop_constant=True),
+    Table(path=PATHS["table"].with_suffix(".parquet"), categories=("t",)),
 )
 
 

@@ -11,9 +11,9 @@ import torch
 
 from genframe import DataError, Real
 from genframe_data import Table
-from genframe_data import tables as module
+from genframe_data import lines as module
 
-MISSING = "leave their rows out with missing: drop, or choose others by 'columns'"
+MISSING = "leave their rows out with missing: drop, fill numbers with missing: mean, or choose others by 'columns'"
 NUMBERS = np.random.RandomState(0).normal(3, 2, (40, 3))
 
 
@@ -82,9 +82,14 @@ def test_a_column_that_does_not_change_gets_no_noise(tmp_path: Path) -> None:
         ("a b c\n1 2\n", ":2: expected 3 columns, found 2"),
         (
             "1 2\n\n3 four\n",
-            ": expected columns of numbers, found 1 of others: 1 ('four' at line 3); choose others by 'columns'",
+            ": expected columns of numbers, found 1 of others: 1 ('four' at line 3); "
+            "take words as classes by categories: [1], or choose others by 'columns'",
         ),
-        ("1 b\n", ": expected columns of numbers, found 1 of others: 1 ('b' at line 1); choose others by 'columns'"),
+        (
+            "1 b\n",
+            ": expected columns of numbers, found 1 of others: 1 ('b' at line 1); "
+            "take words as classes by categories: [1], or choose others by 'columns'",
+        ),
         ("1,2\n3,\n", ": missing values in 1 (1, first at line 2); " + MISSING),
         ("1 2\n3 nan\n", ": missing values in 1 (1, first at line 2); " + MISSING),
         (

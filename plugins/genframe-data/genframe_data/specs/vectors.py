@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from genframe import Categorical, Real, Space
 from genframe.types import Report
@@ -14,7 +16,7 @@ from ..bases import DataPath, DataSpec, Share, SplitBy
 if TYPE_CHECKING:
     from genframe import Dataset
 
-    from ..tables import TableFile
+    from ..columns import TableFile
 
 
 __all__ = ["Table", "Toy"]
@@ -23,10 +25,10 @@ SHOWN = 20
 
 
 class Table(DataSpec):
-    """A table of numbers as text, a row a line: between blanks, tabs, commas or semicolons, plain or gzip, UTF-8 or UTF-16.
+    """A table of numbers and classes, a row a line: text (CSV, tabs, semicolons, blanks; plain or gzip), Parquet or Arrow.
 
     Columns are standardised by the training split's mean and standard deviation, which the protocol records, as it does the
-    width of any noise. Noise as Theis et al. 2015, sec. 3.1, drawn anew at each reading.
+    width of any noise. Noise as Theis et al. 2015, sec. 3.1, drawn anew at each reading. Parquet and Arrow need pyarrow.
     """
 
     type: Literal["data/table"] = "data/table"
@@ -35,13 +37,22 @@ class Table(DataSpec):
     columns: tuple[NonNegativeInt | str, ...] | None = Field(
         default=None, min_length=1, description="the columns to take, by name or counted from 0; all if left out"
     )
+    categories: tuple[NonNegativeInt | str, ...] = Field(
+        default=(), description="columns of classes: each class becomes a column of 0 and 1; a .csv of samples has the words"
+    )
+    label: NonNegativeInt | str | None = Field(default=None, description="a column of classes to give as the condition")
     heading: bool | None = Field(
         default=None,
-        description="whether the first row names the columns; if left out, it does where none of its cells is a number",
+        description="whether the first row of a text names the columns; if left out, it does where its cells are words",
     )
     decimal: Literal[".", ","] = Field(default=".", description="what stands before decimals")
-    missing: Literal["refuse", "drop"] = Field(
-        default="refuse", description="refuse missing values (empty, NA, NaN, null, none, ?, -), or leave their rows out"
+    thousands: Literal[".", ",", " "] | None = Field(
+        default=None, description="what stands between groups of three digits; nothing if left out"
+    )
+    missing: Literal["refuse", "drop", "mean"] = Field(
+        default="refuse",
+        description="refuse missing values (empty, NA, N/A, NaN, null, none, ?, -), leave their rows out, or fill them by the "
+        "mean of the training rows",
     )
     drop_constant: bool = Field(default=False, description="leave out columns that do not change")
     standardise: bool = Field(default=True, description="give each column mean 0 and standard deviation 1")
@@ -53,28 +64,45 @@ class Table(DataSpec):
     test: Share = Field(default=0.1, description="what to hold out for testing: a share below 1, or a count")
     split: SplitBy = Field(default="random", description="hold out at random, or the end as a block (for sequences)")
 
+    @model_validator(mode="after")
+    def _notation(self) -> Table:
+        if self.thousands == self.decimal:
+            raise ValueError(f'decimal and thousands are both "{self.decimal}"; say another of them')
+        return self
+
     def file(self) -> TableFile:
         """Return the table and how it is read, as plain values."""
-        from ..tables import TableFile
+        from ..columns import TableFile
 
-        return TableFile(self.path, self.columns, self.heading, self.decimal, self.missing)
+        return TableFile(**{field.name: getattr(self, field.name) for field in fields(TableFile)})
 
     def data_space(self) -> Space:
-        """Return the space of one row, by the first lines; with ``drop_constant`` the file is read."""
-        from ..tables import chosen, heading
+        """Return the space of one row, by the first lines; where classes or constant columns decide, the file is read."""
+        from ..tables import layout
 
-        if self.drop_constant:
-            return self.load().space
-        return Real((len(chosen(self.file(), heading(self.file()))),))
+        return Real((len(layout(self.file()).names),))
+
+    def condition_space(self) -> Space | None:
+        """Return the classes of the label; to know them, the file is read."""
+        from ..tables import layout
+
+        return None if self.label is None else Categorical((), len(layout(self.file()).classes))
+
+    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the classes of the label."""
+        from ..tables import layout
+
+        return {} if self.label is None else {"label": layout(self.file()).classes}
 
     def report(self) -> Report:
         """Return which columns are taken, by the first lines."""
-        from ..tables import chosen, heading
+        from ..columns import chosen
+        from ..tables import opened_table
 
-        names = heading(self.file())
-        taken = [names[place] for place in chosen(self.file(), names)]
+        table = opened_table(self.file())
+        taken = [table.names[place] for place in chosen(self.file(), table.names)[0]]
         listed = ", ".join(taken[:SHOWN]) + (f" and {len(taken) - SHOWN} more" if len(taken) > SHOWN else "")
-        return Report(f"{len(taken)} of {len(names)} columns: {listed}")
+        return Report(f"{len(taken)} of {len(table.names)} columns: {listed}", notes=table.notes())
 
     def load(self) -> Dataset:
         """Read the table."""
@@ -84,7 +112,6 @@ class Table(DataSpec):
             self.file(),
             standardise=self.standardise,
             dequantise=self.dequantise,
-            drop_constant=self.drop_constant,
             validation=self.validation,
             test=self.test,
             by=self.split,
