@@ -42,7 +42,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=samples_file,
         metavar="FILE",
-        help="a .png picture, a .gif of the way to the samples, a .npz file with the samples as its array x, or a .csv table",
+        help="a .png picture, a .gif of the way to the samples, a .npz file with the samples as its array x, a .csv table, "
+        "or a folder (FOLDER/) for a picture of each sample",
     )
     parser.add_argument(
         "--states",
@@ -215,10 +216,13 @@ def _save_samples(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -
     """Draw samples, and write them as a picture or an array."""
     from ..output.picture import save
     from .rows import write_rows
+    from .singles import write_singles
 
     condition = _condition(trained, wanted)
     samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=compile, precision=wanted.precision)
-    if path.suffix == ".npz":
+    if path.suffix == "":
+        write_singles(path, trained, samples, condition, _info(trained, samples, condition, wanted))
+    elif path.suffix == ".npz":
         _archive(path, samples.x)
     elif path.suffix == ".csv":
         write_rows(path, trained, samples.x, condition)
@@ -232,8 +236,9 @@ def _save_states(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) ->
 
     from ..output.picture import animate, save
 
-    if path.suffix == ".csv":
-        raise SpecError("states on the way are not written as a table; name a .npz file")
+    if path.suffix in ("", ".csv"):
+        kind = "a table" if path.suffix else "single pictures"
+        raise SpecError(f"states on the way are not written as {kind}; name a .npz file")
     if compile:
         raise SpecError("states on the way are not drawn by compiled parts; leave out --compile")
     condition, count = _condition(trained, wanted), wanted.states or FRAMES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from argparse import ArgumentTypeError
 from pathlib import Path
@@ -11,6 +12,7 @@ __all__ = [
     "LARGEST",
     "count",
     "joined_ranges",
+    "names_folder",
     "natural",
     "page",
     "picture",
@@ -55,8 +57,13 @@ def picture(text: str) -> Path:
 
 
 def samples_file(text: str) -> Path:
-    """Return the path of a picture, an animation, an archive or a table to write."""
-    return _ending(text, ".png", ".gif", ".npz", ".csv")
+    """Return the path of a picture, an animation, an archive or a table to write; or of a folder, which ends in a slash."""
+    return Path(text) if names_folder(text) else _ending(text, ".png", ".gif", ".npz", ".csv")
+
+
+def names_folder(text: str) -> bool:
+    """Return whether a text on the command line names a folder: by a slash at its end, or because it is there."""
+    return text.endswith(("/", os.sep)) or Path(text).is_dir()
 
 
 def shown_file(text: str) -> Path:

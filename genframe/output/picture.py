@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
     Limits: TypeAlias = tuple[float, float]
 
-__all__ = ["animate", "grid", "pairs", "png_bytes", "read_info", "save", "write"]
+__all__ = ["animate", "grid", "pairs", "png_bytes", "read_info", "save", "singles", "write"]
 
 MAX_PIXELS: Final = 2**24
 MAX_SIDE: Final = 4096
@@ -53,6 +53,17 @@ def grid(x: Tensor, space: Space, columns: int | None = None, scale: int | None 
     """
     values = _array(x, space)
     return _image(_grid(values, space, _limits(space, values), columns, scale))
+
+
+def singles(x: Tensor, space: Space) -> list[Image]:
+    """Return a picture of each example, a pixel for a pixel: (N, data).
+
+    :raises ValueError: if an example has no picture of its own, as a vector has none.
+    """
+    if not _tiled(space):
+        raise ValueError(f"examples of {space} have no pictures of their own")
+    limits = _limits(space, _array(x, space))
+    return [_image(_tiles(_array(one, space), space, limits)[0]) for one in x.split(1)]
 
 
 def pairs(x: Tensor, y: Tensor, space: Space, columns: int = 10) -> Image:

@@ -87,6 +87,21 @@ def test_a_run_without_a_folder_gets_a_free_one(genframe: Command) -> None:
     assert outcomes[0]["picture"] == "runs/vae-digits/samples/step-00000001.png"
 
 
+def test_samples_go_into_a_folder_as_single_pictures(genframe: Command) -> None:
+    """A pixel for a pixel, each with the recipe and its place, and a list of them; nothing there is written over."""
+    genframe("train", "cvae-digits", *SMALL, "--run", "runs/c")
+    genframe("sample", "runs/c", "-n", "12", "--seed", "3", "--out", "many/")
+    genframe("sample", "runs/c", "-n", "12", "--seed", "3", "--out", "sheet.npz")
+    listed = json.loads(Path("many/samples.json").read_text())
+    assert [one["file"] for one in listed["samples"]] == [f"{number:02}.png" for number in range(12)]
+    assert [one["condition"] for one in listed["samples"]][:3] == ["0", "1", "2"]
+    assert (listed["seed"], picture.read_info("many/05.png")["sample"]) == (3, 5)
+    x = np.load("sheet.npz")["x"][5, 0]
+    assert np.array_equal(np.asarray(Image.open("many/05.png"))[..., 0], np.rint(255 * x.clip(0, 1)))
+    assert "many is not empty; name another folder" in genframe("sample", "runs/c", "--out", "many/", code=7)
+    assert "are not written as single pictures" in genframe("sample", "runs/c", "--states", "3", "--out", "other/", code=2)
+
+
 def test_stages_suggest_no_longer_training(genframe: Command) -> None:
     """train.steps means nothing where there are stages, so it is not proposed; and metrics without meaning say so."""
     words = ["data.limit=80", "train.batch_size=64", "train.stages.0.steps=2", "train.threads=1", "model.prior.components=2"]
