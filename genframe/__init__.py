@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from .types import Space as Space
     from .types import Spaces as Spaces
     from .types import SpecError as SpecError
+    from .types import SpikeError as SpikeError
     from .types import State as State
     from .types import StorageError as StorageError
     from .types import Unsupported as Unsupported
@@ -130,8 +131,8 @@ _LOADED_WHEN_USED = {
     "training.trainer": "Trainer fit",
     "types": (
         "Batch Categorical CheckpointError Context ContextSpace DataError GenframeError LossOutput Mismatch "
-        "NonFiniteError PluginError Problem Real RunError Space Spaces SpecError State StorageError Unsupported at "
-        "projected require_categorical require_real traits vector_dims vector_of"
+        "NonFiniteError PluginError Problem Real RunError Space Spaces SpecError SpikeError State StorageError Unsupported "
+        "at projected require_categorical require_real traits vector_dims vector_of"
     ),
 }
 _MODULE_OF = {name: module for module, names in _LOADED_WHEN_USED.items() for name in names.split()}

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from ..roles import Loss, fork_rng
-from ..types import NonFiniteError
+from ..types import NonFiniteError, SpikeError
 from .nonfinite import first_nonfinite, first_nonfinite_parameter
 from .observer import History, Observer, Row
 from .reporter import Reporter
 from .signals import Interrupted, StopRequest
+from .spike import Spike
 from .state import Training
+from .window import averages
 
 __all__ = ["Events"]
 
@@ -69,7 +71,8 @@ class Events:
 
     def _log(self, training: Training) -> None:
         """Report the averages since the last line; NaN in any of them stops training."""
-        row, progress = training.window.averages(), training.progress
+        entries, progress = training.window.take(), training.progress
+        row = averages(entries)
         bad = [name for name, value in row.items() if not math.isfinite(value)]
         if bad:
             weights = first_nonfinite_parameter(training.model)
@@ -82,6 +85,18 @@ class Events:
             if isinstance(module, Loss):
                 for remark in module.remarks(row):
                     self.reporter.message(remark)
+        spike = training.watch.add(entries, progress.step)
+        if spike is not None:
+            self._answer(spike, training.settings.on_spike)
+
+    def _answer(self, spike: Spike, policy: str) -> None:
+        """Say that a loss jumped, or end this training with that.
+
+        :raises SpikeError: unless the policy is only to warn.
+        """
+        if policy != "warn":
+            raise SpikeError(str(spike), spike.earliest)
+        self.reporter.message(f"{spike}; train.on_spike=rollback would return to the last checkpoint before it")
 
 
 def _due(every: int | None, step: int) -> bool:

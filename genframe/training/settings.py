@@ -79,6 +79,9 @@ class TrainSpec(Spec):
     on_nonfinite: Literal["stop", "skip", "rollback"] = Field(
         default="stop", description="what to do about NaN or infinity in loss, gradient or weights"
     )
+    on_spike: Literal["warn", "rollback", "stop"] = Field(
+        default="warn", description="what to do about a loss that jumps: say so, go back to the last checkpoint, or stop"
+    )
     log_every: PositiveInt = Field(default=100, description="steps between lines of metrics.jsonl")
     validate_every: PositiveInt | None = Field(default=None, description="steps between validations; none at all if left out")
     sample_every: PositiveInt | None = Field(default=None, description="steps between pictures; one at the end if left out")

@@ -101,6 +101,11 @@ class Stage:
         """Return the name of a metric that each player has, such as ``loss/critic``."""
         return name if len(self.players) == 1 else f"{name}/{player.name}"
 
+    @property
+    def loss_names(self) -> list[str]:
+        """The names of the players' losses among what a step reports."""
+        return [self.named("loss", player) for player in self.players]
+
     def reported(self, player: Player, output: LossOutput) -> dict[str, Tensor | float]:
         """Return a loss's metrics, and its total by the player's name."""
         return {**output.metrics, self.named("loss", player): output.total.detach()}

@@ -21,6 +21,7 @@ from .optimizer import Player
 from .reading import Data, ToBatch, split_of
 from .settings import PartName, StageSpec, TrainSpec
 from .source import RowSource, source_of
+from .spike import SpikeWatch
 from .stage import Stage
 from .window import MetricWindow
 
@@ -125,6 +126,7 @@ class Training:
                 )
             source = CodeSource(source, self.model, where)
         self.stage = Stage(self.model, spec, settings, source, self.device, self._note_skip)
+        self.watch = SpikeWatch(self.stage.loss_names)
         self.stage.prepare_compiling(progress.compile, progress.stage_step, self.say)
 
     def _note_skip(self, reason: str) -> None:
@@ -162,6 +164,7 @@ class Training:
             **vars(self.progress),
             "ema_updates": self.average.updates if self.average is not None else 0,
             "pending": self.window.entries(),
+            "losses": self.watch.state(),
             **random_state(),
         }
 
@@ -179,6 +182,7 @@ class Training:
             for player in self.players:
                 player.load(_under(f"optimizer/{player.name}/", tensors))
             self.window = MetricWindow(state["pending"])
+            self.watch = SpikeWatch(self.stage.loss_names, state.get("losses"))  # earlier checkpoints have none
             restore_random(tensors, state, self.device)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is not of this experiment: {error}") from None

@@ -55,6 +55,7 @@ class Trainer(Training):
         """Train to the end of the last stage, from wherever :attr:`progress` is; return the rows that were logged.
 
         :raises NonFiniteError: on NaN or infinity, unless the settings skip it.
+        :raises SpikeError: on a loss that jumps, unless the settings only warn.
         :raises Interrupted: at a step boundary, once a signal has asked for it.
         """
         while True:
@@ -86,8 +87,7 @@ class Trainer(Training):
                 raise NonFiniteError(f"step {progress.step + 1}: {error}") from None
             if average is not None:
                 average.update()
-            if values:
-                self.window.add(values)
+            self.window.add(values)
             progress.step += 1
             progress.stage_step += 1
             progress.compile = stage.decision

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["MetricWindow"]
+__all__ = ["MetricWindow", "averages"]
 
 
 class MetricWindow:
-    """Collects scalars on the device and reads them all at once, when an average or the state is asked for."""
+    """Collects scalars on the device and reads them all at once, when they are taken or the state is asked for."""
 
     def __init__(self, entries: Iterable[Mapping[str, float]] = ()) -> None:
         self._entries: list[dict[str, Tensor | float]] = [dict(entry) for entry in entries]
@@ -32,12 +32,17 @@ class MetricWindow:
         self._entries = [*map(dict, read)]
         return read
 
-    def averages(self) -> dict[str, float]:
-        """Return each metric's mean over the steps that had it, and start a new window."""
+    def take(self) -> list[dict[str, float]]:
+        """Return the scalars of each step as numbers, and start a new window."""
         entries = self.entries()
         self._entries = []
-        names = sorted({name for entry in entries for name in entry})
-        return {name: _mean([entry[name] for entry in entries if name in entry]) for name in names}
+        return entries
+
+
+def averages(entries: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return each metric's mean over the steps that had it."""
+    names = sorted({name for entry in entries for name in entry})
+    return {name: _mean([entry[name] for entry in entries if name in entry]) for name in names}
 
 
 def _mean(numbers: Sequence[float]) -> float:

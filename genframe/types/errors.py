@@ -8,6 +8,7 @@
     ├── CheckpointError     a checkpoint is damaged, hostile or of another model
     ├── StorageError        the volume is full or refuses to be written
     ├── NonFiniteError      training met NaN or infinity
+    │   └── SpikeError      a loss jumped, and training is not to go on from there
     └── Unsupported         a model is asked for what its composition cannot do
 
 A message says where, what was expected, what was found and what would do. The command line prints
@@ -32,6 +33,7 @@ __all__ = [
     "Problem",
     "RunError",
     "SpecError",
+    "SpikeError",
     "StorageError",
     "Unsupported",
     "at",
@@ -114,6 +116,14 @@ class NonFiniteError(GenframeError):
     """Training met NaN or infinity."""
 
     exit_code = 8
+
+
+class SpikeError(NonFiniteError):
+    """A loss jumped, in step ``first`` or later, which often ends in NaN; ``train.on_spike`` says not to continue."""
+
+    def __init__(self, message: str, first: int) -> None:
+        super().__init__(message)
+        self.first = first
 
 
 class Unsupported(GenframeError):

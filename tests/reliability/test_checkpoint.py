@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from genframe.experiment.run import checkpoint
-from genframe.experiment.run.checkpoint import commit, free_space, latest, needed_bytes, read, sweep
+from genframe.experiment.run.checkpoint import commit, discard_from, free_space, latest, needed_bytes, read, sweep
 from genframe.types import CheckpointError, StorageError
 
 FILES = ("tensors.safetensors", "state.json", "MANIFEST.json")
@@ -193,6 +193,18 @@ def test_the_newest_by_number_is_found_and_the_older_are_pruned(tmp_path: Path) 
         assert found is not None
         assert (found.step, found.damaged) == (step, ())
     assert names(tmp_path) == ["step-100000000", "step-99999999"]
+
+
+def test_the_newest_before_a_step_is_found_and_later_ones_are_discarded(tmp_path: Path) -> None:
+    """What is of that step or later is as if it had never been, damaged or not."""
+    three(tmp_path)
+    found = latest(tmp_path, before=3)
+    assert found is not None
+    assert found.step == 2
+    assert latest(tmp_path, before=1) is None
+    (tmp_path / "step-00000003" / "state.json").write_text("{}")
+    discard_from(tmp_path, 2)
+    assert names(tmp_path) == ["step-00000001"]
 
 
 def test_a_step_is_replaced_by_its_newer_commit(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pytest
@@ -86,12 +86,15 @@ def trainer() -> tuple[Trainer, Nothing]:
     return made, observer
 
 
-def ending(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> tuple[dict[str, bytes], list[Mapping[str, float]]]:
+Ending: TypeAlias = tuple[dict[str, bytes], Any, list[Mapping[str, float]]]
+
+
+def ending(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Ending:
     """Go on from a saved state in a fresh trainer and return where it ends."""
     made, observer = trainer()
     made.restore(tensors, state)
     made.advance(AFTER)
-    return bits(made), observer.rows
+    return bits(made), made.state()["losses"], observer.rows
 
 
 def bits(made: Trainer) -> dict[str, bytes]:
@@ -122,7 +125,7 @@ def expected(middle: tuple[Trainer, Nothing, dict[str, Tensor], dict[str, Any]])
     made, observer, _, _ = middle
     logged = len(observer.rows)
     made.advance(AFTER)
-    return bits(made), observer.rows[logged:]
+    return bits(made), made.state()["losses"], observer.rows[logged:]
 
 
 def test_whole_state_goes_on_as_if_nothing_had_happened(saved: tuple[dict[str, Tensor], dict[str, Any]], expected: Any) -> None:
@@ -150,6 +153,7 @@ ALTERED: dict[str, Any] = {
     "lr_scale": lambda value: value / 2,
     "ema_updates": lambda value: value + 3,
     "pending": lambda value: value[:-1],
+    "losses": lambda value: {name: {**track, "blocks": track["blocks"][:-1]} for name, track in value.items()},
     "python_rng": lambda value: [value[0], [*value[1][:-1], 0], value[2]],
     "numpy_rng": lambda value: [value[0], value[1], 0, *value[3:]],
 }

@@ -12,7 +12,8 @@ from ..document.spec import ExperimentSpec
 __all__ = ["Change", "changes", "refuse_fixed"]
 
 # What may change without a word: it moves no weight, or only says for how long.
-FREE = ("name", "evaluate", "train.steps", "train.keep", "train.device", "train.threads", "train.compile", "train.on_nonfinite")
+FREE_TRAIN = ("steps", "keep", "device", "threads", "compile", "on_nonfinite", "on_spike")
+FREE = ("name", "evaluate", *(f"train.{field}" for field in FREE_TRAIN))
 FREE_ENDINGS = ("_every", ".path")  # where data lies does not matter: what it holds is compared
 FIXED = ("train.optimizer", "train.start")
 

@@ -8,12 +8,24 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from ...training.settings import MOST_THREADS
+from ...training.spike import RECENT
 from ...types.errors import CheckpointError
 from .checkpoint import Checkpoint
 
 __all__ = ["StoredState", "checked"]
 
+Losses = Annotated[list[float], Field(max_length=RECENT)]
 Word = Annotated[int, Field(ge=0, lt=1 << 32)]
+
+
+class StoredTrack(BaseModel):
+    """What a loss was lately, by which its next steps are judged."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    blocks: Losses
+    block: Losses
+    first: NonNegativeInt
 
 
 class StoredState(BaseModel):
@@ -31,6 +43,7 @@ class StoredState(BaseModel):
     compile: bool | None
     ema_updates: NonNegativeInt
     pending: list[Any]
+    losses: dict[str, StoredTrack] = Field(default_factory=dict)
     python_rng: tuple[int, list[Word], float | None]
     numpy_rng: tuple[str, list[Word], Annotated[int, Field(ge=0, le=624)], int, float]
     environment: Any

@@ -21,7 +21,7 @@ from ...training.reading import Data, ToBatch, as_batch, as_dataset
 from ...training.reporter import Reporter, Silent
 from ...training.signals import stop_request
 from ...training.trainer import Trainer
-from ...types.errors import NonFiniteError
+from ...types.errors import NonFiniteError, SpikeError
 from ..document import Document
 from ..document.loading import Experiment, experiment_from, read_experiment
 from ..document.origins import written
@@ -61,6 +61,7 @@ def train(
     :raises SpecError: if the experiment is wrong, before anything is built.
     :raises RunError: if ``folder`` holds a run already.
     :raises NonFiniteError: on NaN or infinity; checkpoints stay as they were.
+    :raises SpikeError: on a loss that jumps, if ``train.on_spike`` says so; checkpoints stay as they were.
     :raises Interrupted: on SIGINT or SIGTERM, after a checkpoint at the next step boundary.
     """
     experiment = _read(experiment)
@@ -161,18 +162,33 @@ def _prepare_folder(run: Run, trainer: Trainer, data: Dataset, described: Mappin
 
 
 def _run_with_rollback(trainer: Trainer, run: Run, reporter: Reporter) -> None:
-    """Train; where the policy says so, go back to the last checkpoint and halve the learning rate on NaN or infinity."""
+    """Train; where the policy says so, go back to a checkpoint and halve the learning rate on a spike, NaN or infinity."""
     for attempt in range(MOST_ROLLBACKS + 1):
         try:
             trainer.run()
             return
         except NonFiniteError as error:
-            found = storage.latest(run.folder / "checkpoints") if run.folder is not None else None
-            if trainer.settings.on_nonfinite != "rollback" or run.folder is None or found is None or attempt == MOST_ROLLBACKS:
+            saved = _before(error, trainer, run) if attempt < MOST_ROLLBACKS else None
+            if saved is None or run.folder is None:
                 raise
-            reporter.message(f"{error}; back to step {found.step} at half the learning rate")
-            saved = storage.read(found.path)
+            reporter.message(f"{error}; back to step {saved.step} at half the learning rate")
             scale = trainer.progress.lr_scale / 2
             trainer.restore(saved.tensors, saved.state)
             trainer.progress.lr_scale = scale
-            run.rows = RunFolder(run.folder).log.cut(found.step)
+            run.rows = RunFolder(run.folder).log.cut(saved.step)
+
+
+def _before(error: NonFiniteError, trainer: Trainer, run: Run) -> storage.Checkpoint | None:
+    """Return the last checkpoint before what went wrong, if there is one and the policy is to go back to it.
+
+    Checkpoints that were made during a spike, before it was noticed, are removed.
+    """
+    settings, first = trainer.settings, error.first if isinstance(error, SpikeError) else None
+    policy = settings.on_nonfinite if first is None else settings.on_spike
+    if policy != "rollback" or run.folder is None:
+        return None
+    folder = run.folder / "checkpoints"
+    found = storage.latest(folder, before=first)
+    if found is not None and first is not None:
+        storage.discard_from(folder, first)
+    return storage.read(found.path) if found is not None else None

@@ -9,7 +9,7 @@ A commit writes a temporary folder on the same volume, syncs each file and the f
 and only then returns and prunes.
 """
 
-from .commit import commit, free_space, needed_bytes, sweep
+from .commit import commit, discard_from, free_space, needed_bytes, sweep
 from .format import JSON, Stored, TensorSpec
 from .read import Checkpoint, Damaged, Found, latest, read, read_state
 
@@ -21,6 +21,7 @@ __all__ = [
     "Stored",
     "TensorSpec",
     "commit",
+    "discard_from",
     "free_space",
     "latest",
     "needed_bytes",

@@ -15,7 +15,7 @@ from torch import Tensor
 from ....output.files import storing
 from ....types.errors import CheckpointError, StorageError
 from .format import JSON, MANIFEST, STATE, STEP, TENSORS, Stored, manifest_bytes, sha256, state_bytes, tensor_bytes
-from .read import entries, newest_first, verify
+from .read import entries, newest_first, step_of, verify
 
 
 def commit(folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, JSON], *, keep: int = 2) -> Stored:
@@ -42,6 +42,17 @@ def commit(folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mappin
     with storing(final, "is stored, but an older checkpoint cannot be removed"):
         _prune(folder, keep, final)
     return Stored(final, step, digest)
+
+
+def discard_from(folder: Path, step: int) -> None:
+    """Remove the checkpoints of ``step`` and later, the newest first.
+
+    :raises StorageError: if the volume refused.
+    """
+    with storing(folder, "still holds checkpoints from which training is not to go on"):
+        for path in newest_first(folder):
+            if step_of(path) >= step:
+                _discard(path)
 
 
 def sweep(folder: Path) -> None:

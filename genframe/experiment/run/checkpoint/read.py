@@ -40,14 +40,16 @@ class Found(Stored):
     damaged: tuple[Damaged, ...]
 
 
-def latest(folder: Path) -> Found | None:
+def latest(folder: Path, *, before: int | None = None) -> Found | None:
     """Return the newest checkpoint in ``folder`` whose every byte is as it was committed; None if there is none.
+
+    With ``before`` only those of earlier steps count.
 
     :raises CheckpointError: if there are checkpoints, and all are damaged.
     """
     damaged: list[Damaged] = []
     with refusing(f"{folder} cannot be read"):
-        paths = newest_first(folder)
+        paths = [path for path in newest_first(folder) if before is None or step_of(path) < before]
     for path in paths:
         try:
             found = verify(path, content=True)
@@ -104,6 +106,11 @@ def entries(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except FileNotFoundError:  # not exists(), which may also say False where the folder cannot be read
         return []
+
+
+def step_of(path: Path) -> int:
+    """Return the step that the name of a checkpoint's folder holds."""
+    return int(path.name.removeprefix("step-").removesuffix(".old"))
 
 
 def newest_first(folder: Path) -> list[Path]:
