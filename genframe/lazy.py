@@ -16,6 +16,8 @@ def loaded_when_used(package: str, module_of: Mapping[str, str]) -> tuple[Callab
     def load(name: str) -> Any:
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f".{module_of[name]}", package), name)
+        value = getattr(import_module(f".{module_of[name]}", package), name)
+        setattr(sys.modules[package], name, value)  # the next use finds it there, without this function
+        return value
 
     return load, lambda: sorted({*vars(sys.modules[package]), *module_of})

@@ -14,7 +14,7 @@ from pydantic_core import to_jsonable_python
 from ..checking.suggestions import traits_of
 from ..specs.base import ComponentSpec, Spec
 
-__all__ = ["brief", "full"]
+__all__ = ["brief", "full", "summary"]
 
 SENTENCE: Final = re.compile(r"(?<!\bal)\.\s+(?=[A-Z])")
 YEAR: Final = re.compile(r"\b(18|19|20)\d\d\b")
@@ -22,12 +22,17 @@ BOUNDS: Final = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 NAMES: Final = {bool: "true or false", int: "whole number", float: "number", str: "text", NoneType: "null"}
 
 
+def summary(spec: type[ComponentSpec]) -> str:
+    """Return the first sentence of the documentation."""
+    return _first_paragraph(spec)[0]
+
+
 def brief(spec: type[ComponentSpec]) -> dict[str, Any]:
     """Return name, kind, first sentence and traits."""
     return {
         "name": spec.type_name(),
         "kind": spec.kind,
-        "summary": _first_paragraph(spec)[0],
+        "summary": summary(spec),
         "provides": sorted(trait.__name__ for trait in traits_of(spec)[0]),
     }
 

@@ -21,6 +21,8 @@ MOMENTS: Final[Mapping[type[Optimizer], Set[str]]] = {
     torch.optim.SGD: {"momentum_buffer"},
 }
 
+CLIP_MARGIN: Final = 1e-6  # as in torch.nn.utils.clip_grad_norm_, whose steps these are, without its grouping of tensors
+
 
 def learning_rate_factor(spec: TrainSpec, step: int, steps: int) -> float:
     """Return the learning rate of ``step`` (from 0) of ``steps``, as a share of the peak.
@@ -73,12 +75,19 @@ class Player:
         """Return the norm of the gradient if it is to be clipped; ``always`` measures it in any case."""
         if self.clip is None and not always:
             return None
-        return nn.utils.get_total_norm([parameter.grad for parameter in self.parameters if parameter.grad is not None])
+        gradients = self._gradients()
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) if gradients else torch.tensor(0.0)
 
     def clip_gradients(self, norm: Tensor) -> None:
         """Scale the gradient, of which ``norm`` is the norm, to the largest norm allowed."""
-        if self.clip is not None:
-            nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
+        if self.clip is None:
+            return
+        factor = (self.clip / (norm + CLIP_MARGIN)).clamp(max=1.0)
+        if factor.device.type != "cpu" or factor.item() != 1:  # reading it from a GPU would take longer than multiplying by 1
+            torch._foreach_mul_(self._gradients(), factor)
+
+    def _gradients(self) -> list[Tensor]:
+        return [parameter.grad for parameter in self.parameters if parameter.grad is not None]
 
     def step(self, factor: float) -> None:
         """Move the parameters by their gradients, at ``factor`` of the peak learning rate."""

@@ -119,6 +119,36 @@ def test_clipping_scales_to_the_norm_and_keeps_the_direction() -> None:
             torch.testing.assert_close(parameter.grad, old * (expected / norm), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("limit", [1e-3, 0.7, 1e6])
+def test_clipping_equals_torchs_own_to_the_bit(limit: float) -> None:
+    """Norm and clipped gradients are those of ``torch.nn.utils.clip_grad_norm_``, above and below the largest norm."""
+    module, names = net()
+    peer, _ = net()
+    gradient(module, 0)
+    gradient(peer, 0)
+    mine = player(module, names, clip=limit)
+    norm = mine.gradient_norm()
+    assert norm is not None
+    mine.clip_gradients(norm)
+    assert torch.equal(norm, nn.utils.clip_grad_norm_(peer.parameters(), limit))
+    for one, other in zip(module.parameters(), peer.parameters(), strict=True):
+        assert one.grad is not None
+        assert other.grad is not None
+        assert torch.equal(one.grad, other.grad)
+
+
+def test_without_a_gradient_the_norm_is_zero() -> None:
+    """A player none of whose parameters has a gradient has the norm 0, and clipping leaves it so."""
+    module, names = net()
+    module.zero_grad()
+    mine = player(module, names, clip=1.0)
+    norm = mine.gradient_norm()
+    assert norm is not None
+    assert float(norm) == 0
+    mine.clip_gradients(norm)
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
 def test_the_norm_is_measured_only_when_it_is_needed() -> None:
     """Without clipping nobody pays for the norm, unless it is asked for."""
     module, names = net()

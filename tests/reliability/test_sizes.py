@@ -18,7 +18,8 @@ import pytest
 from genframe import GenframeError, SpecError, Unsupported, installed, train
 from genframe.experiment.document.loading import check_placed, experiment_from, read_experiment
 from genframe.experiment.run import resources
-from genframe.training.machine import available_memory, is_out_of_memory, readable
+from genframe.training.machine import available_memory, is_out_of_memory
+from genframe.types.text import readable
 
 CPU_SECONDS = 2.0
 HUGE = (10**9, 2**62)

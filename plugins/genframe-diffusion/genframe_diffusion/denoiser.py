@@ -54,7 +54,8 @@ def coefficients(
 
 def spread(values: Tensor, like: Tensor) -> Tensor:
     """Return a value for each example in the shape that broadcasts over data: (B,), (B, ...) -> (B, 1, ...)."""
-    return values.reshape(-1, *(1,) * (like.dim() - 1)).to(like.dtype)
+    shaped = values.reshape(-1, *(1,) * (like.dim() - 1))
+    return shaped if shaped.dtype == like.dtype else shaped.to(like.dtype)
 
 
 class PreconditionedDecoder(Decoder):
@@ -88,7 +89,7 @@ class PreconditionedDecoder(Decoder):
 
     def predict(self, noisy: Tensor, time: Tensor, scale: Tensor, context: Context | None = None) -> Tensor:
         """Return the network's own prediction: (B, ...), (B,), (B,) -> (B, ...)."""
-        context = self.null_context(len(noisy)) if context is None else context
+        context = self.null_context(noisy.shape[0]) if context is None else context
         return ask(self.network, noisy * spread(scale, noisy), context, time=NETWORK_TIMES * time)
 
     def denoise(self, noisy: Tensor, time: Tensor, context: Context | None = None) -> Tensor:

@@ -61,13 +61,13 @@ class DenoisingLoss(Loss):
     def forward(self, model: Model, batch: Batch, player: str = "model") -> LossOutput:
         """Return the weighted error; ``error`` is that of standardised data at even weights."""
         clean, noise = self.pairs(model, batch)
-        time = self.times.draw(process_of(model), len(clean), clean.device)
+        time = self.times.draw(process_of(model), clean.shape[0], clean.device)
         return self._cost(preconditioned(model), clean, noise, time, model.context(batch.condition))
 
     def on(self, decoder: Preconditioned, x: Tensor, context: Context | None = None) -> LossOutput:
         """Return the loss of a decoder on data and their contexts, without a model: (B, ...)."""
         clean, noise = self._noise_for(decoder.process.standardise(x))
-        return self._cost(decoder, clean, noise, self.times.draw(decoder.process, len(x), x.device), context)
+        return self._cost(decoder, clean, noise, self.times.draw(decoder.process, x.shape[0], x.device), context)
 
     def pairs(self, model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return standardised data and the noise that is mixed with them: (B, ...), (B, ...)."""

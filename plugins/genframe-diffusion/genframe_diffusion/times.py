@@ -63,8 +63,8 @@ def evenly_drawn(n: int, device: torch.device, generator: torch.Generator | None
     Source: Kingma et al. 2021, app. I.1.
     """
     start = torch.rand((), device=device, generator=generator)
-    share = (start + torch.arange(n, device=device) / n) % 1
-    return share.index_select(0, torch.randperm(n, device=device, generator=generator))
+    order = torch.randperm(n, device=device, generator=generator)
+    return (start + order / n) % 1
 
 
 def log_snr_range(process: NoiseProcess) -> tuple[float, float]:
