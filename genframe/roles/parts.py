@@ -139,9 +139,11 @@ class Loss(nn.Module, ABC):
     """What training minimises, one term per player.
 
     ``players``: the players in the order of their steps; a model gives its loss those that the loss's spec names.
+    ``period``: the number of steps after which it has all of its terms again, where some are left out in most steps.
     """
 
     players: tuple[str, ...] = ("model",)
+    period: int = 1
 
     def __call__(self, model: Any, batch: Batch, player: str | None = None) -> LossOutput:
         """Return the player's loss on the batch; the player may be left out where there is only one.

@@ -1,8 +1,9 @@
 """A loss that jumps: found by comparing its latest steps with those just before.
 
-The losses of a stage are cut into blocks of :data:`BLOCK` steps, whatever ``train.log_every`` is, and a block is judged by its
-median, so that a single batch is no spike. A block is one if it lies above the last :data:`RECENT` blocks by more than half of
-their range, and rises above the median of the last :data:`LATEST` by
+The losses of a stage are cut into blocks of :data:`BLOCK` steps, whatever ``train.log_every`` is, and a block is judged by
+its median, so that a single batch is no spike. Where a loss adds some terms only in every n-th step, a block has the next
+multiple of n steps, so that all blocks hold these steps equally often. A block is one if it lies above the last
+:data:`RECENT` blocks by more than half of their range, and rises above the median of the last :data:`LATEST` by
 
 - more than three times the largest rise from one of these blocks to the next,
 - more than seven robust deviations of these rises,
@@ -37,20 +38,21 @@ NORMAL: Final = 1.4826  # the standard deviation of normal values, as a multiple
 
 @dataclass(frozen=True)
 class Spike:
-    """A jump of the loss ``name`` in the block from step ``first``: to ``value``, from a level of ``before``."""
+    """A jump of the loss ``name`` in the block of ``size`` steps from ``first``: to ``value``, from a level of ``before``."""
 
     name: str
     first: int
     value: float
     before: float
+    size: int = BLOCK
 
     @property
     def earliest(self) -> int:
-        """The step in which it may have begun: the last two of the block before can be high without moving its median."""
-        return self.first - BLOCK // 2
+        """The step in which it may have begun: the last of the block before can be high without moving its median."""
+        return self.first - self.size // 2
 
     def __str__(self) -> str:
-        usual = f"{self.before:.4g}, its median over the {LATEST * BLOCK} steps before"
+        usual = f"{self.before:.4g}, its median over the {LATEST * self.size} steps before"
         advice = "lower train.lr, set train.clip, or look for damaged examples"
         return f"step {self.first}: {self.name} jumped to {self.value:.4g} from {usual}; {advice}"
 
@@ -63,12 +65,12 @@ class LossTrack:
     block: list[float] = field(default_factory=list)
     first: int = 0
 
-    def add(self, value: float, step: int) -> float | None:
-        """Take in the loss of a step; return the block's median if the block is full."""
+    def add(self, value: float, step: int, size: int = BLOCK) -> float | None:
+        """Take in the loss of a step; return the block's median if it now has ``size`` steps."""
         if not self.block:
             self.first = step
         self.block.append(value)
-        if len(self.block) < BLOCK:
+        if len(self.block) < size:
             return None
         middle, self.block = median(self.block), []
         return middle
@@ -97,10 +99,12 @@ class LossTrack:
 class SpikeWatch:
     """Follows the losses of a stage, called ``names``, and finds their spikes; after a spike it starts afresh.
 
-    ``state`` is what :meth:`state` gave: a watch made of it finds what the former one would have found.
+    ``period``: the number of steps after which the losses have all of their terms again. ``state`` is what :meth:`state`
+    gave: a watch made of it finds what the former one would have found.
     """
 
-    def __init__(self, names: Iterable[str], state: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    def __init__(self, names: Iterable[str], period: int = 1, state: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        self.size = -(-BLOCK // period) * period
         self._tracks = {name: LossTrack(**deepcopy((state or {}).get(name, {}))) for name in names}
 
     def add(self, entries: Sequence[Mapping[str, float]], step: int) -> Spike | None:
@@ -109,11 +113,11 @@ class SpikeWatch:
         found: Spike | None = None
         for number, entry in enumerate(entries, step - len(entries) + 1):
             for name, track in self._tracks.items():
-                value = track.add(entry[name], number) if name in entry else None
+                value = track.add(entry[name], number, self.size) if name in entry else None
                 if value is None:
                     continue
                 if track.jumps(value, share):
-                    found = found or Spike(name, track.first, value, track.level)
+                    found = found or Spike(name, track.first, value, track.level, self.size)
                     self._forget()
                 track.keep(value)
         return found

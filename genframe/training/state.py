@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..model import Model
-from ..roles import Dataset, random_state, random_tensors, restore_random
+from ..roles import Dataset, Loss, random_state, random_tensors, restore_random
 from ..types import Batch, CheckpointError, Problem, SpecError
 from .codes import CodeSource
 from .ema import WeightAverage
@@ -126,8 +127,12 @@ class Training:
                 )
             source = CodeSource(source, self.model, where)
         self.stage = Stage(self.model, spec, settings, source, self.device, self._note_skip)
-        self.watch = SpikeWatch(self.stage.loss_names)
+        self.watch = SpikeWatch(self.stage.loss_names, self._period())
         self.stage.prepare_compiling(progress.compile, progress.stage_step, self.say)
+
+    def _period(self) -> int:
+        """Return after how many steps the losses have all of their terms again."""
+        return math.lcm(*(loss.period for loss in self.model.modules() if isinstance(loss, Loss)))
 
     def _note_skip(self, reason: str) -> None:
         self.progress.skipped += 1
@@ -182,7 +187,7 @@ class Training:
             for player in self.players:
                 player.load(_under(f"optimizer/{player.name}/", tensors))
             self.window = MetricWindow(state["pending"])
-            self.watch = SpikeWatch(self.stage.loss_names, state.get("losses"))  # earlier checkpoints have none
+            self.watch = SpikeWatch(self.stage.loss_names, self._period(), state.get("losses"))  # earlier checkpoints have none
             restore_random(tensors, state, self.device)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is not of this experiment: {error}") from None

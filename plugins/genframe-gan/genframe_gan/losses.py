@@ -28,6 +28,7 @@ class GameLoss(AdversarialTerms, Loss):
     def __init__(self, critic: Critic | nn.Module, rules: Rules = DEFAULT, *, augment: Sequence[Augmentation] = ()) -> None:
         super().__init__(critic, rules, augment=augment)
         self._collapse = Collapse(rules)
+        self.period = rules.penalty_every
 
     @abstractmethod
     def real(self, model: Model, batch: Batch, context: Context | None) -> Evidence:
