@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from .drawing import attributes_right, explained_share, read_captions, read_shapes
     from .memory import from_tensors
     from .shapes import Shapes
-    from .specs import Digits, Idx, Images, Npz, Shards, Table, Toy
+    from .specs import Digits, HuggingFace, Idx, Images, Npz, Shards, Table, Toy
     from .text import Text
     from .vocabularies import Vocabulary, read_vocabulary
 
 __all__ = [
     "Augmentation",
     "Digits",
+    "HuggingFace",
     "Idx",
     "Images",
     "Jitter",
@@ -48,7 +49,7 @@ _LOADED_WHEN_USED = {
     **dict.fromkeys(("attributes_right", "explained_share", "read_captions", "read_shapes"), "drawing"),
     "from_tensors": "memory",
     "Shapes": "shapes",
-    **dict.fromkeys(("Digits", "Idx", "Images", "Npz", "Shards", "Table", "Toy"), "specs"),
+    **dict.fromkeys(("Digits", "HuggingFace", "Idx", "Images", "Npz", "Shards", "Table", "Toy"), "specs"),
     "Text": "text",
     **dict.fromkeys(("Vocabulary", "read_vocabulary"), "vocabularies"),
 }

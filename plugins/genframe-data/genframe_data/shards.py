@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import threading
@@ -17,14 +16,13 @@ from genframe import Categorical, DataError
 from genframe.cache import cache_key
 from genframe.types import Report
 
-from .decoding import Pictures, decoded
+from .decoding import Pictures
+from .encoded import EncodedRows
 from .files import existing_folder
 from .packing import HEAD, INDEX, VERSION
 from .preparation import Preparation
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from genframe import Dataset
 
     from .splits import Part
@@ -83,51 +81,30 @@ def report(head: Head) -> Report:
     return Report(f"{head.count} pictures{beside} in {len(head.shards)} shards")
 
 
-class ShardRows:
-    """Pictures in tar files, decoded as they are read: (N, C, H, W) bytes. Threads may read side by side."""
+class ShardRows(EncodedRows):
+    """Pictures in tar files, read by their places."""
 
     def __init__(self, head: Head, index: Sequence[Mapping[str, Any]], how: Pictures) -> None:
         import numpy as np
 
-        self.head, self.how, self.names = head, how, [str(line["name"]) for line in index]
+        super().__init__(len(index), how)
+        self.head, self.names = head, [str(line["name"]) for line in index]
         fields = ("shard", "offset", "size", "crc")
         self.places = np.array([[line[field] for field in fields] for line in index], np.int64).reshape(-1, len(fields))
-        self.shape = (len(index), *how.shape)
         self._files: dict[int, Any] = {}
         self._turn = threading.Lock()
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, indices: Tensor, /) -> Tensor:
-        """Return the pictures at ``indices``: (B,) -> (B, C, H, W).
-
-        :raises DataError: naming a picture whose bytes are damaged.
-        """
-        import numpy as np
-        import torch
-
-        pixels = np.empty((len(indices), *self.how.shape), np.uint8)
-        for into, index in zip(pixels, indices.tolist(), strict=True):
-            into[...] = self._picture(index)
-        return torch.from_numpy(pixels)
-
-    def _picture(self, index: int) -> Any:
+    def content(self, index: int) -> bytes:
+        """Return the file of a picture, by one read; its checksum is compared."""
         shard, offset, size, crc = self.places[index].tolist()
         content = self._bytes(shard, offset, size)
         if len(content) != size or zlib.crc32(content) != crc:
-            raise DataError(f"{self._path(shard)}: {self.names[index]} at byte {offset} is damaged; pack the pictures again")
-        try:
-            found, seen = decoded(io.BytesIO(content), self.how)
-        except Exception as error:  # a decoder may fail in any way
-            raise DataError(f"{self._path(shard)}: {self.names[index]} cannot be decoded: {error}") from None
-        if found is None:
-            assert seen.ends is not None
-            raise DataError(
-                f"{self._path(shard)}: {self.names[index]} has more than 8 bits, greys from {seen.ends[0]:g} to "
-                f"{seen.ends[1]:g}; say the range of all pictures as 'intensities'"
-            )
-        return found
+            raise DataError(f"{self.called(index)} at byte {offset} is damaged; pack the pictures again")
+        return content
+
+    def called(self, index: int) -> str:
+        """Return the tar file and the picture's name in it."""
+        return f"{self._path(int(self.places[index, 0]))}: {self.names[index]}"
 
     def _path(self, shard: int) -> Path:
         return self.head.folder / f"{shard:05}.tar"

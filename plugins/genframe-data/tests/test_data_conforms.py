@@ -7,11 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
+import datasets
 import numpy as np
 from PIL import Image
 
 from genframe.testing import PluginConformance
-from genframe_data import Digits, Idx, Images, Jitter, Labels, Npz, Shapes, Shards, Stacked, Table, Text, Toy
+from genframe_data import Digits, HuggingFace, Idx, Images, Jitter, Labels, Npz, Shapes, Shards, Stacked, Table, Text, Toy
 from genframe_data.packing import pack
 
 FOLDER = TemporaryDirectory(prefix="genframe-conforms-")  # examples are made when tests are collected, before any fixture
@@ -37,6 +38,10 @@ def _write(stream: np.random.RandomState) -> None:
         place = PATH / "pictures" / str(labels[number])
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(place / f"{number}.png")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=[*"abcde"])})
+    datasets.disable_progress_bars()
+    table = {"image": [*map(Image.fromarray, pixels)], "label": labels}
+    datasets.Dataset.from_dict(table, features=features).save_to_disk(PATH / "saved")
     (PATH / "text").write_bytes(stream.randint(97, 123, 1000).astype(np.uint8).tobytes())
     pack(*Images(path=PATH / "pictures", labels=True).samples(), PATH / "shards", per_shard=25)
 
@@ -80,5 +85,9 @@ class TestData(PluginConformance):
         "data/shards": [
             Shards(path=PATH / "shards", size=(4, 4), labels=True),
             Shards(path=PATH / "shards", size=(4, 4), dequantise=True),
+        ],
+        "data/huggingface": [
+            HuggingFace(path=PATH / "saved", size=(4, 4), labels=True),
+            HuggingFace(path=PATH / "saved", size=(4, 4), validation=7, test=0, dequantise=True),
         ],
     }

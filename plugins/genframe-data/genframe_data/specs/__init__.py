@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .huggingface import HuggingFace
 from .images import Digits, Idx, Images
 from .npz import Npz
 from .shards import Shards
 from .vectors import Table, Toy
 
-__all__ = ["Digits", "Idx", "Images", "Npz", "Shards", "Table", "Toy"]
+__all__ = ["Digits", "HuggingFace", "Idx", "Images", "Npz", "Shards", "Table", "Toy"]
