@@ -13,8 +13,8 @@ __all__ = ["Progress", "progress", "showing_progress"]
 class Progress(Protocol):
     """Hears of work that has a number of steps; a training's reporter is one."""
 
-    def begin(self, stage: str, steps: int, done: int) -> None:
-        """Work of ``steps`` begins, of which ``done`` are done already."""
+    def begin(self, stage: str, steps: int, done: int, unit: str = "step") -> None:
+        """Work of ``steps`` begins, of which ``done`` are done already; ``unit`` is what a step is called."""
 
     def advance(self, step: int) -> None:
         """So many steps are done."""
@@ -24,7 +24,7 @@ class Progress(Protocol):
 
 
 class _Silent:
-    def begin(self, stage: str, steps: int, done: int) -> None:
+    def begin(self, stage: str, steps: int, done: int, unit: str = "step") -> None:
         """Say nothing."""
 
     def advance(self, step: int) -> None:

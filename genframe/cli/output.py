@@ -61,9 +61,9 @@ class Messages(Silent):
 class Lines(Messages):
     """Reports progress as lines of text, for logs."""
 
-    def begin(self, stage: str, steps: int, done: int) -> None:
+    def begin(self, stage: str, steps: int, done: int, unit: str = "step") -> None:
         """Print the stage."""
-        print(f"{stage}: {steps} step{'s' * (steps != 1)}" + (f", {done} of them done" if done else ""), flush=True)
+        print(f"{stage}: {steps} {unit}{'s' * (steps != 1)}" + (f", {done} of them done" if done else ""), flush=True)
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Print the metrics."""
@@ -100,7 +100,7 @@ class Bar:
         self._progress.update(self._task, completed=self._done, refresh=True)
         self._progress.stop()
 
-    def begin(self, stage: str, steps: int, done: int) -> None:
+    def begin(self, stage: str, steps: int, done: int, unit: str = "step") -> None:
         """Start the bar anew."""
         self._done = done
         self._progress.reset(self._task, description=stage, total=steps, completed=done, metrics="")

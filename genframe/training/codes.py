@@ -139,7 +139,7 @@ def _built(key: str, model: Model, rows: Split, variants: tuple[Prepare, ...]) -
 def _fill(under_way: Building, model: Model, rows: Split, variants: tuple[Prepare, ...]) -> None:
     """Encode the blocks that are missing."""
     shown = progress()
-    shown.begin("encode examples", len(rows), 0)
+    shown.begin("encode", len(rows), 0, "example")
     views = [replace(rows, prepare=prepare) for prepare in variants]
     for start in range(0, len(rows), BLOCK):
         if start not in under_way.notes:

@@ -11,8 +11,8 @@ __all__ = ["Reporter", "Silent"]
 class Reporter(Protocol):
     """Hears of training's progress. Calls come from the loop: they must return at once."""
 
-    def begin(self, stage: str, steps: int, done: int) -> None:
-        """A stage of ``steps`` begins, of which ``done`` were made before."""
+    def begin(self, stage: str, steps: int, done: int, unit: str = "step") -> None:
+        """A stage of ``steps`` begins, of which ``done`` were made before; ``unit`` is what a step is called."""
 
     def advance(self, step: int) -> None:
         """So many steps of the stage are done."""
@@ -27,7 +27,7 @@ class Reporter(Protocol):
 class Silent:
     """Says nothing."""
 
-    def begin(self, stage: str, steps: int, done: int) -> None:
+    def begin(self, stage: str, steps: int, done: int, unit: str = "step") -> None:
         """Say nothing."""
 
     def advance(self, step: int) -> None:

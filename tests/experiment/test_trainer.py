@@ -158,7 +158,7 @@ class Ear(Silent):
         self.messages: list[str] = []
         self.stages: list[tuple[str, int, int]] = []
 
-    def begin(self, stage: str, steps: int, done: int) -> None:
+    def begin(self, stage: str, steps: int, done: int, unit: str = "step") -> None:
         """Keep the stage."""
         self.stages.append((stage, steps, done))
 

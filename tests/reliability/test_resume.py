@@ -91,7 +91,7 @@ class StopAt(Silent):
     def __init__(self, step: int, signum: int = signal.SIGTERM) -> None:
         self.step, self.signum = step, signum
 
-    def begin(self, stage: str, steps: int, done: int) -> None:
+    def begin(self, stage: str, steps: int, done: int, unit: str = "step") -> None:
         """Stop before the first step."""
         if self.step == 0:
             os.kill(os.getpid(), signal.SIGKILL)

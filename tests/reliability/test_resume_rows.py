@@ -107,9 +107,9 @@ def test_a_run_that_is_killed_while_pictures_are_decoded(folder: Path) -> None:
     data, _ = source("cache", folder)
 
     class Killed(StopAt):
-        def begin(self, stage: str, steps: int, done: int) -> None:
+        def begin(self, stage: str, steps: int, done: int, unit: str = "step") -> None:
             """Kill this process as soon as decoding begins."""
-            if stage == "decode pictures":
+            if stage == "decode":
                 super().begin(stage, steps, done)
 
     assert in_child(lambda: train(experiment(data), folder=folder / "run", reporter=Killed(0))) == -signal.SIGKILL

@@ -57,7 +57,7 @@ def pack(samples: Sequence[Sample], classes: Sequence[str], out: Path, *, per_sh
     damaged: dict[str, str] = {}
     lines: list[str] = []
     shown = progress()
-    shown.begin("pack pictures", len(samples), 0)
+    shown.begin("pack", len(samples), 0, "picture")
     with _Shards(under_way, per_shard) as shards:
         for number, (sample, content) in enumerate(_read(samples)):
             if isinstance(content, bytes):

@@ -202,7 +202,7 @@ def _decode(under_way: Building, paths: Sequence[str], how: Pictures, found: _Fo
     """Decode the blocks that are missing."""
     done = sum(min(BLOCK, len(paths) - start) for start in under_way.notes)
     shown = progress()
-    shown.begin("decode pictures", len(paths), done)
+    shown.begin("decode", len(paths), done, "picture")
 
     def tell(start: int, block: Block) -> None:
         nonlocal done
