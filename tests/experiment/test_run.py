@@ -8,6 +8,8 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -368,3 +370,36 @@ def test_a_checkpoint_without_its_environment_is_an_error(environment: Any, tmp_
     checkpoint.commit(folder, run.step, saved.tensors, {**saved.state, "environment": environment})
     with pytest.raises(CheckpointError, match="does not say with how many threads it was made"):
         resume(tmp_path / "run", ["train.steps=5"])
+
+
+PROGRAM = """
+import resource, sys
+from pathlib import Path
+import genframe
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+def trained(folder, hidden):
+    network = {"type": "nets/mlp", "hidden": hidden}
+    model = {"encoder": {**network, "dim": 2}, "decoder": network, "loss": "vae/reconstruction"}
+    settings = {"steps": 1, "batch_size": 4, "ema": 0.9, "optimizer": "sgd"}
+    genframe.train({"name": "p", "data": "data/digits", "model": model, "train": settings}, folder=folder)
+
+folder, name = Path(sys.argv[1]), sys.argv[2]
+if name == "make":
+    trained(folder / "small", [8])
+    trained(folder / "large", [1024] * 30)  # 240 MiB, and as much for the average
+else:
+    genframe.load(folder / "small")  # what is loaded when it is first used
+    before = peak()
+    run = genframe.load(folder / "large")
+    print((peak() - before) / sum(weight.nbytes for weight in run.model.state_dict().values()))
+"""
+
+
+def test_loading_needs_no_second_copy_of_the_weights(tmp_path: Path) -> None:
+    """Its peak of memory is little more than the model's size, whether or not there are averaged weights beside."""
+    for step in ("make", "load"):
+        done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path), step], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1.2

@@ -7,6 +7,8 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -415,3 +417,26 @@ def test_the_public_names_are_sorted_and_exist() -> None:
     """``__all__`` lists constants, classes, functions, each in order, and nothing that is missing."""
     assert all(hasattr(checkpoint, name) for name in checkpoint.__all__)
     assert sorted(checkpoint.__all__, key=lambda name: (not name.isupper(), name)) == checkpoint.__all__
+
+
+PROGRAM = """
+import resource, sys
+from pathlib import Path
+import torch
+from genframe.experiment.run import checkpoint
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+tensors = {f"model/{number}": torch.rand(1 << 20) for number in range(40)}  # 160 MiB
+checkpoint.commit(Path(sys.argv[1]), 1, {"model/0": tensors["model/0"]}, {})  # what is loaded when it is first used
+before = peak()
+checkpoint.commit(Path(sys.argv[1]), 2, tensors, {})
+print((peak() - before) / sum(tensor.nbytes for tensor in tensors.values()))
+"""
+
+
+def test_a_commit_needs_no_second_copy_of_the_tensors(tmp_path: Path) -> None:
+    """Its peak of memory is that of one tensor."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 0.1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from markupsafe import escape
@@ -31,6 +31,7 @@ from .recorded import DataRecord, change_of, load_data, read_again
 __all__ = ["PICTURE_COUNT", "Run", "default_condition", "load", "shown_condition", "tensor_specs"]
 
 PICTURE_COUNT = 64
+READ_TOGETHER: Final = 1 << 25
 
 
 @dataclass
@@ -196,10 +197,26 @@ def load(
     model = build(files.composition(spec), modules=modules)
     weights, averages = model.state_dict(), dict(model.named_parameters())
     expect, optional = tensor_specs("model/", weights), tensor_specs("ema/", averages)
-    saved = storage.read(found.path, expect=expect, optional=optional, prefixes=("model/", "ema/"))
-    model.load_state_dict({name: saved.tensors.get(f"ema/{name}", saved.tensors[f"model/{name}"]) for name in weights})
+    with storage.reading(found.path, expect=expect, optional=optional, prefixes=("model/", "ema/")) as saved:
+        averaged = {*saved.names} & optional.keys()
+        for names in _groups(weights):
+            stored = ((name, f"ema/{name}" if f"ema/{name}" in averaged else f"model/{name}") for name in names)
+            model.load_state_dict({name: saved.tensor(place) for name, place in stored}, strict=False)
     notes = tuple(f"{damaged.path.name} is damaged: {damaged.reason}" for damaged in found.damaged)
     return Run(spec, model.to(device).eval(), files.path, saved.step, saved.digest, notes, None, allow_changed_data)
+
+
+def _groups(weights: Mapping[str, torch.Tensor]) -> Iterator[list[str]]:
+    """Yield the names of weights that are read together, so that no second copy of all of them is in memory."""
+    group: list[str] = []
+    size = 0
+    for name, weight in weights.items():
+        group.append(name)
+        size += weight.nbytes
+        if size > READ_TOGETHER:
+            yield group
+            group, size = [], 0
+    yield group
 
 
 def tensor_specs(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, storage.TensorSpec]:

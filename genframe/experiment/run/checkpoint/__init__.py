@@ -11,13 +11,14 @@ and only then returns and prunes.
 
 from .commit import commit, discard_from, free_space, needed_bytes, sweep
 from .format import JSON, Stored, TensorSpec
-from .read import Checkpoint, Damaged, Found, latest, read, read_state
+from .read import Checkpoint, Damaged, Found, Reader, latest, read, read_state, reading
 
 __all__ = [
     "JSON",
     "Checkpoint",
     "Damaged",
     "Found",
+    "Reader",
     "Stored",
     "TensorSpec",
     "commit",
@@ -27,5 +28,6 @@ __all__ = [
     "needed_bytes",
     "read",
     "read_state",
+    "reading",
     "sweep",
 ]

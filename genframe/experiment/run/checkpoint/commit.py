@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ....output.files import storing
 from ....types.errors import CheckpointError, StorageError
-from .format import JSON, MANIFEST, STATE, STEP, TENSORS, Stored, manifest_bytes, sha256, state_bytes, tensor_bytes
+from .format import JSON, MANIFEST, STATE, STEP, TENSORS, Stored, TensorFile, manifest_bytes, sha256, state_bytes
 from .read import entries, newest_first, step_of, verify
 
 
@@ -33,7 +34,7 @@ def commit(folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mappin
     final = folder / f"step-{step:08d}"
     if not STEP.fullmatch(final.name):
         raise ValueError(f"a step is a whole number of at most 18 digits, not {step}")
-    contents = {TENSORS: tensor_bytes(tensors), STATE: state_bytes(state)}
+    contents = {TENSORS: TensorFile.of(tensors).pieces(), STATE: [state_bytes(state)]}
     with storing(final, f"cannot be stored; it needs {needed_bytes(tensors)} bytes"):
         if not folder.is_dir():
             folder.mkdir()
@@ -89,12 +90,12 @@ def free_space(folder: Path, needed: int) -> None:
         )
 
 
-def _store(temporary: Path, final: Path, step: int, contents: Mapping[str, bytes]) -> str:
-    manifest = manifest_bytes(step, {name: {"size": len(data), "sha256": sha256(data)} for name, data in contents.items()})
+def _store(temporary: Path, final: Path, step: int, contents: Mapping[str, Iterable[bytes | memoryview]]) -> str:
     try:
         temporary.mkdir()
-        for name, data in {**contents, MANIFEST: manifest}.items():
-            _write(temporary / name, data)
+        written = {name: _write(temporary / name, pieces) for name, pieces in contents.items()}
+        manifest = manifest_bytes(step, written)
+        _write(temporary / MANIFEST, [manifest])
         _sync(temporary)
         _publish(temporary, final)
     except BaseException:
@@ -103,12 +104,18 @@ def _store(temporary: Path, final: Path, step: int, contents: Mapping[str, bytes
     return sha256(manifest)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes | memoryview]) -> JSON:
+    """Write a file and return its size and its digest, computed on the way."""
     # Not safetensors' own writing: it does not sync, and its errors have no errno.
+    digest, size = hashlib.sha256(), 0
     with path.open("xb") as file:
-        file.write(data)
+        for piece in pieces:
+            file.write(piece)
+            digest.update(piece)
+            size += len(piece)
         file.flush()
         os.fsync(file.fileno())
+    return {"size": size, "sha256": digest.hexdigest()}
 
 
 def _publish(temporary: Path, final: Path) -> None:

@@ -27,6 +27,7 @@ FORMAT = 1
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "MANIFEST.json"
 LIMITS = {MANIFEST: 1 << 12, STATE: 1 << 22, TENSORS: 1 << 23}  # bytes; of the tensor file's header
 _DEPTH_LIMIT = 32
+ALIGNMENT = 8  # of the first tensor in the tensor file
 STEP = re.compile(r"step-([0-9]{8}|[1-9][0-9]{8,17})(\.old)?")
 # What torch, safetensors and the system raise at content that they cannot take.
 _REFUSALS = (SafetensorError, ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
@@ -53,20 +54,57 @@ def refusing(what: str) -> Iterator[None]:
         raise CheckpointError(f"{what}: {getattr(error, 'strerror', None) or quote(str(error))}") from error
 
 
-def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    """Return the content of the tensor file."""
-    copies = {}
-    for name, tensor in tensors.items():
-        with refusing(f"tensor {quote(name)}, {tensor.dtype} and {tensor.layout}, cannot be stored"):
-            if code(tensor.dtype) == "F4":
-                raise ValueError("safetensors writes pairs of 4 bits and cannot read them into torch")
-            copies[name] = tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-    with refusing("the tensors cannot be stored"):
-        data = safetensors.torch.save(copies)
-        length = int.from_bytes(data[:8], "little")
-        if length > LIMITS[TENSORS] or "__metadata__" in tensors:
-            raise ValueError(f"their names are reserved or take {length} bytes, more than {LIMITS[TENSORS]}")
-    return data
+@dataclass(frozen=True)
+class TensorFile:
+    """The content of the tensor file, made a tensor at a time, so that no second copy of them all is in memory."""
+
+    header: bytes
+    tensors: tuple[Tensor, ...]
+
+    @staticmethod
+    def of(tensors: Mapping[str, Tensor]) -> TensorFile:
+        """Lay out a file; the names stand in the order in which the safetensors library writes them.
+
+        :raises CheckpointError: if one of the tensors cannot be stored.
+        """
+        empty = {}
+        for name, tensor in tensors.items():
+            with refusing(f"tensor {quote(name)}, {tensor.dtype} and {tensor.layout}, cannot be stored"):
+                if code(tensor.dtype) == "F4":
+                    raise ValueError("safetensors writes pairs of 4 bits and cannot read them into torch")
+                if tensor.is_meta or tensor.layout != torch.strided:
+                    raise ValueError("it is on the device meta, without values" if tensor.is_meta else "it is not dense")
+                empty[name] = torch.empty(0, dtype=tensor.dtype)
+        with refusing("the tensors cannot be stored"):
+            ordered = [*_header(safetensors.torch.save(empty))]
+            described, end = {}, 0
+            for name in ordered:
+                tensor = tensors[name]
+                start, end = end, end + tensor.numel() * tensor.element_size()
+                described[name] = {"dtype": code(tensor.dtype), "shape": [*tensor.shape], "data_offsets": [start, end]}
+            text = _render(described, "the header")
+            text += b" " * (-len(text) % ALIGNMENT)
+            if len(text) > LIMITS[TENSORS] or "__metadata__" in tensors:
+                raise ValueError(f"their names are reserved or take {len(text)} bytes, more than {LIMITS[TENSORS]}")
+        return TensorFile(len(text).to_bytes(8, "little") + text, tuple(tensors[name] for name in ordered))
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """Yield the file's content.
+
+        :raises CheckpointError: if a tensor turns out to have no values.
+        """
+        yield self.header
+        for tensor in self.tensors:
+            with refusing(f"a tensor, {tensor.dtype} and {tensor.layout}, cannot be stored"):
+                plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+                piece = plain.flatten().view(torch.uint8).numpy().data
+            yield piece
+
+
+def _header(data: bytes) -> dict[str, JSON]:
+    length = int.from_bytes(data[:8], "little")
+    found: dict[str, JSON] = json.loads(data[8 : 8 + length])
+    return found
 
 
 def code(dtype: torch.dtype) -> str:

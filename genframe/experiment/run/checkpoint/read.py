@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,37 @@ def latest(folder: Path, *, before: int | None = None) -> Found | None:
     return None
 
 
+@dataclass(frozen=True, eq=False)
+class Reader(Stored):
+    """A checkpoint that was found whole, and whose tensors are read one at a time."""
+
+    state: dict[str, JSON]
+    names: tuple[str, ...]
+    file: Any = field(repr=False)
+
+    def tensor(self, name: str) -> Tensor:
+        """Return a tensor, on the CPU.
+
+        :raises CheckpointError: if it cannot be read, or holds a truth value that is none.
+        """
+        with refusing(f"{self.path / TENSORS} cannot be read"):
+            return _tensor(self.file, name)
+
+
 def read(
     path: Path, *, expect: Specs | None = None, optional: Specs | None = None, prefixes: tuple[str, ...] = ()
 ) -> Checkpoint:
-    """Return the checkpoint at ``path``, its tensors on the CPU.
+    """Return the checkpoint at ``path``, its tensors on the CPU; see :func:`reading`."""
+    with reading(path, expect=expect, optional=optional, prefixes=prefixes) as found:
+        tensors = {name: found.tensor(name) for name in found.names}
+    return Checkpoint(path, found.step, found.digest, tensors, found.state)
+
+
+@contextmanager
+def reading(
+    path: Path, *, expect: Specs | None = None, optional: Specs | None = None, prefixes: tuple[str, ...] = ()
+) -> Iterator[Reader]:
+    """Open the checkpoint at ``path``, so that its tensors can be read one at a time.
 
     With ``prefixes`` only the tensors whose name starts with one of them are loaded and compared. ``expect`` gives the
     shape and dtype of every tensor by name, ``optional`` those of tensors that may be there too; differences are found
@@ -77,13 +105,14 @@ def read(
     source = path / TENSORS
     _check(source, files[TENSORS], content=False)
     _check_header(source)
-    with refusing(f"{source} cannot be read"), safe_open(source, "pt", backend="pread") as file:
-        names = [name for name in file.keys() if not prefixes or name.startswith(prefixes)]  # noqa: SIM118 - no mapping
-        found = {name: (file.get_slice(name).get_shape(), file.get_slice(name).get_dtype()) for name in names}
-        _compare(source, found, expect, optional or {})
-        _check(source, files[TENSORS], content=True)
-        tensors = {name: _tensor(file, name) for name in names}
-    return Checkpoint(path, stored.step, stored.digest, tensors, state)
+    with ExitStack() as opened:
+        with refusing(f"{source} cannot be read"):
+            file = opened.enter_context(safe_open(source, "pt", backend="pread"))
+            names = [name for name in file.keys() if not prefixes or name.startswith(prefixes)]  # noqa: SIM118 - no mapping
+            found = {name: (file.get_slice(name).get_shape(), file.get_slice(name).get_dtype()) for name in names}
+            _compare(source, found, expect, optional or {})
+            _check(source, files[TENSORS], content=True)
+        yield Reader(path, stored.step, stored.digest, state, tuple(names), file)
 
 
 def read_state(path: Path) -> dict[str, JSON]:
