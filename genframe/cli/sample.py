@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from ..types.captions import caption_bytes, reads_captions
 from ..types.errors import DataError, RunError, SpecError
 from ..types.spaces import Categorical
+from ..types.text import listed
 from ..types.values import Precision
 from .runs import add_arguments, make_room, opened
 from .values import LARGEST, count, natural, samples_file
@@ -43,8 +44,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=samples_file,
         metavar="FILE",
         help="a .png picture, a .gif of the way to the samples, a .npz file with the samples as its array x, a .csv table, "
-        "or a folder (FOLDER/) for a picture of each sample",
+        "a .txt file of text, or a folder (FOLDER/) for a file of each sample",
     )
+    parser.add_argument("--prompt", metavar="TEXT", help="the text with which every sample begins, for a model of text")
     parser.add_argument(
         "--states",
         type=count,
@@ -65,7 +67,8 @@ def run(options: argparse.Namespace) -> None:
         trained, wanted = _like(options)
     elif options.run:
         trained = opened(options.run, options.device)
-        wanted = _Wanted(options.n, options.seed, *_asked(trained, options.condition), options.precision, options.states)
+        asked = _asked(trained, options.condition)
+        wanted = _Wanted(options.n, options.seed, *asked, options.precision, options.states, options.prompt)
     else:
         raise SpecError("name a run, or a picture with --like")
     path = options.out or _default_path(trained, wanted)
@@ -75,11 +78,13 @@ def run(options: argparse.Namespace) -> None:
         print_json({"out": str(path), "n": wanted.n, "seed": wanted.seed, "checkpoint": trained.checkpoint})
     else:
         print(path)
+        if path.suffix == ".txt" and not options.out:
+            print(path.read_text(encoding="utf-8"), end="")
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which samples: how many, by which seed, of which class or captions if of any, in which precision, by how many states."""
+    """Which samples: how many, by which seed, of which class, captions or beginning if any, in which precision and states."""
 
     n: int
     seed: int
@@ -87,6 +92,7 @@ class _Wanted:
     captions: tuple[str, ...]
     precision: Precision
     states: int | None = None
+    prompt: str | None = None
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -207,20 +213,29 @@ def _condition(trained: Run, wanted: _Wanted) -> Tensor | None:
 def _default_path(trained: Run, wanted: _Wanted) -> Path:
     folder = trained.folder or Path()
     of = "".join(f"-{name}-{value}" for name, value in wanted.numbers.items())
-    if len(wanted.captions) == 1:
-        of = "-" + "-".join(re.findall("[a-z0-9]+", wanted.captions[0].lower()))[:LONGEST_NAME] + of
-    return folder / "samples" / f"step-{trained.step:08d}-seed-{wanted.seed}{of}-n-{wanted.n}.png"
+    words = [*wanted.captions[:1], *([wanted.prompt] if wanted.prompt is not None else [])]
+    if len(wanted.captions) <= 1 and words:
+        of = "-" + "-".join(re.findall("[a-z0-9]+", " ".join(words).lower()))[:LONGEST_NAME] + of
+    suffix = ".txt" if trained.of_text and not wanted.states else ".png"
+    return folder / "samples" / f"step-{trained.step:08d}-seed-{wanted.seed}{of}-n-{wanted.n}{suffix}"
 
 
 def _save_samples(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -> None:
-    """Draw samples, and write them as a picture or an array."""
+    """Draw samples, and write them as a picture, an array, a table or text."""
+    from ..output.files import write_whole
     from ..output.picture import save
     from .rows import write_rows
     from .singles import write_singles
 
+    if compile and wanted.prompt is not None:
+        raise SpecError("a prompt is not continued by compiled parts; leave out --compile")
     condition = _condition(trained, wanted)
-    samples = trained.sample(wanted.n, condition, seed=wanted.seed, compile=compile, precision=wanted.precision)
-    if path.suffix == "":
+    samples = trained.sample(
+        wanted.n, condition, seed=wanted.seed, compile=compile, precision=wanted.precision, prompt=wanted.prompt
+    )
+    if path.suffix == ".txt":
+        write_whole(path, listed(trained.texts(samples)).encode())
+    elif path.suffix == "":
         write_singles(path, trained, samples, condition, _info(trained, samples, condition, wanted))
     elif path.suffix == ".npz":
         _archive(path, samples.x)
@@ -236,9 +251,11 @@ def _save_states(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) ->
 
     from ..output.picture import animate, save
 
-    if path.suffix in ("", ".csv"):
-        kind = "a table" if path.suffix else "single pictures"
+    if path.suffix in ("", ".csv", ".txt"):
+        kind = {"": "single files", ".csv": "a table", ".txt": "text"}[path.suffix]
         raise SpecError(f"states on the way are not written as {kind}; name a .npz file")
+    if wanted.prompt is not None:
+        raise SpecError("states on the way are drawn from nothing; leave out --prompt or --states")
     if compile:
         raise SpecError("states on the way are not drawn by compiled parts; leave out --compile")
     condition, count = _condition(trained, wanted), wanted.states or FRAMES
@@ -255,7 +272,8 @@ def _save_states(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) ->
 
 
 def _info(trained: Run, samples: Samples, condition: Tensor | None, wanted: _Wanted) -> dict[str, Any]:
-    return trained.picture_info(samples, condition) | wanted.numbers | {"precision": wanted.precision}
+    begun = {} if wanted.prompt is None else {"prompt": wanted.prompt}
+    return trained.picture_info(samples, condition) | wanted.numbers | begun | {"precision": wanted.precision}
 
 
 def _archive(path: Path, x: Tensor) -> None:

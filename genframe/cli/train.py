@@ -83,8 +83,8 @@ def finish(trained: Run, as_json: bool) -> None:
 def _tell(trained: Run, evaluation: Evaluation | None) -> None:
     if evaluation:
         print(evaluation)
-    if picture(trained):
-        print(f"picture: {picture(trained)}")
+    if shown := picture(trained):
+        print(f"{'text' if shown.suffix == '.txt' else 'picture'}: {shown}")
     print("next:")
     for command in next_commands(trained):
         print(f"  genframe {command}")
@@ -102,9 +102,9 @@ def outcome(trained: Run) -> dict[str, object]:
 
 
 def picture(trained: Run) -> Path | None:
-    """Return the picture of the run's last step, if it has one."""
+    """Return the picture of the run's last step, or the text, if it has one."""
     path = (trained.folder or Path()) / "samples" / f"step-{trained.step:08d}.png"
-    return path if path.is_file() else None
+    return next((shown for shown in (path, path.with_suffix(".txt")) if shown.is_file()), None)
 
 
 def next_commands(trained: Run) -> list[str]:

@@ -57,8 +57,8 @@ def picture(text: str) -> Path:
 
 
 def samples_file(text: str) -> Path:
-    """Return the path of a picture, an animation, an archive or a table to write; or of a folder, which ends in a slash."""
-    return Path(text) if names_folder(text) else _ending(text, ".png", ".gif", ".npz", ".csv")
+    """Return the path of a file for samples to write, or of a folder, which ends in a slash."""
+    return Path(text) if names_folder(text) else _ending(text, ".png", ".gif", ".npz", ".csv", ".txt")
 
 
 def names_folder(text: str) -> bool:

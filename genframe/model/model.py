@@ -13,12 +13,12 @@ from torch import Generator, Tensor
 from ..checking import check
 from ..roles import Decoder, Encoder, Loss, Prior, Sampler, drawn_latent, run_in
 from ..specs import Composition, ModelSpec
-from ..types import Context, DataDependent, Posterior, Precision, Role, Space, Trait, Unsupported
+from ..types import Completing, Context, DataDependent, Posterior, Precision, Role, Space, Trait, Unsupported
 from .byhand import described
 from .evaluation import evaluating
 from .likelihood import LogProb, estimated, log_weights
 from .parts import Parts
-from .sampling import Chunk, Samples, chunks, compiled
+from .sampling import Chunk, Samples, chunks, compiled, whole_chunk
 from .wrapping import Modules, lending
 
 __all__ = ["Model", "build", "compose"]
@@ -128,6 +128,31 @@ class Model(Parts):
         with compiled(self) if compile else nullcontext(), evaluating(self) as device, run_in(precision, device):
             drawn = [
                 self.sampler.draw(self, len(rows), context, generator)
+                for rows, context, generator in chunks(self, n, condition, seed, device)
+            ]
+        return Samples.of(drawn or [torch.empty(0, *self.composition.data.shape)], n, self.composition.data, seed)
+
+    def complete(
+        self, known: Tensor, mask: Tensor, condition: Any = None, *, seed: int = 0, precision: Precision = "float32"
+    ) -> Samples:
+        """Draw samples whose codes are ``known`` (n, code) where ``mask``, (n, code) or (code), is true.
+
+        The i-th depends on the seed, its known values and its condition only. Where nothing is known, they are the samples
+        of :meth:`sample`.
+
+        :raises ValueError: if ``condition`` does not have ``n`` rows.
+        :raises Unsupported: if the model's sampler draws all values at once.
+        """
+        if not isinstance(self.sampler, Completing):
+            raise Unsupported(
+                f"{type(self.sampler).__name__} cannot go on from what is known; samplers that draw value by value can, "
+                "such as autoregressive/sequential"
+            )
+        n = len(known)
+        with evaluating(self) as device, run_in(precision, device):
+            known, mask = known.to(device), mask.to(device).expand(known.shape)
+            drawn = [
+                self.sampler.complete(self, whole_chunk(known, rows), whole_chunk(mask, rows), context, generator)
                 for rows, context, generator in chunks(self, n, condition, seed, device)
             ]
         return Samples.of(drawn or [torch.empty(0, *self.composition.data.shape)], n, self.composition.data, seed)

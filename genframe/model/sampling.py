@@ -16,7 +16,7 @@ from ..roles import generator_for, no_compiler
 from ..types import Categorical, Context, Space, Unsupported
 from .parts import Parts
 
-__all__ = ["Chunk", "Samples", "chunks", "compiled"]
+__all__ = ["Chunk", "Samples", "chunks", "compiled", "whole_chunk"]
 
 LEAST_SAMPLED, FIRST_SAMPLED, MOST_SAMPLED = 64, 512, 4096  # samples in any chunk, in the first, in the largest
 FIRST_VALUES, MOST_VALUES = 1 << 15, 1 << 20  # values in the first chunk and in the largest
@@ -93,7 +93,7 @@ def chunks(model: Parts, n: int, condition: Any, seed: int, device: torch.device
         raise ValueError(f"expected {n} conditions, one for each sample, found {len(condition)}")
     composition = model.composition
     for number, rows in enumerate(_chunks_of(n, composition.data.dims, direct=composition.sampling == "direct")):
-        yield Chunk(rows, model.context(_whole_chunk(condition, rows)), generator_for(device, seed, number))
+        yield Chunk(rows, model.context(whole_chunk(condition, rows)), generator_for(device, seed, number))
 
 
 def _class(number: int, n: int, space: Space | None) -> Tensor:
@@ -121,8 +121,8 @@ def _fitting(values: int, dims: int) -> int:
     return min(max(LEAST_SAMPLED, 1 << max(0, (values // dims).bit_length() - 1)), MOST_SAMPLED)
 
 
-def _whole_chunk(condition: Any, rows: range) -> Any:
-    """Return the conditions of a chunk's rows, the last one repeated to fill it."""
+def whole_chunk(condition: Any, rows: range) -> Any:
+    """Return what is given for each sample, such as its condition, for a chunk's rows; the last one is repeated to fill it."""
     if condition is None:
         return None
     return condition[torch.arange(rows.start, rows.stop, device=condition.device).clamp(max=len(condition) - 1)]

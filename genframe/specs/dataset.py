@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ..types.report import Report
 from ..types.spaces import Categorical, Space
+from ..types.text import Tokenizer
 from .base import ComponentSpec, Kind
 
 if TYPE_CHECKING:
@@ -56,6 +58,15 @@ class DatasetSpec(ComponentSpec):
         Reads no more than :meth:`data_space` and :meth:`condition_space` do.
 
         :raises DataError: where the files are missing or not what the spec says.
+        """
+        return None
+
+    def tokenizer(self, run: Path | None = None) -> Tokenizer | None:
+        """Return what turns examples, which are tokens of text, into text and back; ``None`` for other data.
+
+        Where the folder of a ``run`` on the data keeps it, the data's own files are not read.
+
+        :raises DataError: where it cannot be read.
         """
         return None
 

@@ -13,7 +13,7 @@ from ..testing import behaviour, datasets, initialising, losses, metrics, paperw
 from ..types.trait.base import Trait
 from ..types.trait.decoders import Likelihood
 from ..types.trait.encoders import Bijective, Posterior
-from ..types.trait.parts import Conditional, DataDependent
+from ..types.trait.parts import Completing, Conditional, DataDependent
 from ..types.trait.priors import Density, GaussianExpectation, Tempered
 from .example import Example
 from .finding import Finding
@@ -160,6 +160,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check("state", _varied(losses.state), ("loss",)),
     Check("spaces", _varied(samplers.walks), ("sampler",)),
     Check("seed", _varied(samplers.seeds), ("sampler",)),
+    Check("completion", _varied(samplers.completes), ("sampler",), (Completing,)),
     Check("spaces", _each_example(datasets.spaces), ("dataset",)),
     Check("seed", _each_example(datasets.seeds), ("dataset",)),
     Check("splits", _each_example(datasets.apart), ("dataset",)),

@@ -8,11 +8,12 @@ from typing import Final
 import torch
 
 from ..roles.random import generator_for
+from ..types.trait.parts import Completing
 from ..types.values import Context
 from .drawing import departure, draw_context, unbounded
 from .setting import ModelSetting, seeded
 
-__all__ = ["seeds", "walks"]
+__all__ = ["completes", "seeds", "walks"]
 
 N: Final = 3
 
@@ -46,6 +47,24 @@ def seeds(setting: ModelSetting) -> Iterator[str]:
         yield f"in {setting}, samples differ under one seed; pass 'generator' on to everything that draws"
     if drawn[1].is_floating_point() and torch.equal(drawn[1], drawn[2]):
         yield f"in {setting}, samples are the same under two seeds"
+
+
+@torch.no_grad()
+def completes(setting: ModelSetting) -> Iterator[str]:
+    """With Completing, what is known stays, and where nothing is known it draws what :meth:`draw` does."""
+    model = setting.model()
+    if not isinstance(model.sampler, Completing):
+        return
+    context, space = _context(setting), setting.composition.code
+    plain = model.sampler.draw(model, N, context, generator_for("cpu", 0))
+    if model.composition.data != space:
+        return  # what is known of a code is not seen in the data
+    for known in (False, True):
+        mask = torch.full(space.shape, known)
+        drawn = model.sampler.complete(model, plain, mask, context, generator_for("cpu", 7 if known else 0))
+        if not torch.equal(drawn, plain):
+            kept = "all is known, and it is not what comes back" if known else "nothing is known, and other data are drawn"
+            yield f"in {setting}, {kept}"
 
 
 def _context(setting: ModelSetting) -> Context | None:

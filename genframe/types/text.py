@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TextIO
+from collections.abc import Sequence
+from typing import Any, Protocol, TextIO
 
-__all__ = ["Printable", "printable", "readable"]
+__all__ = ["Printable", "Tokenizer", "listed", "printable", "readable"]
 
 # C0 and C1 but for tab and line break, line and paragraph separators, and what turns the direction of writing.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -18,6 +19,19 @@ def printable(text: str) -> str:
     a\u001b[31mb
     """
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class Tokenizer(Protocol):
+    """Turns text into the numbers of tokens that a model of text draws, and back."""
+
+    def encode(self, text: str) -> list[int]:
+        """Return the tokens of a text.
+
+        :raises DataError: naming what no token stands for.
+        """
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens."""
 
 
 class Printable:
@@ -33,6 +47,21 @@ class Printable:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rich_proxied_file, name)
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Return texts one after another, each under a line with its number where there are several.
+
+    >>> print(listed(["to be", "or not"]), end="")
+    --- 0 ---
+    to be
+    <BLANKLINE>
+    --- 1 ---
+    or not
+    """
+    if len(texts) == 1:
+        return texts[0] + "\n"
+    return "\n".join(f"--- {number} ---\n{text}\n" for number, text in enumerate(texts))
 
 
 def readable(count: float) -> str:

@@ -99,7 +99,7 @@ def test_samples_go_into_a_folder_as_single_pictures(genframe: Command) -> None:
     x = np.load("sheet.npz")["x"][5, 0]
     assert np.array_equal(np.asarray(Image.open("many/05.png"))[..., 0], np.rint(255 * x.clip(0, 1)))
     assert "many is not empty; name another folder" in genframe("sample", "runs/c", "--out", "many/", code=7)
-    assert "are not written as single pictures" in genframe("sample", "runs/c", "--states", "3", "--out", "other/", code=2)
+    assert "are not written as single files" in genframe("sample", "runs/c", "--states", "3", "--out", "other/", code=2)
 
 
 def test_stages_suggest_no_longer_training(genframe: Command) -> None:
@@ -181,7 +181,8 @@ def test_resuming_with_more_steps(run: Path, genframe: Command) -> None:
         (["sample", "nowhere"], 5, "nowhere is not a run"),
         (["sample", "run", "-n", "-3"], 2, "argument -n: expected a whole number of at least 1, found '-3'"),
         (["sample", "run", "--condition", "10"], 4, "there is no class 10: this model has the classes 0 to 9"),
-        (["sample", "run", "--out", "x.txt"], 2, "expected a file that ends in .png or .gif or .npz or .csv, found 'x.txt'"),
+        (["sample", "run", "--out", "x.pdf"], 2, "expected a file that ends in .png or .gif or .npz or .csv or .txt, found 'x.pdf'"),
+        (["sample", "run", "--out", "x.txt"], 9, "is not text; name a .png or .npz file"),
         (["sample", "run", "--out", "file/x.png"], 7, "file/x.png cannot be written: file is not a folder"),
         (["sample", "run", "--out", "file/x.npz"], 7, "file/x.npz cannot be written: file is not a folder"),
         (["sample", "--like", "nowhere.png"], 4, "nowhere.png is not a file"),

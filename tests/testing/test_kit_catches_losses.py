@@ -25,9 +25,10 @@ from genframe import (
     Space,
     Spaces,
     State,
+    traits,
 )
 from genframe.testing import check_component
-from genframe.types import Bijective, Density
+from genframe.types import Bijective, Completing, Density, Identity, TraitSet
 
 
 class WeightedNll(Loss):
@@ -195,6 +196,56 @@ class AlwaysTheSame(TwoSteps):
         self, model: Model, n: int, context: Context | None = None, generator: Generator | None = None
     ) -> Iterator[State]:
         return super().trajectory(model, n, context, Generator().manual_seed(0))
+
+
+class GoesOn(TwoSteps):
+    """Keeps what is known, and draws the rest."""
+
+    def complete(
+        self, model: Model, known: Tensor, mask: Tensor, context: Context | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        return torch.where(mask, known, self.draw(model, len(known), context, generator))
+
+
+class ForgetsWhatIsKnown(GoesOn):
+    def complete(
+        self, model: Model, known: Tensor, mask: Tensor, context: Context | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        return self.draw(model, len(known), context, generator)
+
+
+class DrawsOthersWhereNothingIsKnown(GoesOn):
+    def complete(
+        self, model: Model, known: Tensor, mask: Tensor, context: Context | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        return super().complete(model, known, mask, context, Generator().manual_seed(1))
+
+
+class HonestCompletion(HonestSampler):
+    """Walks two honest steps, and goes on from what is known."""
+
+    type: Literal["kit/completion"] = "kit/completion"
+    provides: ClassVar[TraitSet] = traits(Completing)
+    needs: ClassVar[Needs] = {"encoder": Identity}
+    part: ClassVar[Any] = GoesOn
+
+
+COMPLETION_LIES = [
+    (ForgetsWhatIsKnown, "all is known, and it is not what comes back"),
+    (DrawsOthersWhereNothingIsKnown, "nothing is known, and other data are drawn"),
+]
+
+
+def test_an_honest_completion_passes_every_check() -> None:
+    """The control."""
+    assert check_component(HonestCompletion) == []
+
+
+@pytest.mark.parametrize(("part", "message"), COMPLETION_LIES, ids=[lie[0].__name__ for lie in COMPLETION_LIES])
+def test_a_lying_completion_is_caught(monkeypatch: pytest.MonkeyPatch, part: type[Sampler], message: str) -> None:
+    """The check finds it, and says what was found."""
+    monkeypatch.setattr(HonestCompletion, "part", part)
+    assert any(message in str(finding) for finding in check_component(HonestCompletion, only=["completion"]))
 
 
 SAMPLER_LIES = [

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...output import picture
+from ...output.files import write_whole
 from ...training.observer import Row
 from ...training.reporter import Reporter
 from ...training.state import Training
 from ...types.errors import RunError, StorageError
+from ...types.text import listed
 from . import checkpoint as storage
 from .folder import RunFolder
 from .run import PICTURE_COUNT, Run, shown_condition
@@ -41,7 +43,7 @@ class Recorder:
         self.run.checkpoint = storage.commit(self.files.checkpoints, self.run.step, training.tensors(), state, keep=keep).digest
 
     def picture(self, training: Training) -> None:
-        """Draw samples into samples/, with what is needed to draw them again; one that cannot be written stops nothing."""
+        """Draw samples into samples/, a picture with what is needed to draw it again, or text; what fails stops nothing."""
         if self.files is None:
             return
         if self.run.step != training.progress.step:  # the last checkpoint is of other weights than the picture
@@ -51,6 +53,9 @@ class Recorder:
         path = self.files.samples / f"step-{self.run.step:08d}.png"
         try:
             self.files.make()
-            picture.save(path, samples.x, samples.space, self.run.picture_info(samples, condition))
+            if self.run.of_text:
+                write_whole(path.with_suffix(".txt"), listed(self.run.texts(samples)).encode())
+            else:
+                picture.save(path, samples.x, samples.space, self.run.picture_info(samples, condition))
         except (RunError, StorageError) as error:
             self.reporter.message(f"no picture at step {self.run.step}: {error}")

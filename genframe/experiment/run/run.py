@@ -21,6 +21,7 @@ from ...training.reading import Data, as_dataset
 from ...types.captions import caption_text, reads_captions
 from ...types.errors import DataError, RunError, Unsupported
 from ...types.spaces import Categorical
+from ...types.text import Tokenizer
 from ...types.values import Precision
 from ...version import __version__
 from ..document.spec import ExperimentSpec
@@ -82,12 +83,60 @@ class Run:
         seed: int = 0,
         compile: bool = False,
         precision: Precision = "float32",
+        prompt: str | None = None,
     ) -> Samples:
         """Draw ``n`` samples from the model; see :meth:`genframe.Model.sample`.
 
-        ``condition`` may be the name of a class too, as the data has it.
+        ``condition`` may be the name of a class too, as the data has it. A ``prompt`` is the text with which samples of text
+        begin.
+
+        :raises DataError: if the prompt has what no token stands for, or leaves nothing to draw.
+        :raises Unsupported: with a prompt, if the model is not of text, or draws all of a sample at once.
         """
-        return self.model.sample(n, self.condition(condition), seed=seed, compile=compile, precision=precision)
+        condition = self.condition(condition)
+        if prompt is None:
+            return self.model.sample(n, condition, seed=seed, compile=compile, precision=precision)
+        known = torch.zeros(n, *self.model.composition.code.shape, dtype=torch.int64)
+        tokens = self._tokens(prompt)
+        known[:, : len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
+        mask = torch.arange(known.shape[1]) < len(tokens)
+        return self.model.complete(known, mask, condition, seed=seed, precision=precision)
+
+    def tokenizer(self) -> Tokenizer | None:
+        """Return what turns samples, which are tokens of text, into text and back; ``None`` where they are none.
+
+        :raises DataError: if it cannot be read.
+        """
+        return self.experiment.data.tokenizer(self.folder)
+
+    @property
+    def of_text(self) -> bool:
+        """Whether samples can be shown as text."""
+        try:
+            return self.tokenizer() is not None
+        except DataError:  # what the tokens stand for is gone or damaged, which keeps nobody from drawing them
+            return False
+
+    def texts(self, samples: Samples) -> list[str]:
+        """Return samples as text.
+
+        :raises Unsupported: if they are none.
+        """
+        known = self.tokenizer()
+        if known is None:
+            raise Unsupported(f"{self.model.composition.data} is not text; name a .png or .npz file")
+        return [known.decode(row) for row in samples.x.tolist()]
+
+    def _tokens(self, prompt: str) -> list[int]:
+        known, composition = self.tokenizer(), self.model.composition
+        if known is None or composition.code != composition.data:
+            raise Unsupported(f"a prompt begins text, and this model draws {composition.data}; leave it out")
+        tokens, most = known.encode(prompt), composition.code.shape[0]
+        if len(tokens) >= most:
+            raise DataError(
+                f"expected a prompt of fewer than the {most} tokens of a sample, found {len(tokens)}; give its end alone"
+            )
+        return tokens
 
     def condition(self, condition: torch.Tensor | int | str | None) -> torch.Tensor | int | None:
         """Return a condition, the number of a class in the place of its name.

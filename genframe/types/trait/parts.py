@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ..values import Context, LossOutput
 
-__all__ = ["Conditional", "DataDependent", "Invertible", "Pretrainable", "ReadsSequence", "TimeConditioned"]
+__all__ = ["Completing", "Conditional", "DataDependent", "Invertible", "Pretrainable", "ReadsSequence", "TimeConditioned"]
 
 
 class Conditional(Protocol):
@@ -43,6 +43,19 @@ class Pretrainable(Protocol):
 
 class TimeConditioned(Protocol):
     """Is a network that reads a time (B,) beside its input: ``network(x, time=time)``."""
+
+
+@runtime_checkable
+class Completing(Protocol):
+    """Draws the rest of a code of which some values are known: of samplers."""
+
+    def complete(
+        self, model: Any, known: Tensor, mask: Tensor, context: Context | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Data (n, data) whose codes are ``known`` (n, code) where ``mask``, of a shape that broadcasts to it, is true.
+
+        Where nothing is known, they are what the sampler draws.
+        """
 
 
 @runtime_checkable

@@ -21,7 +21,7 @@ from genframe import (
     at,
     traits,
 )
-from genframe.types import Conditional, Density, ProbabilityMass, ReadsSequence, TraitSet
+from genframe.types import Completing, Conditional, Density, ProbabilityMass, ReadsSequence, TraitSet
 from genframe_nets import Activation
 
 from .discrete import alphabet_size
@@ -227,6 +227,7 @@ class SequentialSampling(SamplerSpec):
     """
 
     type: Literal["autoregressive/sequential"] = "autoregressive/sequential"
+    provides: ClassVar[TraitSet] = traits(Completing)
     needs: ClassVar[Needs] = {"prior": Sequential}
     sampling = "sequential"
 

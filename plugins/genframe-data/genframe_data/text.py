@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, model_validator
@@ -11,11 +12,10 @@ from genframe import Categorical, DatasetSpec, Space
 from .bases import DataPath, Share
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from genframe import Dataset
 
     from .texts import TextFile
+    from .vocabularies import Vocabulary
 
 __all__ = ["Text"]
 
@@ -80,12 +80,12 @@ class Text(DatasetSpec):
         fields = ("path", "length", "vocabulary", "size", "stride", "validation", "test", "limit")
         return TextFile(**{name: getattr(self, name) for name in fields})
 
-    def decode(self, windows: Tensor) -> list[str]:
-        """Return windows (N, L), such as samples, as text; bytes that are not UTF-8 become replacement characters.
+    def tokenizer(self, run: Path | None = None) -> Vocabulary:
+        """Return the vocabulary, which a run's folder keeps; bytes that are not UTF-8 become replacement characters.
 
-        :raises DataError: if the file is missing or not text, of which the vocabulary is; a run has it without the file.
+        :raises DataError: if the file is missing or not text; if the run's vocabulary is damaged.
         """
         from .texts import vocabulary
+        from .vocabularies import FILE, read_vocabulary
 
-        known = vocabulary(self.file())
-        return [known.decode(row) for row in windows.tolist()]
+        return read_vocabulary(run) if run is not None and (run / FILE).exists() else vocabulary(self.file())

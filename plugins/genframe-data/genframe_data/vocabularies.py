@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from genframe import DataError
+from genframe.output.files import read_regular
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -22,6 +23,7 @@ __all__ = ["FILE", "Bytes", "Characters", "Merges", "Vocabulary", "read_vocabula
 
 FILE: Final = "vocabulary.json"
 BYTES: Final = 256
+LARGEST: Final = 1 << 26
 
 
 class Vocabulary(ABC):
@@ -186,11 +188,12 @@ def read_vocabulary(run: Path | str) -> Vocabulary:
     """
     path = Path(run) / FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_regular(path, LARGEST).decode())
         vocabulary = _of(found)
         vocabulary.decode(range(len(vocabulary.characters_of)))
     except OSError as error:
-        raise DataError(f"{path}: expected the vocabulary of a run on text, found nothing: {error.strerror}") from None
+        why = error.strerror or error
+        raise DataError(f"{path}: expected the vocabulary of a run on text, found nothing that can be read: {why}") from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise DataError(f"{path}: expected a vocabulary, found something else; copy the run's folder again") from None
     return vocabulary
