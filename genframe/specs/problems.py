@@ -23,7 +23,6 @@ _WANTED: Final = {  # by pydantic's type of error, where its own words are about
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "should be a mapping"),
     "string_type": "should be text",
     "path_type": "should be a path",
-    "too_short": "should have at least one item",
 }
 
 
@@ -37,9 +36,13 @@ def problems_of(error: ValidationError, describe: Description) -> list[Problem]:
     :param describe: says what a missing field is, by its name and the value that lacks it.
     """
     found = error.errors(include_url=False)
-    # an item that was refused makes its list too short, which is nothing that the user did
-    reported = [details for details in found if not (details["type"] == "too_short" and details["input"])]
+    reported = [details for details in found if not _short_by_refusal(details)]
     return [problem for details in reported for problem in _problems(details, describe)]
+
+
+def _short_by_refusal(details: ErrorDetails) -> bool:
+    """Return whether a list is too short only because items were refused, which is told of them."""
+    return details["type"] == "too_short" and details["ctx"]["actual_length"] < len(details["input"])
 
 
 def _problems(details: ErrorDetails, describe: Description) -> list[Problem]:
@@ -52,6 +55,10 @@ def _problems(details: ErrorDetails, describe: Description) -> list[Problem]:
     if "hint" in context or details["type"] in {"component", "unknown_field"}:
         return [Problem(path, details["msg"], str(context.get("hint", "")))]
     message = _WANTED.get(details["type"]) or details["msg"]
+    if details["type"] in ("too_short", "too_long"):
+        least = details["type"] == "too_short"
+        count = context["min_length" if least else "max_length"]
+        message = f"should have at {'least' if least else 'most'} {'one item' if count == 1 else f'{count} items'}"
     for prefix in ("Value error, ", "Input ", "String "):
         message = message.removeprefix(prefix)
     found = "" if isinstance(details["input"], Mapping) else f", found {_brief(details['input'])}"

@@ -71,15 +71,18 @@ class Problem:
 
 
 class SpecError(GenframeError):
-    """A spec, an override or a composition that cannot be; ``problems`` lists all that was found."""
+    """A spec, an override or a composition that cannot be; ``problems`` lists all that was found, its text the first twenty."""
 
     exit_code = 2
+    shown = 20
 
     def __init__(self, problems: Sequence[Problem] | Problem | str) -> None:
         if isinstance(problems, str):
             problems = Problem("", problems)
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        more = len(self.problems) - self.shown
+        told = [*map(str, self.problems[: self.shown]), *([f"and {more} problem{'s' * (more > 1)} more"] if more > 0 else [])]
+        super().__init__("\n".join(told))
 
 
 class PluginError(GenframeError):

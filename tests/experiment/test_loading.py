@@ -119,6 +119,7 @@ def test_what_is_missing_is_said_at_its_owner(tmp_path: Path) -> None:
         ({"train": {"stages": 3}}, "train.stages: should be a list, found 3"),
         ({"train": [1]}, "train: should be a mapping, found [1]"),
         ({"train": {"stages": [{"parts": [], "steps": 1}]}}, "train.stages.0.parts: should have at least one item, found []"),
+        ({"train": {"betas": [0.1, 0.2, 0.3]}}, "train.betas: should have at most 2 items, found [0.1, 0.2, 0.3]"),
         ({"train": {"stepps": 3}}, "train.stepps: unknown field 'stepps'; did you mean 'steps'?"),
         ({"name": "Big Name"}, "name: should match pattern"),
     ],
@@ -137,6 +138,24 @@ def test_a_refused_item_is_one_problem() -> None:
     with pytest.raises(SpecError) as caught:
         experiment_from(plain)
     assert [problem.path for problem in caught.value.problems] == ["model.loss.terms.0"]
+
+
+def test_a_list_that_is_too_short_is_said_although_it_has_items() -> None:
+    """Nothing was refused in it."""
+    prior = {"type": "energy/dbm", "hidden": [32]}
+    model = {"encoder": "core/identity", "decoder": "core/identity", "prior": prior, "loss": "energy/contrastive_divergence"}
+    with pytest.raises(SpecError, match=r"model\.prior\.hidden: should have at least 2 items, found \[32\]"):
+        experiment_from({"name": "x", "data": "data/digits", "model": model})
+
+
+def test_of_very_many_problems_the_first_are_told() -> None:
+    """The message stays readable; the error holds all."""
+    stages = [{"parts": ["nothing"], "steps": 1} for _ in range(50)]
+    with pytest.raises(SpecError) as caught:
+        experiment_from({"name": "x", "data": "data/toy", "model": {}, "train": {"stages": stages}})
+    assert len(caught.value.problems) > 50
+    assert str(caught.value).count("\n") == 20
+    assert str(caught.value).endswith(f"\nand {len(caught.value.problems) - 20} problems more")
 
 
 def test_a_run_is_not_an_experiment(tmp_path: Path) -> None:

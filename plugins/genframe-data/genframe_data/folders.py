@@ -81,12 +81,18 @@ def _enter(inner: str, found: Scan, above: tuple[str, ...]) -> None:
         raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None
     for entry in entries:
         name, hidden = entry.name, entry.name.startswith(".")
-        if not hidden and _suffix(name) in SUFFIXES and entry.is_file():
+        try:
+            is_picture = not hidden and _suffix(name) in SUFFIXES and entry.is_file()
+            is_folder = not is_picture and not hidden and name != "__MACOSX" and entry.is_dir()
+            if not is_picture and not is_folder:
+                _pass_over(Path(entry.path), found.skipped)
+        except OSError:  # a link to where nobody may look
+            found.skipped["unreadable"] += 1
+            continue
+        if is_picture:
             found.pictures.append(f"{inner}/{name}" if inner else name)
-        elif not hidden and name != "__MACOSX" and entry.is_dir():
+        elif is_folder:
             _enter(f"{inner}/{name}" if inner else name, found, (*above, real))
-        else:
-            _pass_over(Path(entry.path), found.skipped)
     if len(found.pictures) == before and above:
         found.empty.append(inner)
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -86,6 +90,29 @@ def test_a_link_in_a_circle_is_refused(folder: Path) -> None:
     (folder / "cat" / "again").symlink_to(folder)
     with pytest.raises(DataError, match=r"again: expected a folder of pictures, found a link to a folder above it"):
         Images(path=folder).data_space()
+
+
+def test_links_to_where_nobody_may_look_are_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are skipped, and that is said."""
+
+    class Locked:
+        def __init__(self, name: str) -> None:
+            self.name = self.path = name
+
+        def is_file(self) -> bool:
+            raise PermissionError(13, "Permission denied")
+
+        is_dir = is_file
+
+    scandir = os.scandir
+
+    @contextmanager
+    def scanned(path: str) -> Iterator[list[Any]]:
+        with scandir(path) as entries:
+            yield [*entries, *(map(Locked, ("locked.png", "shut")) if path == str(folder) else ())]
+
+    monkeypatch.setattr("genframe_data.folders.os.scandir", scanned)
+    assert "2 unreadable" in str(Images(path=folder).report())
 
 
 def test_folders_without_pictures_say_what_was_there(tmp_path: Path) -> None:

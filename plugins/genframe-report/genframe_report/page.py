@@ -17,6 +17,7 @@ from genframe import Run, __version__
 from genframe.experiment.document.origins import DEFAULT, GIVEN, Value, differing
 from genframe.experiment.run.folder import RunFolder
 from genframe.training.observer import Row
+from genframe.types import Report
 
 from .curves import Chart, charts, logged_once
 from .pictures import Drawn, Group
@@ -74,6 +75,7 @@ def _summary(run: Run) -> Section:
     composition = run.model.composition
     return {
         "Data": f"{run.experiment.data.type}, {composition.data}",
+        **({"Read": read} if (read := _read(run)) else {}),
         "Density": composition.density,
         "Sampling": composition.sampling,
         "Parameters": f"{sum(parameter.numel() for parameter in run.model.parameters()):,}",
@@ -82,6 +84,14 @@ def _summary(run: Run) -> Section:
         "Folder": str(run.folder) if run.folder is not None else "none, the run is in memory",
         "Checkpoint": run.checkpoint[:16] or "none",
     }
+
+
+def _read(run: Run) -> str:
+    """Return what the reader of the data took from its files and what it skipped, as far as the run says."""
+    found = _mapping(_mapping(_json(run, "environment.json")).get("read"))
+    skipped = {name: count for name, count in _mapping(found.get("skipped")).items() if type(count) is int}
+    empty, notes = (tuple(map(_text, _list(found.get(name))[:MOST_NUMBERS])) for name in ("empty", "notes"))
+    return _text(str(Report(_text(found["took"]), skipped, empty, notes))) if "took" in found else ""
 
 
 def _duration(rows: Sequence[Row]) -> str:
@@ -169,6 +179,7 @@ def _environment(run: Run) -> Section:
     found = _mapping(_json(run, "environment.json"))
     plugins, data = _texts(found.pop("plugins", None)), _mapping(found.pop("data", None))
     command = _list(found.pop("command", None))
+    found.pop("read", None)  # told in the summary
     found |= {"command": " ".join(map(str, command))} if command else {}
     folded = [("Plugins", plugins)] if plugins else []
     folded += [(f"Data: {name}", _texts(protocol)) for name, protocol in [*data.items()][:10]]

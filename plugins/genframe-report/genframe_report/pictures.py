@@ -36,6 +36,7 @@ SAVED: Final = re.compile(r"step-(\d{8,18})\.png")
 RECONSTRUCTED: Final = 20
 PATHS, ON_PATH = 6, 9
 CAPTIONS, OF_EACH = 4, 16
+TEXTS: Final = 6
 POINTS: Final = 1024  # samples in a plane, where 64 would show no shape
 
 
@@ -60,7 +61,7 @@ class Picture:
 class Group:
     """A section of pictures; ``absent`` says why there is none, or why one is missing.
 
-    ``again`` is the command that draws those pictures that have no command of their own.
+    ``again`` is the command that draws those pictures that have no command of their own. Samples of text are ``texts``.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Group:
     pictures: tuple[Picture, ...] = ()
     absent: tuple[str, ...] = ()
     again: str = ""
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Drawn:
 def through_training(of: Drawn) -> Group:
     """Return up to six of the pictures that training drew, with the first and the last."""
     about = "What training drew, always by the same seed: from picture to picture only the weights differ."
+    if of.run.of_text:
+        return Group("Samples through training", about, absent=("samples of text are files of the run: samples/step-*.txt",))
     saved = _saved(of.run.folder)
     if not saved:
         return Group("Samples through training", about, absent=("the run has drawn none",))
@@ -112,6 +116,10 @@ def _of_training(path: Path, of: Drawn) -> Picture:
 def fresh(of: Drawn) -> Group:
     """Return samples that training did not draw."""
     about = "Drawn for this report by a seed of their own. None was chosen."
+    if of.run.of_text:
+        samples = of.run.sample(TEXTS, default_condition(of.run.model, TEXTS), seed=of.seed)
+        again = of.command("sample", "-n", TEXTS, "--seed", of.seed)
+        return Group("Fresh samples", about, texts=tuple(of.run.texts(samples)), again=again)
     if reads_captions(of.run.model.composition.condition):
         return _of_captions(of, about)
     n = POINTS if of.run.model.composition.data.shape == (2,) else PICTURE_COUNT

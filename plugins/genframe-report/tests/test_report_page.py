@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genframe import load
+from genframe import load, train
 from genframe.cli import main
 from genframe.output.picture import write
 from genframe_report import report
@@ -29,7 +29,7 @@ ELEMENTS = {
         r"\w+", "html head title style meta body a header div h1 h2 h3 p fieldset legend input label nav ol ul li main"
     ),
     *re.findall(
-        r"\w+", "section footer dl dt dd table caption thead tbody tr th td figure figcaption img code details summary"
+        r"\w+", "section footer dl dt dd table caption thead tbody tr th td figure figcaption img code pre details summary"
     ),
     *re.findall(r"\w+", "svg desc clippath rect text line g path"),
 }
@@ -298,3 +298,30 @@ def test_control_characters_are_visible(run: Path) -> None:
     html = report(run).html
     assert "a\ufffd[31m\\u202eb" in html
     assert not {"\x1b", "\u202e"} & {*html}
+
+
+def test_a_run_on_text_shows_text(tmp_path: Path) -> None:
+    """As it is, whatever it holds, and what the reader took."""
+    (tmp_path / "text.txt").write_text("<b>&</b>" * 100)
+    data = {"type": "data/text", "path": str(tmp_path / "text.txt"), "length": 8, "vocabulary": "characters"}
+    prior = {"type": "autoregressive/transformer", "dim": 8, "depth": 1, "heads": 1}
+    model = {"encoder": "core/identity", "decoder": "core/identity", "prior": prior, "loss": "core/nll"}
+    train({"name": "text", "data": data, "model": model, "train": {"steps": 2, "batch_size": 8}}, folder=tmp_path / "run")
+    run = load(tmp_path / "run")
+    page = Page(report(run).html)
+    assert len(page.of("pre")) == 6
+    for text in run.texts(run.sample(6, seed=1)):
+        assert text in page.text
+    assert {tag for tag, _ in page.elements} <= ELEMENTS
+    assert "b" not in {tag for tag, _ in page.elements}
+
+
+def test_what_the_reader_took_is_in_the_summary(run: Path) -> None:
+    """As check says it; a damaged record is left out."""
+    environment = run / "environment.json"
+    found = json.loads(environment.read_text())
+    environment.write_text(json.dumps(found | {"read": {"took": "60 pictures", "skipped": {".heic": 5}, "empty": ["owl"]}}))
+    assert "took 60 pictures; skipped 5 files: 5 .heic; found empty: owl" in Page(report(run).html).text
+    for damaged in ([], {"took": ["<b>"], "skipped": {"x": "y"}, "notes": 3}, {"skipped": 1}):
+        environment.write_text(json.dumps(found | {"read": damaged}))
+        Page(report(run).html)
