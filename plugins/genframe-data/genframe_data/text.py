@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,7 @@ from .bases import DataPath, Share
 
 if TYPE_CHECKING:
     from genframe import Dataset
+    from genframe.types import Report
 
     from .texts import TextFile
     from .vocabularies import Vocabulary
@@ -67,11 +69,23 @@ class Text(DatasetSpec):
         require_tokenizers()
         return Categorical((self.length,), self.size)
 
+    def report(self) -> Report:
+        """Return how long the text is: in characters where these are its tokens, else in bytes of the file."""
+        from genframe.types import Report
+
+        from .characters import existing, text
+
+        if self.vocabulary == "characters":
+            found = text(self.path)
+            return Report(f"{len(found)} characters, {len(set(found))} different ones")
+        path = existing(self.path)
+        return Report(f"{path.stat().st_size} bytes" + (" of gzip" if path.suffix == ".gz" else ""))
+
     def load(self) -> Dataset:
         """Read the file."""
         from .texts import load
 
-        return load(self.file(), self.data_space())
+        return replace(load(self.file(), self.data_space()), report=self.report())
 
     def file(self) -> TextFile:
         """Return the text and how it is cut, as plain values."""

@@ -33,6 +33,7 @@ def test_mnist_files_are_read_as_published(mnist: Path) -> None:
     assert batch.condition is not None
     assert batch.condition.tolist() == [3, 0]
     assert torch.equal(batch.x, pixels[[3, 0]] / 255)
+    assert str(data.report) == str(Idx(path=mnist).report()) == "took 50 images of 4×3, and 10 to test on"
 
 
 def test_test_data_can_be_cut_where_none_are_published(mnist: Path) -> None:

@@ -166,3 +166,10 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """By the space already, before anything is read."""
     with pytest.raises(DataError, match="expected a file, found nothing; give a text file as 'path'"):
         Text(path=tmp_path / "none").data_space()
+
+
+def test_check_says_how_long_it_is(path: Path) -> None:
+    """In the terms of its tokens; the data set says the same."""
+    for vocabulary, told in (("characters", "took 252 characters, 23 different ones"), ("bytes", "took 256 bytes")):
+        spec = Text(path=path, length=20, vocabulary=vocabulary)
+        assert str(spec.report()) == str(spec.load().report) == told

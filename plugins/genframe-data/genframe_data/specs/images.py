@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, model_validator
@@ -89,11 +90,21 @@ class Idx(ImageSpec):
             raise DataError(f"{files[0]}: expected labels of at least two classes, found only 0; leave 'labels' out")
         return Categorical((), highest + 1)
 
+    def report(self) -> Report:
+        """Return how many images there are, by the headers of their files."""
+        from genframe.types import Report
+
+        from ..idx import IMAGES, find, sizes
+
+        found = [sizes(find(self.path, prefix, IMAGES), 3) for prefix in self.prefixes()]
+        of_test = f", and {found[1][0]} to test on" if len(found) > 1 else ""
+        return Report(f"{found[0][0]} images of {found[0][1]}×{found[0][2]}{of_test}")
+
     def load(self) -> Dataset:
         """Read the files."""
         from ..arrays import load_idx
 
-        return load_idx(
+        data = load_idx(
             self.path,
             self.prefixes(),
             self.preparation,
@@ -102,6 +113,7 @@ class Idx(ImageSpec):
             test=0 if isinstance(self.test, str) else self.test,
             limit=self.limit,
         )
+        return replace(data, report=self.report())
 
 
 class Images(PictureSpec):
