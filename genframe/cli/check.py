@@ -23,6 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Type the experiment and print what came out."""
     from ..experiment.document.loading import check_placed, read_experiment
+    from ..experiment.document.spec import UNREAD
     from .output import print_json
 
     experiment = read_experiment(options.source, options.overrides)
@@ -30,6 +31,8 @@ def run(options: argparse.Namespace) -> None:
     outcome, report = _outcome(experiment, composition), experiment.spec.data.report()
     if report is not None:
         outcome["read"] = report.to_dict()
+    if composition.condition is None and experiment.spec.data.condition_space() is not None:
+        outcome["unread"] = UNREAD
     if options.explain or options.measure:
         from ..experiment.document.origins import values
         from ..training.sizes import sizes
@@ -80,6 +83,8 @@ def _print(outcome: Mapping[str, Any]) -> None:
     print()
     print_table(["space", "of"], [[name, space] for name, space in outcome["spaces"].items()])
     print(f"\ndensity: {outcome['density']}; sampling: {outcome['sampling']}; players: {', '.join(outcome['players'])}")
+    if "unread" in outcome:
+        print(outcome["unread"])
     for name, reason in outcome["not_measured"].items():
         print(f"{name} will not be measured: {reason}")
     if "parameters" in outcome:

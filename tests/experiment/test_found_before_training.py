@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from genframe import DataError, Dataset, MetricResult, Model, Real, SpecError, Split, evaluate, load, train
+from genframe.training.reporter import Silent
 from genframe_metrics.discrepancy import MmdMetric
 
 
@@ -95,3 +96,19 @@ def test_one_metric_that_fails_leaves_the_others(
     kept = json.loads((tmp_path / "run/results.json").read_text())
     assert [result["name"] for result in kept["results"]] == ["nll"]
     assert kept["failed"] == {"metrics/mmd": "the examples are all equal"}
+
+
+def test_a_condition_that_nobody_reads_is_said(genframe: Callable[..., Any], tmp_path: Path) -> None:
+    """By check, and when training starts: a model without a condition learns as if the labels were not there."""
+    said = "the condition that the data gives is not read: the model has none; set model.condition"
+    assert said in genframe("check", "vae-digits", "data.labels=true")
+    assert said not in genframe("check", "vae-digits")
+    heard = []
+
+    class Heard(Silent):
+        def message(self, text: str) -> None:
+            heard.append(text)
+
+    spec = experiment(tmp_path)
+    train({**spec, "data": {"type": "data/digits", "labels": True}}, reporter=Heard())
+    assert any(said in line for line in heard)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 from pydantic import Field, NonNegativeInt
 
@@ -21,10 +21,17 @@ from ...types.trait.priors import Density, Fittable
 from ...types.values import Role
 
 __all__ = [
+    "UNREAD",
     "EvaluateSpec",
     "ExperimentSpec",
     "check_experiment",
 ]
+
+
+UNREAD: Final = (
+    "the condition that the data gives is not read: the model has none; set model.condition, such as core/one_hot for classes, "
+    "or leave the data's labels or captions out"
+)
 
 
 class EvaluateSpec(Spec):

@@ -25,7 +25,7 @@ from ...types.errors import NonFiniteError, SpikeError
 from ..document import Document
 from ..document.loading import Experiment, experiment_from, read_experiment
 from ..document.origins import written
-from ..document.spec import ExperimentSpec, check_experiment
+from ..document.spec import UNREAD, ExperimentSpec, check_experiment
 from . import checkpoint as storage
 from .data_checks import check_batches, check_splits
 from .folder import RunFolder
@@ -139,6 +139,8 @@ def continued(
         _prepare_folder(run, trainer, data, described)
         if data.report is not None and data.report.remarkable:
             reporter.message(str(data.report))
+        if data.condition_space is not None and run.model.composition.condition is None:
+            reporter.message(UNREAD)
         _run_with_rollback(trainer, run, reporter)
     return run
 

@@ -170,6 +170,6 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_check_says_how_long_it_is(path: Path) -> None:
     """In the terms of its tokens; the data set says the same."""
-    for vocabulary, told in (("characters", "took 252 characters, 23 different ones"), ("bytes", "took 256 bytes")):
-        spec = Text(path=path, length=20, vocabulary=vocabulary)
+    for tokens, told in (("characters", "took 252 characters, 23 different ones"), ("bytes", "took 256 bytes")):
+        spec = Text(path=path, length=20, vocabulary=tokens)
         assert str(spec.report()) == str(spec.load().report) == told
