@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..types.errors import Unsupported
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from ..types.errors import RunError, Unsupported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,6 +17,37 @@ if TYPE_CHECKING:
     from ..experiment.run.run import Run
 
 __all__ = ["write_rows"]
+
+UNITS = "table.json"
+
+
+class _Category(BaseModel):
+    """Columns from ``start`` on that stand for the words of one."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    start: int = Field(ge=0)
+    classes: list[str] = Field(min_length=1)
+
+
+class _Units(BaseModel):
+    """What a run keeps of its table: its columns with their means and scales, the words of categories, the label's column."""
+
+    model_config = ConfigDict(strict=True)
+
+    columns: list[str]
+    mean: list[FiniteFloat]
+    scale: list[FiniteFloat]
+    categories: list[_Category] = []
+    label: str | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether there are as many means and scales as columns, and categories lie within them."""
+        width = len(self.columns)
+        within = all(category.start + len(category.classes) <= width for category in self.categories)
+        return width == len(self.mean) == len(self.scale) and within
 
 
 def write_rows(path: Path, trained: Run, x: Tensor, condition: Tensor | None = None) -> None:
@@ -24,6 +57,7 @@ def write_rows(path: Path, trained: Run, x: Tensor, condition: Tensor | None = N
     numbers of classes; they become the label's column where the table has one.
 
     :raises Unsupported: for samples that are no vectors.
+    :raises RunError: if what the run keeps of its table is damaged.
     """
     from ..output.files import write_whole
 
@@ -31,9 +65,9 @@ def write_rows(path: Path, trained: Run, x: Tensor, condition: Tensor | None = N
         raise Unsupported(f"only vectors are rows of a table, found samples of {tuple(x.shape[1:])}; name a .npz or .png file")
     units = _units(trained, x.shape[1])
     columns = _columns(units, x.detach().cpu().double())
-    if condition is not None and isinstance(units.get("label"), str):
+    if condition is not None and units is not None and units.label is not None:
         names = trained.class_names()
-        columns.append((units["label"], [names[number] for number in condition.tolist()]))
+        columns.append((units.label, [names[number] for number in condition.tolist()]))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([name for name, _ in columns])
@@ -41,45 +75,46 @@ def write_rows(path: Path, trained: Run, x: Tensor, condition: Tensor | None = N
     write_whole(path, text.getvalue().encode())
 
 
-def _columns(units: dict[str, Any], x: Tensor) -> list[tuple[str, list[str]]]:
+def _columns(units: _Units | None, x: Tensor) -> list[tuple[str, list[str]]]:
     """Return the name and cells of each column of the table: (N, D) in the units of the model."""
-    values = x * x.new_tensor(units["scale"]) + x.new_tensor(units["mean"]) if units else x
-    names = units["columns"] if units else [f"x{number}" for number in range(x.shape[1])]
-    classes = {category["start"]: category for category in units.get("categories", ())}
+    if units is None:
+        return [(f"x{place}", _cells(x, place)) for place in range(x.shape[1])]
+    values = x * x.new_tensor(units.scale) + x.new_tensor(units.mean)
+    classes = {category.start: category for category in units.categories}
     columns, place = [], 0
-    while place < len(names):
+    while place < len(units.columns):
         if place in classes:
-            words = classes[place]["classes"]
+            words = classes[place].classes
             largest = values[:, place : place + len(words)].argmax(1).tolist()
-            columns.append((classes[place]["name"], [words[number] for number in largest]))
+            columns.append((classes[place].name, [words[number] for number in largest]))
             place += len(words)
         else:
-            columns.append((names[place], [f"{value:.9g}" for value in values[:, place].tolist()]))
+            columns.append((units.columns[place], _cells(values, place)))
             place += 1
     return columns
 
 
-def _units(trained: Run, width: int) -> dict[str, Any]:
-    """Return the columns, means, scales and classes of the table that a run learned; nothing where it keeps none that fit."""
+def _cells(values: Tensor, place: int) -> list[str]:
+    return [f"{value:.9g}" for value in values[:, place].tolist()]
+
+
+def _units(trained: Run, width: int) -> _Units | None:
+    """Return what a run keeps of the table that it learned; ``None`` where it learned none.
+
+    :raises RunError: if that is damaged: numbers in other units than the table's would look right.
+    """
     from ..experiment.run.folder import RunFolder
 
-    found = RunFolder(trained.folder).read_json("table.json") if trained.folder is not None else None
-    if not isinstance(found, dict):
-        return {}
-    lists = [found.get(name) for name in ("columns", "mean", "scale")]
-    if not all(isinstance(values, list) and len(values) == width for values in lists):
-        return {}
-    numbers = all(isinstance(value, int | float) for name in ("mean", "scale") for value in found[name])
-    categories = found.get("categories", [])
-    fits = isinstance(categories, list) and all(_is_category(category, width) for category in categories)
-    return found if numbers and fits and all(isinstance(name, str) for name in found["columns"]) else {}
-
-
-def _is_category(found: Any, width: int) -> bool:
-    """Return whether this is the name of a column, its words and where the columns start that stand for them."""
-    if not isinstance(found, dict) or not isinstance(found.get("name"), str) or type(found.get("start")) is not int:
-        return False
-    words = found.get("classes")
-    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-        return False
-    return bool(0 <= found["start"] <= width - len(words))
+    if trained.folder is None or not (trained.folder / UNITS).exists():
+        return None
+    try:
+        found = _Units.model_validate(RunFolder(trained.folder).read_json(UNITS))
+        fits = found.fits and len(found.columns) == width
+    except (ValidationError, OverflowError):
+        fits = False
+    if not fits:
+        raise RunError(
+            f"{trained.folder / UNITS} does not say the columns of the table and their units; copy the run's folder again, "
+            "or name a .npz file, which holds the numbers as the model draws them"
+        )
+    return found

@@ -137,3 +137,32 @@ def test_samples_come_back_in_the_units_of_the_table(tmp_path: Path, capsys: pyt
     assert heading == units["columns"]
     raw = np.load(tmp_path / "raw.npz")["x"].astype(float)
     np.testing.assert_allclose(np.array(rows, float), raw * units["scale"] + units["mean"], rtol=1e-6)
+    _keeps_damage_apart(run, tmp_path, units, capsys)
+
+
+def _keeps_damage_apart(run: Path, folder: Path, units: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """A damaged record is refused in one line, since other units would look right; an archive is written all the same."""
+    hostile = [
+        [],
+        None,
+        {**units, "mean": ["a"] * 3},
+        {**units, "mean": [True] * 3},
+        {**units, "mean": [1e400] * 3},
+        {**units, "mean": [10**400] * 3},
+        {**units, "scale": [1.0]},
+        {**units, "columns": [["a"]] * 3},
+        {**units, "columns": ["a"], "mean": [1.0], "scale": [1.0]},
+        {**units, "categories": 5},
+        {**units, "categories": [{"name": "k", "start": 2, "classes": ["x", "y"]}]},
+        {**units, "categories": [{"name": "k", "start": -1, "classes": ["x"]}]},
+        {**units, "label": 7},
+    ]
+    for damaged in hostile:
+        (run / "table.json").write_text(json.dumps(damaged))
+        capsys.readouterr()
+        assert main(["sample", str(run), "-n", "2", "--out", str(folder / "none.csv")]) == 5
+        printed = capsys.readouterr().err
+        assert "table.json does not say the columns of the table and their units" in printed
+        assert printed.count("\n") == 1
+    assert not (folder / "none.csv").exists()
+    assert main(["sample", str(run), "-n", "2", "--out", str(folder / "some.npz")]) == 0
