@@ -71,9 +71,12 @@ def run(options: argparse.Namespace) -> None:
         wanted = _Wanted(options.n, options.seed, *asked, options.precision, options.states, options.prompt)
     else:
         raise SpecError("name a run, or a picture with --like")
+    from ..output.picture import is_clip  # behind the refusals: it needs numpy
+
     path = options.out or _default_path(trained, wanted)
     make_room(path)
-    (_save_states if wanted.states or path.suffix == ".gif" else _save_samples)(path, trained, wanted, compile=options.compile)
+    moves = path.suffix == ".gif" and not is_clip(trained.model.composition.data)
+    (_save_states if wanted.states or moves else _save_samples)(path, trained, wanted, compile=options.compile)
     if options.json:
         print_json({"out": str(path), "n": wanted.n, "seed": wanted.seed, "checkpoint": trained.checkpoint})
     else:
@@ -223,7 +226,7 @@ def _default_path(trained: Run, wanted: _Wanted) -> Path:
 def _save_samples(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -> None:
     """Draw samples, and write them as a picture, an array, a table or text."""
     from ..output.files import write_whole
-    from ..output.picture import save
+    from ..output.picture import play, save
     from .rows import write_rows
     from .singles import write_singles
 
@@ -239,6 +242,8 @@ def _save_samples(path: Path, trained: Run, wanted: _Wanted, *, compile: bool) -
         write_singles(path, trained, samples, condition, _info(trained, samples, condition, wanted))
     elif path.suffix == ".npz":
         _archive(path, samples.x)
+    elif path.suffix == ".gif":
+        play(path, samples.x, samples.space, _info(trained, samples, condition, wanted))
     elif path.suffix == ".csv":
         write_rows(path, trained, samples.x, condition)
     else:

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
     Limits: TypeAlias = tuple[float, float]
 
-__all__ = ["animate", "grid", "pairs", "png_bytes", "read_info", "save", "singles", "write"]
+__all__ = ["animate", "grid", "is_clip", "pairs", "play", "png_bytes", "read_info", "save", "singles", "write"]
 
 MAX_PIXELS: Final = 2**24
 MAX_SIDE: Final = 4096
 CELL: Final = 32
+MOST_FRAMES: Final = 16  # of a clip, in a picture
 PLOT: Final = 480
 FEW: Final = 2000
 GAP: Final = 2
@@ -48,8 +49,8 @@ def grid(x: Tensor, space: Space, columns: int | None = None, scale: int | None 
     """Return one picture of all examples: (N, data).
 
     Images, volumes (by their maximum along the first axis) and other arrays are tiles, ``columns`` in a row and
-    each pixel ``scale`` wide; by default the grid is nearly square and a tile at least 32 pixels wide. Points in the
-    plane are a scatter plot; other vectors are the rows of one heat map.
+    each pixel ``scale`` wide; by default the grid is nearly square and a tile at least 32 pixels wide. Clips are rows of their
+    frames. Points in the plane are a scatter plot; other vectors are the rows of one heat map.
     """
     values = _array(x, space)
     return _image(_grid(values, space, _limits(space, values), columns, scale))
@@ -136,7 +137,7 @@ def _grid(values: Array, space: Space, limits: Limits, columns: int | None, scal
     if not _tiled(space):
         return _plot(values, space, limits)
     tiles = _tiles(values, space, limits)
-    return _sheet(tiles, columns or math.ceil(math.sqrt(len(tiles))), scale)
+    return _sheet(tiles, columns or (1 if is_clip(space) else math.ceil(math.sqrt(len(tiles)))), scale)
 
 
 def _tiled(space: Space) -> bool:
@@ -146,7 +147,11 @@ def _tiled(space: Space) -> bool:
 def _tiles(values: Array, space: Space, limits: Limits) -> Array:
     """Return a picture of each example: (n, H, W, 3) bytes."""
     shape = space.shape
-    if len(shape) == 4 and isinstance(space, Real):  # volumes: the largest value along the depth
+    if is_clip(space):
+        frames = values[:, :, :: math.ceil(shape[1] / MOST_FRAMES)]  # (n, C, T, H, W), one beside the other
+        values = frames.transpose(0, 1, 3, 2, 4).reshape(*frames.shape[:2], shape[2], -1)
+        shape = (shape[0], *values.shape[2:])
+    elif len(shape) == 4 and isinstance(space, Real):  # volumes: the largest value along the depth
         values, shape = values.max(2), (shape[0], *shape[2:])
         if shape[0] not in (1, 3):
             values, shape = values.max(1, keepdims=True), (1, *shape[1:])
@@ -157,6 +162,23 @@ def _tiles(values: Array, space: Space, limits: Limits) -> Array:
     if len(shape) == 3 and shape[0] == 1:
         return _grey(_unit(values[:, 0], limits))
     return _coloured(_stretched(_flat(values)), space, limits)
+
+
+def is_clip(space: Space) -> bool:
+    """Return whether examples are moving pictures, (colours, frames, height, width), of more than two levels in each colour."""
+    return isinstance(space, Real) and len(space.shape) == 4 and space.shape[0] == 3 and space.levels != 2
+
+
+def play(path: Path | str, x: Tensor, space: Space, info: Mapping[str, Any]) -> None:
+    """Write a GIF in which clips (N, C, T, H, W) run side by side; it carries ``info`` as its comment.
+
+    :raises StorageError: if the volume refuses; an earlier file stays as it was.
+    """
+    assert isinstance(space, Real)
+    colours, frames, *size = space.shape
+    frame = Real((colours, *size), space.low, space.high, space.levels)
+    clips = x.reshape(len(x), *space.shape)
+    animate(path, [clips[:, :, number] for number in range(frames)], frame, info)
 
 
 def _stride(size: int) -> int:

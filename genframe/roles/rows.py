@@ -151,7 +151,9 @@ def read_rows(rows: Rows, indices: Tensor | slice) -> Tensor:
 
 
 def select(rows: Rows, indices: Tensor | slice) -> Rows:
-    """Return some rows of others; from those that do not lie in memory nothing is read yet."""
+    """Return some rows of others, by their indices or by a mask; from those that do not lie in memory nothing is read yet."""
+    if not isinstance(indices, slice) and indices.dtype == torch.bool:
+        indices = indices.nonzero()[:, 0]
     if isinstance(rows, Tensor):
         return rows[indices] if isinstance(indices, slice) else rows[indices.to(rows.device)]
     chosen = torch.arange(len(rows))[indices] if isinstance(indices, slice) else indices.cpu()

@@ -181,7 +181,11 @@ def test_resuming_with_more_steps(run: Path, genframe: Command) -> None:
         (["sample", "nowhere"], 5, "nowhere is not a run"),
         (["sample", "run", "-n", "-3"], 2, "argument -n: expected a whole number of at least 1, found '-3'"),
         (["sample", "run", "--condition", "10"], 4, "there is no class 10: this model has the classes 0 to 9"),
-        (["sample", "run", "--out", "x.pdf"], 2, "expected a file that ends in .png or .gif or .npz or .csv or .txt, found 'x.pdf'"),
+        (
+            ["sample", "run", "--out", "x.pdf"],
+            2,
+            "expected a file that ends in .png or .gif or .npz or .csv or .txt, found 'x.pdf'",
+        ),
         (["sample", "run", "--out", "x.txt"], 9, "is not text; name a .png or .npz file"),
         (["sample", "run", "--out", "file/x.png"], 7, "file/x.png cannot be written: file is not a folder"),
         (["sample", "run", "--out", "file/x.npz"], 7, "file/x.npz cannot be written: file is not a folder"),

@@ -70,6 +70,7 @@ def test_each_kind_of_rows_reads_as_a_tensor_does(tmp_path: Path) -> None:
         assert torch.equal(torch.cat([batch.x for batch in split.batches(7)]), X)
         assert torch.equal(whole(split.subset(torch.tensor([5, 2, 9])).stored), X[[5, 2, 9]])
         assert torch.equal(whole(split.subset(slice(3, 8)).stored), X[3:8])
+        assert torch.equal(whole(split.subset(X[:, 0] > 0).stored), X[X[:, 0] > 0])
         assert data_digest(rows) == data_digest(X)
 
 

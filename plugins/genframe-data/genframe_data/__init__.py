@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from .drawing import attributes_right, explained_share, read_captions, read_shapes
     from .memory import from_tensors
     from .shapes import Shapes
-    from .specs import Digits, HuggingFace, Idx, Images, Npz, Shards, Table, Toy
+    from .specs import Clips, Digits, HuggingFace, Idx, Images, Npz, Shards, Table, Toy, Volumes
     from .text import Text
     from .vocabularies import Vocabulary, read_vocabulary
 
 __all__ = [
     "Augmentation",
+    "Clips",
     "Digits",
     "HuggingFace",
     "Idx",
@@ -35,6 +36,7 @@ __all__ = [
     "Text",
     "Toy",
     "Vocabulary",
+    "Volumes",
     "attributes_right",
     "explained_share",
     "from_tensors",
@@ -49,7 +51,7 @@ _LOADED_WHEN_USED = {
     **dict.fromkeys(("attributes_right", "explained_share", "read_captions", "read_shapes"), "drawing"),
     "from_tensors": "memory",
     "Shapes": "shapes",
-    **dict.fromkeys(("Digits", "HuggingFace", "Idx", "Images", "Npz", "Shards", "Table", "Toy"), "specs"),
+    **dict.fromkeys(("Clips", "Digits", "HuggingFace", "Idx", "Images", "Npz", "Shards", "Table", "Toy", "Volumes"), "specs"),
     "Text": "text",
     **dict.fromkeys(("Vocabulary", "read_vocabulary"), "vocabularies"),
 }

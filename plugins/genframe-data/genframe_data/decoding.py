@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["Block", "Fit", "Pictures", "Seen", "decode_block", "decoded", "main"]
+__all__ = ["Block", "Fit", "Pictures", "Seen", "decode_block", "decoded", "main", "pixels_of"]
 
 FORMATS: Final = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 LARGEST: Final = 1 << 26
@@ -99,7 +99,6 @@ def decoded(source: Path | IO[bytes], how: Pictures) -> tuple[NDArray[np.uint8] 
 
     There are none for a grey of more than 8 bits where nothing says what range becomes 0 to 255. Any error is the picture's.
     """
-    import numpy as np
     from PIL import Image, ImageOps
 
     with warnings.catch_warnings():
@@ -111,7 +110,14 @@ def decoded(source: Path | IO[bytes], how: Pictures) -> tuple[NDArray[np.uint8] 
             if image.format == "JPEG":
                 image.draft(None, (DRAFT * max(how.size),) * 2)
             upright = ImageOps.exif_transpose(image)
-    upright, seen = _converted(upright, how)
+    return pixels_of(upright, how)
+
+
+def pixels_of(image: Image.Image, how: Pictures) -> tuple[NDArray[np.uint8] | None, Seen]:
+    """Return the pixels (C, H, W) of a picture that is open, and what was found in it; see :func:`decoded`."""
+    import numpy as np
+
+    upright, seen = _converted(image, how)
     pixels = np.asarray(_fitted(upright, how, seen.ends))
     if seen.ends is not None:
         if how.intensities is None:

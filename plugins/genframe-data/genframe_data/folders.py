@@ -52,22 +52,24 @@ class Scan:
         return found
 
 
-def scan(folder: Path) -> Scan:
-    """Return what is in a folder and its subfolders; links to folders are followed.
+def scan(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> Scan:
+    """Return what is in a folder and its subfolders, the files with some ``suffixes``; links to folders are followed.
 
     :raises DataError: if there is no such folder or no picture in it, or if a link leads back to a folder above it.
     """
     found = Scan(existing_folder(folder, HINT))
-    _enter("", found, ())
+    _enter("", found, (), suffixes)
     found.pictures.sort(key=lambda name: name.split("/"))
     found.empty.sort()
     if not found.pictures:
-        passed = f"; {Report('no picture', dict(found.skipped), tuple(found.empty))}" if found.skipped or found.empty else ""
-        raise DataError(f"{found.folder}: expected pictures ({', '.join(sorted(SUFFIXES))}), found none{passed}; {HINT}")
+        what, nothing = ("pictures", "no picture") if suffixes >= SUFFIXES else ("files", "nothing")
+        passed = f"; {Report(nothing, dict(found.skipped), tuple(found.empty))}" if found.skipped or found.empty else ""
+        hint = HINT if suffixes >= SUFFIXES else "give a folder that holds them as 'path'"
+        raise DataError(f"{found.folder}: expected {what} ({', '.join(sorted(suffixes))}), found none{passed}; {hint}")
     return found
 
 
-def _enter(inner: str, found: Scan, above: tuple[str, ...]) -> None:
+def _enter(inner: str, found: Scan, above: tuple[str, ...], suffixes: frozenset[str]) -> None:
     """Add what is in a folder to what was found; ``above`` are the real folders from the first one down to this one."""
     folder = f"{found.folder}/{inner}" if inner else str(found.folder)
     real = os.path.realpath(folder)
@@ -82,7 +84,7 @@ def _enter(inner: str, found: Scan, above: tuple[str, ...]) -> None:
     for entry in entries:
         name, hidden = entry.name, entry.name.startswith(".")
         try:
-            is_picture = not hidden and _suffix(name) in SUFFIXES and entry.is_file()
+            is_picture = not hidden and _suffix(name) in suffixes and entry.is_file()
             is_folder = not is_picture and not hidden and name != "__MACOSX" and entry.is_dir()
             if not is_picture and not is_folder:
                 _pass_over(Path(entry.path), found.skipped)
@@ -92,7 +94,7 @@ def _enter(inner: str, found: Scan, above: tuple[str, ...]) -> None:
         if is_picture:
             found.pictures.append(f"{inner}/{name}" if inner else name)
         elif is_folder:
-            _enter(f"{inner}/{name}" if inner else name, found, (*above, real))
+            _enter(f"{inner}/{name}" if inner else name, found, (*above, real), suffixes)
     if len(found.pictures) == before and above:
         found.empty.append(inner)
 
@@ -165,15 +167,15 @@ def class_names(scans: Mapping[str, Scan]) -> list[str]:
     return names
 
 
-def report(scans: Mapping[str, Scan], condition: str, damaged: int = 0, note: str = "") -> Report:
-    """Return what the folders give and what is left out; ``damaged`` pictures are left out too.
+def report(scans: Mapping[str, Scan], condition: str, damaged: int = 0, note: str = "", what: str = "picture") -> Report:
+    """Return what the folders give and what is left out; ``damaged`` files are left out too.
 
-    ``condition`` says in words what the pictures come with.
+    ``condition`` says in words what the files come with, ``what`` what they are.
     """
     count = sum(len(found.pictures) for found in scans.values()) - damaged
     skipped = sum((found.skipped for found in scans.values()), Counter[str]())
     skipped["damaged"] = damaged
-    took = f"{count} {'picture' if count == 1 else 'pictures'}{condition}"
+    took = f"{count} {what}{'s' * (count != 1)}{condition}"
     kinds = {kind: number for kind, number in skipped.most_common() if number}
     return Report(took, kinds, tuple(name for found in scans.values() for name in found.empty), (note,) if note else ())
 

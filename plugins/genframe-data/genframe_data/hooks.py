@@ -6,7 +6,7 @@ from genframe import ComponentSpec, hookimpl
 
 from .derived import Labels, Stacked
 from .shapes import Shapes
-from .specs import Digits, HuggingFace, Idx, Images, Npz, Shards, Table, Toy
+from .specs import Clips, Digits, HuggingFace, Idx, Images, Npz, Shards, Table, Toy, Volumes
 from .text import Text
 
 __all__ = ["genframe_specs"]
@@ -15,4 +15,4 @@ __all__ = ["genframe_specs"]
 @hookimpl
 def genframe_specs() -> list[type[ComponentSpec]]:
     """Return the datasets."""
-    return [Digits, Toy, Idx, Npz, Images, Shards, HuggingFace, Table, Text, Shapes, Labels, Stacked]
+    return [Digits, Toy, Idx, Npz, Images, Shards, HuggingFace, Clips, Volumes, Table, Text, Shapes, Labels, Stacked]

@@ -145,7 +145,7 @@ def image_dataset(
         splits[name] = Split(name, stored, part.labels, prepare, stamp, augment, variants=variants)
     shape = tuple(raw[0].shape[1:])
     if prepared.window is not None:
-        shape = (shape[0], *prepared.window)
+        shape = (*shape[:-2], *prepared.window)
     return Dataset(prepared.space(shape, levels), splits, classes)
 
 

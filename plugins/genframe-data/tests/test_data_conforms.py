@@ -12,7 +12,23 @@ import numpy as np
 from PIL import Image
 
 from genframe.testing import PluginConformance
-from genframe_data import Digits, HuggingFace, Idx, Images, Jitter, Labels, Npz, Shapes, Shards, Stacked, Table, Text, Toy
+from genframe_data import (
+    Clips,
+    Digits,
+    HuggingFace,
+    Idx,
+    Images,
+    Jitter,
+    Labels,
+    Npz,
+    Shapes,
+    Shards,
+    Stacked,
+    Table,
+    Text,
+    Toy,
+    Volumes,
+)
 from genframe_data.packing import pack
 
 FOLDER = TemporaryDirectory(prefix="genframe-conforms-")  # examples are made when tests are collected, before any fixture
@@ -32,6 +48,8 @@ def _write(stream: np.random.RandomState) -> None:
         _idx(f"{name}-images-idx3-ubyte", pixels[rows])
         _idx(f"{name}-labels-idx1-ubyte", labels[rows])
     np.savez(PATH / "bytes.npz", x=pixels[:, None], labels=labels)
+    np.savez(PATH / "volumes.npz", voxels=pixels[:, None] > 127)
+    np.savez(PATH / "clips.npz", **{f"c{place:02}": pixels[place : place + 6] for place in range(0, 60, 6)})
     np.savez(PATH / "floats.npz", x=stream.randn(60, 4).astype(np.float32))
     np.savetxt(PATH / "table.csv", stream.randn(60, 3), delimiter=",")
     for number, picture in enumerate(pixels):
@@ -86,6 +104,11 @@ class TestData(PluginConformance):
             Shards(path=PATH / "shards", size=(4, 4), labels=True),
             Shards(path=PATH / "shards", size=(4, 4), dequantise=True),
         ],
+        "data/clips": [
+            Clips(path=PATH / "clips.npz", size=(4, 4), colour="grey", frames=2),
+            Clips(path=PATH / "clips.npz", size=(4, 4), frames=3, step=1, flip="horizontal", crop="random"),
+        ],
+        "data/volumes": [Volumes(path=PATH / "volumes.npz"), Volumes(path=PATH / "volumes.npz", flip="horizontal", test=0)],
         "data/huggingface": [
             HuggingFace(path=PATH / "saved", size=(4, 4), labels=True),
             HuggingFace(path=PATH / "saved", size=(4, 4), validation=7, test=0, dequantise=True),
