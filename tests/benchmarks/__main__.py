@@ -21,6 +21,7 @@ from . import (
     gan,
     loop,
     memory,
+    pictures,
     rbm,
     startup,
     tiny,
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "diffusion sampling": diffusion_sampling.measure,
     "diffusion steps": diffusion_steps.measure,
     "memory": memory.measure,
+    "pictures": pictures.measure,
     "toys": toys.measure,
 }
 
