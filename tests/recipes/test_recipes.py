@@ -34,7 +34,7 @@ def test_recipe_trains_and_evaluates(name: str, paths: dict[str, Path], tmp_path
     evaluation = evaluate(run)
     assert {result.stamp["metric"] for result in evaluation.results} == {metric.type for metric in spec.evaluate.metrics}
     assert evaluation.refused == {}
-    assert list((tmp_path / "run" / "samples").glob("step-*"))
+    assert list((tmp_path / "run" / "samples").glob("*.txt" if run.of_text else "*.png"))
 
 
 @pytest.mark.parametrize("name", RECIPES)
